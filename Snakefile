@@ -1,0 +1,47 @@
+"""Capability Atlas: which regions of a pretraining corpus a model's capability comes from."""
+
+import sys
+
+from workflow_scripts.common.config import complete
+from workflow_scripts.common.errors import AtlasError
+
+
+configfile: "config.yaml"
+
+
+try:
+    config = complete(config)
+except AtlasError as error:
+    print(f"config error: {error}", file=sys.stderr)
+    sys.exit(1)
+
+
+pathvars:
+    results=f"results/{config['study']}",
+    logs=f"results/{config['study']}/logs",
+    timings=f"results/{config['study']}/timings",
+
+
+include: "rules/common.smk"
+
+
+wildcard_constraints:
+    part=r"p\d{4}",
+    shard=r"s\d{4}",
+    benchmark="|".join(BENCHMARKS),
+
+
+include: "rules/corpus.smk"
+include: "rules/model.smk"
+include: "rules/benchmarks.smk"
+include: "rules/attribution.smk"
+include: "rules/influence.smk"
+include: "rules/validation.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    """Everything that the study's report shows."""
+    default_target: True
+    input:
+        TARGETS,

@@ -1,0 +1,1 @@
+"""Scripts of the Capability Atlas workflow: one folder a stage, ``common`` for all of them."""

@@ -1,0 +1,1 @@
+"""What several stages share: taxonomy, config, tables, files, provenance, jobs, streams."""

@@ -1,0 +1,152 @@
+"""The configuration: one closed schema with defaults, and errors that a person can act on.
+
+Imports only the standard library, PyYAML and jsonschema, so that a bad key is reported
+before anything heavy is loaded.
+"""
+
+import difflib
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from workflow_scripts.common.errors import ConfigError
+
+SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schemas" / "config.yaml"
+
+
+@functools.cache
+def load_schema() -> dict[str, Any]:
+    """The JSON schema of the configuration, each ``$ref`` replaced by what it names."""
+    schema = yaml.safe_load(SCHEMA_FILE.read_text())
+    definitions = schema.pop("$defs")
+
+    def inline(node: Any) -> Any:
+        if isinstance(node, Mapping):
+            if "$ref" in node:
+                return inline(definitions[node["$ref"].removeprefix("#/$defs/")])
+            return {key: inline(value) for key, value in node.items()}
+        return node
+
+    return inline(schema)
+
+
+def complete(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Check a configuration, fill in its defaults and check what a schema cannot express.
+
+    Raises:
+        ConfigError: names the key, its value, what is allowed and the nearest known key.
+    """
+    schema = load_schema()
+    full = _with_defaults(dict(config), schema)
+    errors = sorted(
+        jsonschema.Draft202012Validator(schema).iter_errors(full),
+        key=lambda error: (error.validator != "additionalProperties", list(map(str, error.path))),
+    )
+    if errors:
+        raise ConfigError(_message(errors[0], schema))
+    _check_relations(full)
+    return full
+
+
+def _with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Copy ``value`` with the schema's defaults filled in, at every level."""
+    if not isinstance(value, Mapping) or "properties" not in schema:
+        return value
+    full = dict(value)
+    for key, spec in schema["properties"].items():
+        if key in full:
+            full[key] = _with_defaults(full[key], spec)
+        elif "default" in spec:
+            full[key] = _with_defaults(spec["default"], spec)
+    return full
+
+
+def _message(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> str:
+    """One line for one schema violation."""
+    key = ".".join(map(str, error.absolute_path)) or "(top level)"
+    if error.validator == "additionalProperties":
+        return _unknown_key(error, schema)
+    if error.validator == "required":
+        absent = next(name for name in error.validator_value if name not in error.instance)
+        return f"config key {_join(error, absent)!r} is missing; {_describe(error, absent)}"
+    if error.validator == "enum":
+        allowed = ", ".join(map(repr, error.validator_value))
+        near = _nearest(str(error.instance), list(map(str, error.validator_value)))
+        return f"config key {key!r} is {error.instance!r}; allowed: {allowed}{near}"
+    return f"config key {key!r} is {error.instance!r}; allowed: {_allowed(error)}"
+
+
+def _unknown_key(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> str:
+    known = list(error.schema.get("properties", {}))
+    unknown = next(name for name in error.instance if name not in known)
+    path, value = _join(error, unknown), error.instance[unknown]
+    near = _nearest(unknown, known)
+    if not near:
+        elsewhere = [name for name in known_keys(schema) if name.split(".")[-1] == unknown]
+        near = f"; did you mean {elsewhere[0]!r}?" if elsewhere else ""
+    return f"unknown config key {path!r} (value {value!r}); allowed here: {', '.join(known)}{near}"
+
+
+def _allowed(error: jsonschema.ValidationError) -> str:
+    """What the schema allows at the place of ``error``, in words."""
+    spec = error.schema
+    kinds = spec.get("type", "value")
+    words = [" or ".join(kinds) if isinstance(kinds, list) else str(kinds)]
+    limits = {
+        "minimum": "at least {}",
+        "exclusiveMinimum": "more than {}",
+        "maximum": "at most {}",
+        "exclusiveMaximum": "less than {}",
+        "pattern": "matching {}",
+        "minItems": "with at least {} items",
+        "maxItems": "with at most {} items",
+        "minLength": "with at least {} characters",
+    }
+    words += [text.format(spec[name]) for name, text in limits.items() if name in spec]
+    if spec.get("uniqueItems"):
+        words.append("without repeats")
+    text = ", ".join(words)
+    return f"{text} ({spec['description']})" if "description" in spec else text
+
+
+def _describe(error: jsonschema.ValidationError, name: str) -> str:
+    return error.schema["properties"][name].get("description", "it has no default")
+
+
+def _join(error: jsonschema.ValidationError, name: str) -> str:
+    return ".".join([*map(str, error.absolute_path), name])
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def known_keys(schema: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted path of every key that the schema knows, parents first."""
+    for name, spec in schema.get("properties", {}).items():
+        yield prefix + name
+        yield from known_keys(spec, f"{prefix}{name}.")
+
+
+def _check_relations(config: Mapping[str, Any]) -> None:
+    """Check what holds between keys.
+
+    Raises:
+        ConfigError: two keys contradict each other.
+    """
+    corpus, model, source = config["corpus"], config["model"], config["corpus"]["source"]
+    if source != "planted" and not corpus[source]["documents"]:
+        raise ConfigError(
+            f"config key 'corpus.{source}.documents' is empty, but corpus.source is {source!r}; "
+            "list the files that hold the documents"
+        )
+    if model["source"] == "pretrained" and not model["pretrained"]["path"]:
+        raise ConfigError(
+            "config key 'model.pretrained.path' is empty, but model.source is 'pretrained'; "
+            "give a local folder or a hub id with a pinned revision"
+        )

@@ -1,0 +1,92 @@
+"""The shell around every rule script: log, checks of inputs, sidecars, errors for people."""
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.common.errors import AtlasError
+from workflow_scripts.common.provenance import artifact_digest, verify, write_sidecar
+
+logger = logging.getLogger("atlas")
+
+
+def run_job(main: Callable[[Any], None], snakemake: Any) -> None:
+    """Run one rule's ``main`` and leave its log, its sidecars, or one clear line of error.
+
+    Inputs are checked against their sidecars first; the sidecars of the outputs are written
+    last. An :class:`AtlasError` ends the job with its message alone; anything else with its
+    traceback. Both go to the rule's log and to the terminal.
+
+    Args:
+        main: takes the ``snakemake`` object (or a namespace with input, output, params, ...).
+        snakemake: the object that Snakemake gives a script.
+    """
+    attach_log(snakemake)
+    try:
+        check_inputs(snakemake)
+        main(snakemake)
+        write_sidecars(snakemake)
+    except AtlasError as error:
+        logger.error("%s: %s", snakemake.rule, error)
+        sys.exit(1)
+    except Exception:
+        logger.error("%s failed\n%s", snakemake.rule, traceback.format_exc())
+        sys.exit(1)
+    logger.info("%s: done", label(snakemake))
+
+
+def label(snakemake: Any) -> str:
+    """Name of a job for people: the rule and its wildcards."""
+    wildcards = dict(snakemake.wildcards.items()) if hasattr(snakemake, "wildcards") else {}
+    return " ".join([snakemake.rule, *map(str, wildcards.values())])
+
+
+def attach_log(snakemake: Any) -> None:
+    """Send log records to the rule's log file and to the terminal, third parties quieted."""
+    log_file = str(snakemake.log[0]) if snakemake.log else None
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if log_file:
+        Path(log_file).parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(log_file, mode="w"))
+    style = logging.Formatter(f"%(asctime)s {label(snakemake)}: %(message)s", "%H:%M:%S")
+    root = logging.getLogger()
+    root.handlers.clear()
+    for handler in handlers:
+        handler.setFormatter(style)
+        root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    logger.setLevel(logging.INFO)
+
+
+def check_inputs(snakemake: Any) -> None:
+    """Check each input against its sidecar."""
+    for path in map(str, snakemake.input):
+        verify(path)
+
+
+def write_sidecars(snakemake: Any) -> None:
+    """Write the sidecar of every declared output."""
+    inputs = {
+        name: artifact_digest(value)
+        if isinstance(value, str)
+        else [artifact_digest(path) for path in value]
+        for name, value in snakemake.input.items()
+    }
+    params = {name: value for name, value in snakemake.params.items() if name != "state"}
+    for path in map(str, snakemake.output):
+        write_sidecar(path, snakemake.rule, params, inputs)
+
+
+def state_folder(snakemake: Any, digest: str) -> Path:
+    """Undeclared folder for the resume state of a long job, made when missing.
+
+    Snakemake deletes the declared outputs of a failed job, folders too, so the state of a job
+    that was killed must live outside of them: ``<results>/.state/<rule>/<digest>/``, the first two parts from
+    the rule's parameter ``state``.
+    """
+    folder = Path(snakemake.params.state) / digest[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

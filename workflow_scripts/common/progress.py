@@ -1,0 +1,41 @@
+"""Progress of long steps: how far, how fast, how long still."""
+
+import logging
+import time
+
+logger = logging.getLogger("atlas")
+
+
+class Progress:
+    """Logs ``done/total unit, rate, time left`` at most every ``interval`` seconds."""
+
+    def __init__(self, total: int, unit: str, interval: float = 5.0) -> None:
+        """Start the clock for ``total`` pieces of work called ``unit``."""
+        self.total, self.unit, self.interval = total, unit, interval
+        self.start = self.last = time.monotonic()
+        self.done = 0
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        """Count ``count`` more pieces as done; log when the interval is over or all is done."""
+        self.done += count
+        now = time.monotonic()
+        if self.done < self.total and now - self.last < self.interval:
+            return
+        self.last = now
+        rate = self.done / max(now - self.start, 1e-9)
+        left = (self.total - self.done) / max(rate, 1e-9)
+        message = (
+            f"{self.done:,}/{self.total:,} {self.unit}, {rate:,.1f}/s, {clock(left)} left"
+            f"{', ' + note if note else ''}"
+        )
+        logger.info(message)
+
+
+def clock(seconds: float) -> str:
+    """Readable duration: ``42 s``, ``3 min 05 s``, ``2 h 07 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

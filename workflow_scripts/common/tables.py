@@ -1,0 +1,125 @@
+"""Parquet tables with a declared schema, checked on every write and read.
+
+The declarations stand in ``schemas/tables/<stage>.yaml``, one entry a table:
+
+    sample:
+      description: what a row is
+      sort: [topic, format, draw_rank]     # rows are sorted by this before writing
+      key: [doc_id]                        # unique; defaults to ``sort``
+      rows: 576                            # optional: the exact number of rows
+      columns:
+        doc_id: {dtype: str, description: ..., unit: ..., nullable: false}
+
+``rows`` and ``nullable`` (false) are optional; ``dtype`` is one of ``DTYPES``.
+"""
+
+import functools
+import os
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from workflow_scripts.common.errors import DataError
+from workflow_scripts.common.files import atomic_path
+
+DTYPES: dict[str, Any] = {
+    "str": pl.String,
+    "int": pl.Int64,
+    "float": pl.Float64,
+    "bool": pl.Boolean,
+    "list[int]": pl.List(pl.Int32),
+    "list[float]": pl.List(pl.Float64),
+    "list[str]": pl.List(pl.String),
+    "list[list[int]]": pl.List(pl.List(pl.Int32)),
+}
+
+FOLDER = Path(__file__).resolve().parents[2] / "schemas" / "tables"
+
+
+@functools.cache
+def table_schema(name: str) -> dict[str, Any]:
+    """Declaration of the table ``<stage>/<table>``."""
+    stage, _, table = name.partition("/")
+    declarations = yaml.safe_load((FOLDER / f"{stage}.yaml").read_text())
+    return declarations[table]
+
+
+def polars_schema(name: str) -> dict[str, Any]:
+    """Column names and polars dtypes of the table ``<stage>/<table>``."""
+    return {column: DTYPES[spec["dtype"]] for column, spec in table_schema(name)["columns"].items()}
+
+
+def write_table(frame: pl.DataFrame, path: str | os.PathLike, name: str) -> None:
+    """Sort, check and write a table atomically.
+
+    Columns are put in the declared order and cast where the cast loses nothing.
+
+    Raises:
+        DataError: the frame breaks the declaration of ``name``; nothing is written.
+    """
+    spec = table_schema(name)
+    missing = [column for column in spec["columns"] if column not in frame.columns]
+    extra = [column for column in frame.columns if column not in spec["columns"]]
+    if missing or extra:
+        raise DataError(f"table {name} for {path}: columns missing {missing}, unknown {extra}")
+    try:
+        frame = frame.select(spec["columns"]).cast(polars_schema(name), strict=True)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"table {name} for {path}: {str(error).splitlines()[0]}") from None
+    frame = frame.sort(spec["sort"])
+    _check(frame, path, name)
+    with atomic_path(path) as temporary:
+        frame.write_parquet(temporary)
+
+
+def read_table(
+    path: str | os.PathLike, name: str, columns: list[str] | None = None
+) -> pl.DataFrame:
+    """Read a table and check it against its declaration.
+
+    Args:
+        path: the parquet file.
+        name: ``<stage>/<table>`` in ``schemas/tables/``.
+        columns: read these alone (their types are checked, the key is not).
+
+    Raises:
+        DataError: the file is not the declared table.
+    """
+    wanted = polars_schema(name)
+    try:
+        found = pl.read_parquet_schema(path)
+        for column in columns or wanted:
+            if column not in found:
+                raise DataError(f"{path}: column {column!r} of table {name} is missing")
+            if found[column] != wanted[column]:
+                raise DataError(
+                    f"{path}: column {column!r} is {found[column]}, "
+                    f"table {name} declares {wanted[column]}"
+                )
+        frame = pl.read_parquet(path, columns=columns)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+    if columns is None:
+        _check(frame, path, name)
+    return frame
+
+
+def _check(frame: pl.DataFrame, path: str | os.PathLike, name: str) -> None:
+    """Check row count, nulls, finiteness and key of a frame in declared columns."""
+    spec = table_schema(name)
+    rows = spec.get("rows")
+    if rows is not None and frame.height != rows:
+        raise DataError(f"{path}: table {name} has {frame.height} rows, must have {rows}")
+    for column, properties in spec["columns"].items():
+        values = frame[column]
+        if values.null_count() and not properties.get("nullable", False):
+            raise DataError(f"{path}: column {column!r} of table {name} holds nulls")
+        if properties["dtype"] == "float" and not values.drop_nulls().is_finite().all():
+            raise DataError(f"{path}: column {column!r} of table {name} holds NaN or infinity")
+    key = spec.get("key", spec["sort"])
+    if key and frame.height and frame.select(key).is_duplicated().any():
+        row = frame.filter(frame.select(key).is_duplicated()).row(0, named=True)
+        values = ", ".join(f"{column}={row[column]!r}" for column in key)
+        raise DataError(f"{path}: table {name} has several rows with {values}")
