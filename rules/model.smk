@@ -1,0 +1,67 @@
+"""Stage model: the language model whose capability is traced.
+
+Needs the tokenised shards when the model is trained here. Leaves model.json, which every later
+stage opens the model through, and beside it the weights of a model trained here.
+"""
+
+if config["model"]["source"] == "train":
+
+    rule train_model:
+        """Train a small Olmo3 model on the working set; a killed job goes on where it was."""
+        input:
+            shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
+            tokenizer="<results>/corpus/tokenizer/tokenizer.json",
+            tokenizer_config="<results>/corpus/tokenizer/tokenizer_config.json",
+        output:
+            config="<results>/model/config.json",
+            weights="<results>/model/model.safetensors",
+            record="<results>/model/model.json",
+            history="<results>/model/history.json",
+        log:
+            "<logs>/train_model.log",
+        benchmark:
+            "<timings>/train_model.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 2
+        resources:
+            mem_mb=scaled(2500),
+            runtime=scaled(240),
+        params:
+            version=VERSION["model"],
+            seed=config["seeds"]["model"],
+            max_tokens=config["corpus"]["max_tokens"],
+            settings=config["model"]["train"],
+            state=f"{RESULTS}/.state/train_model",
+        script:
+            "../workflow_scripts/model/train_model.py"
+
+    MODEL_FILES = ["<results>/model/config.json", "<results>/model/model.safetensors"]
+
+else:
+
+    rule reference_model:
+        """Pin the pretrained model by the digests of its files or its revision."""
+        output:
+            record="<results>/model/model.json",
+        log:
+            "<logs>/reference_model.log",
+        benchmark:
+            "<timings>/reference_model.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            mem_mb=scaled(1000),
+            runtime=scaled(60),
+        params:
+            version=VERSION["model"],
+            path=config["model"]["pretrained"]["path"],
+            revision=config["model"]["pretrained"]["revision"],
+        script:
+            "../workflow_scripts/model/reference_model.py"
+
+    MODEL_FILES = []
+
+
+TARGETS += [f"{RESULTS}/model/model.json"]

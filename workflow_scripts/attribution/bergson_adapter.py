@@ -1,0 +1,207 @@
+"""The only module that imports bergson: per-document projected gradients, streamed to a sink.
+
+bergson 2.5.1 hooks every linear layer of ``model.base_model`` (not embeddings, norms or the
+head), forms the gradient G of each document's loss and projects it on two sides,
+``L G R^T`` with p x p entries. We hand it a scorer object, which receives each batch's
+projected gradients, and do everything else ourselves: the scorer is the narrowest seam it
+has, and with it no index is written.
+
+Traps of the library that are closed here, each held by a test:
+
+- ``SLURM_NODEID`` other than 0 makes its own commands exit 0 after doing nothing, so the node
+  rank is fixed and the rank variables are removed for the time of a pass.
+- Its mean loss counts tokens in the model's precision, and bfloat16 cannot count beyond 256,
+  so the loss is always the sum; dividing by the token count is the caller's.
+- Rows shorter than two tokens are left out silently, rows without labels come back as zero,
+  and a row longer than a batch fails deep inside; all are refused here by number.
+- A folder of results without a commit mark looks finished, so its folder is a temporary one.
+"""
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("TQDM_DISABLE", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import bergson
+import datasets
+import numpy as np
+import torch
+from bergson import GradientCollector, collect_gradients
+from bergson.config import IndexConfig
+from bergson.config.config import DistributedConfig
+from bergson.data import allocate_batches
+from bergson.utils.worker_utils import processor_for
+from datasets import Dataset, load_from_disk
+from transformers import PreTrainedModel
+
+from workflow_scripts.common.errors import DataError, NumericsError
+
+datasets.disable_progress_bars()
+
+RANK_VARIABLES = ("SLURM_NODEID", "GROUP_RANK", "NODE_RANK", "LOCAL_RANK", "RANK")
+VERSION = bergson.__version__
+IGNORED = -100
+
+# Receives row numbers and their raw projected gradients (n, modules, p * p) float32.
+Sink = Callable[[list[int], torch.Tensor], None]
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Token sequences and which of their tokens carry the loss.
+
+    Attributes:
+        input_ids: token ids of each sequence.
+        start: first token of each sequence whose prediction counts; 1 for a whole document
+            (the first token has no context), the first answer token for a query.
+    """
+
+    input_ids: Sequence[Sequence[int]]
+    start: Sequence[int] | None = None
+
+    def labels(self) -> list[list[int]] | None:
+        """Labels as bergson wants them: token ids, -100 where the loss does not count."""
+        if self.start is None:
+            return None
+        pairs = zip(self.input_ids, self.start, strict=True)
+        return [[IGNORED] * first + list(ids[first:]) for ids, first in pairs]
+
+    def label_counts(self) -> np.ndarray:
+        """(n,) int64; tokens of each sequence that carry the loss."""
+        first = self.start if self.start is not None else [1] * len(self.input_ids)
+        pairs = zip(self.input_ids, first, strict=True)
+        return np.array([len(ids) - max(begin, 1) for ids, begin in pairs], dtype=np.int64)
+
+
+class GradientEngine:
+    """Streams projected gradients of one model.
+
+    Attributes:
+        modules: names of the linear layers, in the order of the model.
+        block: entries of one layer's projected gradient, p * p.
+    """
+
+    def __init__(self, model: PreTrainedModel, projection_dim: int, projection_seed: int) -> None:
+        """Freeze ``model`` and find its linear layers.
+
+        Args:
+            model: a causal language model; left with gradients of the embedding only, so that
+                no weight gradient is ever formed.
+            projection_dim: p.
+            projection_seed: seed of the projection matrices (counter based: the same on any
+                machine and for any weights).
+        """
+        model.requires_grad_(False)
+        model.get_input_embeddings().requires_grad_(True)
+        self.model = model
+        self.projection_dim, self.projection_seed = projection_dim, projection_seed
+        self.modules = tuple(GradientCollector.discover_targets(model.base_model))
+        self.block = projection_dim**2
+
+    def stream(self, sequences: Sequences, sink: Sink, tokens_per_batch: int) -> np.ndarray:
+        """Run forward and backward over all sequences and hand each batch's rows to ``sink``.
+
+        Args:
+            sequences: what to run over; batches are made of sequences of like length.
+            sink: called once per batch; every row reaches it exactly once.
+            tokens_per_batch: padded tokens in a batch.
+
+        Returns:
+            (n,) float32; loss of each sequence in nats, summed over its labelled tokens.
+
+        Raises:
+            DataError: a sequence is too short, too long or has no labelled token.
+            NumericsError: a row did not reach the sink, or a gradient is not finite.
+        """
+        lengths = [len(ids) for ids in sequences.input_ids]
+        self._check(lengths, sequences.label_counts(), tokens_per_batch)
+        scorer = _Rows(self.modules, self.block, sink)
+        with _single_rank(), tempfile.TemporaryDirectory(prefix="atlas-pass-") as folder:
+            config = self._config(folder, tokens_per_batch)
+            config.partial_run_path.mkdir(parents=True)
+            collect_gradients(
+                model=self.model,
+                data=_dataset(sequences, lengths),
+                processor=processor_for(config),
+                cfg=config,
+                batches=allocate_batches(lengths, tokens_per_batch),
+                scorer=scorer,
+            )
+            losses = np.asarray(
+                load_from_disk(str(config.partial_run_path / "data.hf"))["loss"], dtype=np.float32
+            )
+        if scorer.rows != len(lengths):
+            raise NumericsError(f"{scorer.rows} of {len(lengths)} gradient rows were computed")
+        return losses
+
+    def _config(self, folder: str, tokens_per_batch: int) -> IndexConfig:
+        return IndexConfig(
+            run_path=str(Path(folder) / "pass"),
+            projection_dim=self.projection_dim,
+            projection_seed=self.projection_seed,
+            token_batch_size=tokens_per_batch,
+            loss_reduction="sum",
+            distributed=DistributedConfig(nnode=1, nproc_per_node=1, node_rank=0),
+        )
+
+    def _check(self, lengths: list[int], label_counts: np.ndarray, tokens_per_batch: int) -> None:
+        limit = getattr(self.model.config, "max_position_embeddings", tokens_per_batch)
+        for row, length in enumerate(lengths):
+            if length < 2:
+                raise DataError(f"row {row} has {length} tokens; a gradient needs at least 2")
+            if length > min(limit, tokens_per_batch):
+                raise DataError(
+                    f"row {row} has {length} tokens; attribution.tokens_per_batch allows "
+                    f"{tokens_per_batch} and the model {limit}"
+                )
+            if label_counts[row] < 1:
+                raise DataError(f"row {row} has no token that carries a loss")
+
+
+class _Rows:
+    """The scorer that bergson calls with every batch's gradients."""
+
+    streaming = False
+
+    def __init__(self, modules: tuple[str, ...], block: int, sink: Sink) -> None:
+        self.modules, self.block, self.sink = modules, block, sink
+        self.rows = 0
+
+    @torch.inference_mode()
+    def __call__(self, indices: list[int], gradients: dict[str, torch.Tensor]) -> None:
+        blocks = [gradients[name].reshape(len(indices), self.block) for name in self.modules]
+        rows = torch.stack(blocks, dim=1).float()  # (n, modules, p * p)
+        finite = torch.isfinite(rows).all(dim=(1, 2))
+        if not finite.all():
+            bad = indices[int((~finite).nonzero()[0])]
+            raise NumericsError(
+                f"the gradient of row {bad} is not finite ({int((~finite).sum())} of "
+                f"{len(indices)} rows of its batch); use model.precision float32"
+            )
+        self.sink(indices, rows)
+        self.rows += len(indices)
+
+
+def _dataset(sequences: Sequences, lengths: list[int]) -> Dataset:
+    columns = {"input_ids": [list(ids) for ids in sequences.input_ids], "length": lengths}
+    labels = sequences.labels()
+    return Dataset.from_dict(columns if labels is None else columns | {"labels": labels})
+
+
+@contextlib.contextmanager
+def _single_rank() -> Iterator[None]:
+    """Hide the rank variables of a cluster and the library's own log lines during a pass."""
+    hidden = {name: os.environ.pop(name) for name in RANK_VARIABLES if name in os.environ}
+    library = logging.getLogger("CollectorComputer")
+    library.disabled = True
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+        library.disabled = False

@@ -1,0 +1,74 @@
+"""Fit the preconditioner on a seeded stratified draw of documents.
+
+in   shards: every tokenised shard; record: the model
+out  moments: per layer the second moment (p^2, p^2) float32; settings: how it was fitted
+"""
+
+import logging
+from typing import Any
+
+import polars as pl
+
+from workflow_scripts.attribution import preconditioner
+from workflow_scripts.attribution.bergson_adapter import GradientEngine
+from workflow_scripts.common.files import read_json, write_json
+from workflow_scripts.common.job import run_job
+from workflow_scripts.common.tables import read_table
+from workflow_scripts.model.loading import load_model
+
+logger = logging.getLogger("atlas")
+
+
+def read_draw(shards: list[str], wanted_of: Any, seed: int) -> list[list[int]]:
+    """Token ids of the drawn documents, reading the ids of all shards but tokens of few.
+
+    Args:
+        shards: paths of the tokenised shards, in order.
+        wanted_of: gives the number of documents to draw from their total number.
+        seed: the preconditioner's seed.
+    """
+    columns = ["doc_id", "topic", "format"]
+    keys = pl.concat([read_table(path, "corpus/shards", columns) for path in shards])
+    drawn = preconditioner.stratified_draw(keys, wanted_of(keys.height), seed)
+    chosen = keys[drawn]["doc_id"]
+    parts = [
+        read_table(path, "corpus/shards").filter(pl.col("doc_id").is_in(chosen.implode()))
+        for path in shards
+    ]
+    return pl.concat(parts)["input_ids"].to_list()
+
+
+def main(snakemake: Any) -> None:
+    """Fit and write the preconditioner."""
+    params = snakemake.params
+    input_ids = read_draw(
+        list(snakemake.input.shards),
+        lambda total: preconditioner.documents_wanted(
+            total, params.projection_dim, params.documents
+        ),
+        params.seed,
+    )
+    model = load_model(snakemake.input.record, params.precision, params.device)
+    engine = GradientEngine(model, params.projection_dim, params.seed_projection)
+    moments, stability = preconditioner.fit(
+        engine,
+        input_ids,
+        reduction=params.loss_reduction,
+        damping=params.damping,
+        tokens_per_batch=params.tokens_per_batch,
+    )
+    preconditioner.write(snakemake.output.moments, engine, moments)
+    settings = preconditioner.settings_record(
+        engine,
+        read_json(snakemake.input.record)["digest"],
+        params.loss_reduction,
+        params.damping,
+        stability,
+    )
+    manifest = preconditioner.manifest_of(snakemake.output.moments, settings)
+    write_json(snakemake.output.settings, settings | {"digest": manifest["preconditioner"]})
+    logger.info("fitted on %d documents: %s", len(input_ids), stability)
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

@@ -1,0 +1,164 @@
+"""Query rows: the gradients of one benchmark's questions, made and read back.
+
+``queries/<benchmark>.npy`` holds the whitened unit rows, ``<benchmark>.raw.npy`` the raw
+projected gradients that the unpreconditioned baselines need, and ``<benchmark>.json`` the
+order of the questions and the manifest.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from workflow_scripts.attribution.whitening import unit, whiten
+from workflow_scripts.common.errors import IntegrityError, NumericsError
+from workflow_scripts.common.files import read_json
+
+if TYPE_CHECKING:
+    from workflow_scripts.attribution.bergson_adapter import GradientEngine
+
+
+@dataclass(frozen=True)
+class QueryRows:
+    """Rows of one benchmark's questions.
+
+    Attributes:
+        rows: (Q, d) float32; unit rows for ``trackstar`` and ``cosine``, raw for ``dot``.
+        query_ids: Q question ids, in the order of the rows.
+        tasks: Q task names.
+        manifest: what the rows were made with.
+    """
+
+    rows: np.ndarray
+    query_ids: list[str]
+    tasks: list[str]
+    manifest: dict[str, Any]
+
+
+def target_sequences(
+    queries: pl.DataFrame, target: str
+) -> tuple[list[list[int]], list[int], np.ndarray, np.ndarray]:
+    """Token sequences whose gradients make up the query gradients, and their weights.
+
+    With ``gold`` a query is its gold answer. With ``margin`` it is the gold answer minus the
+    mean of the wrong ones, combined before whitening.
+
+    Args:
+        queries: the table ``benchmarks/queries``.
+        target: ``gold`` or ``margin``.
+
+    Returns:
+        token ids of each sequence, index of its first answer token, (S,) the query each
+        belongs to, (S,) float32 its weight.
+    """
+    ids, starts, owners, weights = [], [], [], []
+    for row, query in enumerate(queries.iter_rows(named=True)):
+        wrong = len(query["choices"]) - 1
+        for choice, tokens in enumerate(query["choice_input_ids"]):
+            is_gold = choice == query["gold"]
+            if target == "gold" and not is_gold:
+                continue
+            ids.append(tokens)
+            starts.append(query["choice_start"][choice])
+            owners.append(row)
+            weights.append(1.0 if is_gold else -1.0 / wrong)
+    return ids, starts, np.array(owners), np.array(weights, dtype=np.float32)
+
+
+def collect_query_rows(
+    engine: "GradientEngine", queries: pl.DataFrame, target: str, tokens_per_batch: int
+) -> torch.Tensor:
+    """Raw projected gradients of the queries, (Q, modules, block) float32.
+
+    The loss of an answer is the sum over its tokens, which is what lm-eval scores.
+    """
+    from workflow_scripts.attribution.bergson_adapter import Sequences
+
+    ids, starts, owners, weights = target_sequences(queries, target)
+    rows = torch.zeros(queries.height, len(engine.modules), engine.block)
+    owner, weight = torch.as_tensor(owners), torch.as_tensor(weights)
+
+    def add(indices: list[int], batch: torch.Tensor) -> None:
+        rows.index_add_(0, owner[indices], batch.cpu() * weight[indices].view(-1, 1, 1))
+
+    engine.stream(Sequences(ids, starts), add, tokens_per_batch)
+    return rows
+
+
+def unit_query_rows(raw: torch.Tensor, roots: torch.Tensor) -> np.ndarray:
+    """Whitened unit rows (Q, d) float32 of raw query gradients.
+
+    Raises:
+        NumericsError: a query's gradient is zero, so that it has no direction.
+    """
+    rows = unit(whiten(raw, roots)).numpy()
+    zero = np.flatnonzero(np.abs(rows).max(axis=1) == 0)
+    if zero.size:
+        raise NumericsError(f"the gradient of query {zero[0]} is zero ({zero.size} such queries)")
+    return rows
+
+
+def raw_path(path: str | os.PathLike) -> Path:
+    """Where the raw rows that belong to ``queries/<benchmark>.npy`` lie."""
+    return Path(path).with_suffix(".raw.npy")
+
+
+def record_path(path: str | os.PathLike) -> Path:
+    """Where the order and manifest that belong to ``queries/<benchmark>.npy`` lie."""
+    return Path(path).with_suffix(".json")
+
+
+def load_query_rows(path: str | os.PathLike, variant: str = "trackstar") -> QueryRows:
+    """Read the query rows of one benchmark.
+
+    Args:
+        path: ``attribution/queries/<benchmark>.npy``.
+        variant: ``trackstar``, or for the baselines ``cosine`` or ``dot``.
+
+    Raises:
+        IntegrityError: the files are damaged or do not belong together.
+    """
+    if variant not in ("trackstar", "cosine", "dot"):
+        raise ValueError(f"unknown variant {variant!r}; allowed: trackstar, cosine, dot")
+    source = Path(path) if variant == "trackstar" else raw_path(path)
+    record = read_json(record_path(path))
+    rows = load_rows(source, len(record["query_ids"]))
+    if variant == "cosine":
+        rows = unit(torch.from_numpy(rows)).numpy()
+    return QueryRows(rows, record["query_ids"], record["tasks"], record["manifest"])
+
+
+def load_rows(path: str | os.PathLike, expected: int, memory_map: bool = False) -> np.ndarray:
+    """Read a file of rows [n, d] and check how many there are.
+
+    Raises:
+        IntegrityError: the file is truncated or holds another number of rows.
+    """
+    try:
+        rows = np.load(path, mmap_mode="r" if memory_map else None, allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        raise IntegrityError(
+            f"{path} is damaged or truncated ({error}); delete it and run again"
+        ) from None
+    if rows.ndim != 2 or len(rows) != expected:
+        raise IntegrityError(
+            f"{path} holds an array of shape {rows.shape}, expected {expected} rows; "
+            "delete it and run again"
+        )
+    return rows
+
+
+def mean_rows(rows: np.ndarray, chosen: Sequence[bool] | np.ndarray | None = None) -> np.ndarray:
+    """Mean row (d,) float64 over all queries or over the chosen ones; not renormalised.
+
+    A mean over no query is all NaN.
+    """
+    part = rows if chosen is None else rows[np.asarray(chosen, dtype=bool)]
+    if len(part) == 0:
+        return np.full(rows.shape[1], np.nan)
+    return part.mean(axis=0, dtype=np.float64)
