@@ -14,6 +14,7 @@ COMPUTE = {
     "device": config["model"]["device"],
     "tokens_per_batch": config["attribution"]["tokens_per_batch"],
 }
+TARGET_OF = {name: definition.target for name, definition in DEFINITIONS.items()}
 KEEP_ROWS = config["attribution"]["rows"] == "keep"
 
 
@@ -107,7 +108,7 @@ rule attribute_queries:
         runtime=scaled(60),
     params:
         version=VERSION["attribution"],
-        target=target_of,
+        target=lookup("{benchmark}", within=TARGET_OF),
         **PROJECTION,
         **COMPUTE,
     script:

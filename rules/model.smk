@@ -30,7 +30,6 @@ if config["model"]["source"] == "train":
         params:
             version=VERSION["model"],
             seed=config["seeds"]["model"],
-            max_tokens=config["corpus"]["max_tokens"],
             settings=config["model"]["train"],
             state=f"{RESULTS}/.state/train_model",
         script:

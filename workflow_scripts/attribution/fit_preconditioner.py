@@ -7,46 +7,20 @@ out  moments: per layer the second moment (p^2, p^2) float32; settings: how it w
 import logging
 from typing import Any
 
-import polars as pl
-
 from workflow_scripts.attribution import preconditioner
 from workflow_scripts.attribution.bergson_adapter import GradientEngine
 from workflow_scripts.common.files import read_json, write_json
 from workflow_scripts.common.job import run_job
-from workflow_scripts.common.tables import read_table
 from workflow_scripts.model.loading import load_model
 
 logger = logging.getLogger("atlas")
 
 
-def read_draw(shards: list[str], wanted_of: Any, seed: int) -> list[list[int]]:
-    """Token ids of the drawn documents, reading the ids of all shards but tokens of few.
-
-    Args:
-        shards: paths of the tokenised shards, in order.
-        wanted_of: gives the number of documents to draw from their total number.
-        seed: the preconditioner's seed.
-    """
-    columns = ["doc_id", "topic", "format"]
-    keys = pl.concat([read_table(path, "corpus/shards", columns) for path in shards])
-    drawn = preconditioner.stratified_draw(keys, wanted_of(keys.height), seed)
-    chosen = keys[drawn]["doc_id"]
-    parts = [
-        read_table(path, "corpus/shards").filter(pl.col("doc_id").is_in(chosen.implode()))
-        for path in shards
-    ]
-    return pl.concat(parts)["input_ids"].to_list()
-
-
 def main(snakemake: Any) -> None:
     """Fit and write the preconditioner."""
     params = snakemake.params
-    input_ids = read_draw(
-        list(snakemake.input.shards),
-        lambda total: preconditioner.documents_wanted(
-            total, params.projection_dim, params.documents
-        ),
-        params.seed,
+    input_ids = preconditioner.read_draw(
+        list(snakemake.input.shards), params.projection_dim, params.documents, params.seed
     )
     model = load_model(snakemake.input.record, params.precision, params.device)
     engine = GradientEngine(model, params.projection_dim, params.seed_projection)

@@ -17,6 +17,7 @@ from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.files import atomic_path, file_digest, read_json, value_digest
 from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.streams import stream
+from workflow_scripts.common.tables import read_table
 
 TEST_ROWS = 64
 
@@ -46,6 +47,28 @@ def stratified_draw(documents: pl.DataFrame, wanted: int, seed: int) -> np.ndarr
     turn = pl.col("key").rank("ordinal").over("topic", "format")
     chosen = ranked.with_columns(turn=turn).sort("turn", "key").head(wanted)
     return np.sort(chosen["row"].to_numpy())
+
+
+def read_draw(
+    shards: list[str], projection_dim: int, configured: int, seed: int
+) -> list[list[int]]:
+    """Token ids of the drawn documents, in the order of the working set.
+
+    Args:
+        shards: paths of the tokenised shards, in order; only the drawn tokens are held.
+        projection_dim: p.
+        configured: documents asked for in the config, 0 for the default.
+        seed: the preconditioner's seed.
+    """
+    columns = ["doc_id", "topic", "format"]
+    keys = pl.concat([read_table(path, "corpus/shards", columns) for path in shards])
+    wanted = documents_wanted(keys.height, projection_dim, configured)
+    drawn = keys[stratified_draw(keys, wanted, seed)]["doc_id"]
+    parts = [
+        read_table(path, "corpus/shards").filter(pl.col("doc_id").is_in(drawn.implode()))
+        for path in shards
+    ]
+    return pl.concat(parts)["input_ids"].to_list()
 
 
 @dataclass(frozen=True)

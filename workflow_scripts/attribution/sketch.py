@@ -57,6 +57,16 @@ class SketchSums:
         for variant, values in rows.items():
             self.sums[variant].index_add_(0, groups, values)
 
+    def sketch(self, variant: str, manifest: Mapping[str, Any]) -> "Sketch":
+        """The sums of one variant as a sketch in memory."""
+        return Sketch(
+            bins=self.groups[:, 0],
+            folds=self.groups[:, 1],
+            counts=self.counts.astype(np.int64),
+            sums=self.sums[variant].cpu().numpy(),
+            manifest=dict(manifest),
+        )
+
 
 def write_sketch(
     path: str | os.PathLike,
@@ -135,7 +145,7 @@ def load_sketches(
     shards = [part.manifest["shard"] for part in parts]
     if len(set(shards)) < len(shards):
         raise IntegrityError(f"the same shard is there twice: {', '.join(map(str, shards))}")
-    sketch = _add_up(parts)
+    sketch = add_up(parts)
     if expected_counts is not None:
         _check_complete(sketch, expected_counts, shards)
     return sketch
@@ -175,7 +185,7 @@ def _open(path: str | os.PathLike) -> Iterator[Any]:
         ) from None
 
 
-def _add_up(parts: Sequence[Sketch]) -> Sketch:
+def add_up(parts: Sequence[Sketch]) -> Sketch:
     """Sum groups that several shards share (a big bin may be cut in two)."""
     if len(parts) == 1:
         return parts[0]

@@ -40,15 +40,29 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: names the key, its value, what is allowed and the nearest known key.
     """
-    schema = load_schema()
-    full = _with_defaults(dict(config), schema)
+    full = check(config, load_schema(), "config key")
+    _check_relations(full)
+    return full
+
+
+def check(value: Mapping[str, Any], schema: Mapping[str, Any], noun: str) -> dict[str, Any]:
+    """Check a mapping against a closed schema and fill in the schema's defaults.
+
+    Args:
+        value: the mapping as a person wrote it.
+        schema: JSON schema without ``$ref``.
+        noun: what messages call a key: ``config key``.
+
+    Raises:
+        ConfigError: names the key, its value, what is allowed and the nearest known key.
+    """
+    full = _with_defaults(dict(value), schema)
     errors = sorted(
         jsonschema.Draft202012Validator(schema).iter_errors(full),
         key=lambda error: (error.validator != "additionalProperties", list(map(str, error.path))),
     )
     if errors:
-        raise ConfigError(_message(errors[0], schema))
-    _check_relations(full)
+        raise ConfigError(_message(errors[0], schema, noun))
     return full
 
 
@@ -65,30 +79,30 @@ def _with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
     return full
 
 
-def _message(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> str:
+def _message(error: jsonschema.ValidationError, schema: Mapping[str, Any], noun: str) -> str:
     """One line for one schema violation."""
     key = ".".join(map(str, error.absolute_path)) or "(top level)"
     if error.validator == "additionalProperties":
-        return _unknown_key(error, schema)
+        return _unknown_key(error, schema, noun)
     if error.validator == "required":
         absent = next(name for name in error.validator_value if name not in error.instance)
-        return f"config key {_join(error, absent)!r} is missing; {_describe(error, absent)}"
+        return f"{noun} {_join(error, absent)!r} is missing; {_describe(error, absent)}"
     if error.validator == "enum":
         allowed = ", ".join(map(repr, error.validator_value))
-        near = _nearest(str(error.instance), list(map(str, error.validator_value)))
-        return f"config key {key!r} is {error.instance!r}; allowed: {allowed}{near}"
-    return f"config key {key!r} is {error.instance!r}; allowed: {_allowed(error)}"
+        near = nearest(str(error.instance), list(map(str, error.validator_value)))
+        return f"{noun} {key!r} is {error.instance!r}; allowed: {allowed}{near}"
+    return f"{noun} {key!r} is {error.instance!r}; allowed: {_allowed(error)}"
 
 
-def _unknown_key(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> str:
+def _unknown_key(error: jsonschema.ValidationError, schema: Mapping[str, Any], noun: str) -> str:
     known = list(error.schema.get("properties", {}))
     unknown = next(name for name in error.instance if name not in known)
     path, value = _join(error, unknown), error.instance[unknown]
-    near = _nearest(unknown, known)
+    near = nearest(unknown, known)
     if not near:
         elsewhere = [name for name in known_keys(schema) if name.split(".")[-1] == unknown]
         near = f"; did you mean {elsewhere[0]!r}?" if elsewhere else ""
-    return f"unknown config key {path!r} (value {value!r}); allowed here: {', '.join(known)}{near}"
+    return f"unknown {noun} {path!r} (value {value!r}); allowed here: {', '.join(known)}{near}"
 
 
 def _allowed(error: jsonschema.ValidationError) -> str:
@@ -121,7 +135,8 @@ def _join(error: jsonschema.ValidationError, name: str) -> str:
     return ".".join([*map(str, error.absolute_path), name])
 
 
-def _nearest(word: str, known: list[str]) -> str:
+def nearest(word: str, known: list[str]) -> str:
+    """``; did you mean 'x'?`` for the closest known word, or nothing where none is close."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
 
@@ -149,4 +164,21 @@ def _check_relations(config: Mapping[str, Any]) -> None:
         raise ConfigError(
             "config key 'model.pretrained.path' is empty, but model.source is 'pretrained'; "
             "give a local folder or a hub id with a pinned revision"
+        )
+    positions = model["train"]["max_positions"]
+    if model["source"] == "train" and positions < corpus["max_tokens"]:
+        raise ConfigError(
+            f"config key 'model.train.max_positions' is {positions}, below corpus.max_tokens "
+            f"({corpus['max_tokens']}); raise it or lower the other"
+        )
+    tokens = config["attribution"]["tokens_per_batch"]
+    if tokens < corpus["max_tokens"]:
+        raise ConfigError(
+            f"config key 'attribution.tokens_per_batch' is {tokens}, below corpus.max_tokens "
+            f"({corpus['max_tokens']}); a batch must hold at least one document"
+        )
+    if corpus["parts"] > 4 and source == "planted":
+        raise ConfigError(
+            f"config key 'corpus.parts' is {corpus['parts']}; the planted world has 4 files, "
+            "so allowed: 1 to 4"
         )

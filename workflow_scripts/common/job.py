@@ -78,15 +78,3 @@ def write_sidecars(snakemake: Any) -> None:
     params = {name: value for name, value in snakemake.params.items() if name != "state"}
     for path in map(str, snakemake.output):
         write_sidecar(path, snakemake.rule, params, inputs)
-
-
-def state_folder(snakemake: Any, digest: str) -> Path:
-    """Undeclared folder for the resume state of a long job, made when missing.
-
-    Snakemake deletes the declared outputs of a failed job, folders too, so the state of a job
-    that was killed must live outside of them: ``<results>/.state/<rule>/<digest>/``, the first two parts from
-    the rule's parameter ``state``.
-    """
-    folder = Path(snakemake.params.state) / digest[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

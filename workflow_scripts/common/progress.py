@@ -13,7 +13,12 @@ class Progress:
         """Start the clock for ``total`` pieces of work called ``unit``."""
         self.total, self.unit, self.interval = total, unit, interval
         self.start = self.last = time.monotonic()
-        self.done = 0
+        self.done = self.skipped = 0
+
+    def skip(self, count: int) -> None:
+        """Count ``count`` pieces as done before the clock started; they add nothing to the rate."""
+        self.done += count
+        self.skipped += count
 
     def advance(self, count: int = 1, note: str = "") -> None:
         """Count ``count`` more pieces as done; log when the interval is over or all is done."""
@@ -22,7 +27,7 @@ class Progress:
         if self.done < self.total and now - self.last < self.interval:
             return
         self.last = now
-        rate = self.done / max(now - self.start, 1e-9)
+        rate = (self.done - self.skipped) / max(now - self.start, 1e-9)
         left = (self.total - self.done) / max(rate, 1e-9)
         message = (
             f"{self.done:,}/{self.total:,} {self.unit}, {rate:,.1f}/s, {clock(left)} left"

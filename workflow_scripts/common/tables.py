@@ -65,10 +65,11 @@ def write_table(frame: pl.DataFrame, path: str | os.PathLike, name: str) -> None
     if missing or extra:
         raise DataError(f"table {name} for {path}: columns missing {missing}, unknown {extra}")
     try:
-        frame = frame.select(spec["columns"]).cast(polars_schema(name), strict=True)
+        frame = frame.select(list(spec["columns"])).cast(polars_schema(name), strict=True)
     except pl.exceptions.PolarsError as error:
         raise DataError(f"table {name} for {path}: {str(error).splitlines()[0]}") from None
-    frame = frame.sort(spec["sort"])
+    if spec["sort"]:
+        frame = frame.sort(spec["sort"])
     _check(frame, path, name)
     with atomic_path(path) as temporary:
         frame.write_parquet(temporary)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.common.errors import DataError, IntegrityError
 from workflow_scripts.common.files import file_digest, read_json, value_digest
+from workflow_scripts.common.streams import stream
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -83,6 +84,25 @@ def load_model(
         dtype=getattr(torch, precision),
     )
     return model.to(device).eval()
+
+
+def untrained_model(
+    model_json: str | os.PathLike, seed: int, device: str = "cpu"
+) -> "PreTrainedModel":
+    """A model of the same architecture with fresh random weights, float32.
+
+    Args:
+        model_json: the artifact ``model/model.json``.
+        seed: the model's seed; the draw differs from the one the training began with.
+        device: ``cpu`` or ``cuda``.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    record = read_record(model_json)
+    config = AutoConfig.from_pretrained(record["path"], revision=record["revision"] or None)
+    torch.manual_seed(int(stream(seed, "untrained model").integers(2**31)))
+    return AutoModelForCausalLM.from_config(config, dtype=torch.float32).to(device).eval()
 
 
 def load_tokenizer(folder: str | os.PathLike) -> "PreTrainedTokenizerBase":

@@ -1,0 +1,57 @@
+# Two commands do everything on a fresh machine with Python 3.11 or newer: make demo, make test.
+PYTHON ?= python3
+CORES ?= all
+VENV := .venv
+BIN := $(VENV)/bin
+REAL_STUDY := configs/local-text.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo report lint format test test-all bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.installed ## create the environment from the pinned requirements
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Python 3.11 or newer is needed, $(PYTHON) is %d.%d; name another one: make PYTHON=python3.12 ..." % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: envs/requirements.txt envs/constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/requirements.txt -c envs/constraints.txt
+	@touch $@
+
+$(VENV)/.installed-dev: envs/requirements-dev.txt $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/requirements-dev.txt -c envs/constraints.txt
+	@touch $@
+
+demo: $(VENV)/.installed ## run the planted study and print what it found
+	$(BIN)/snakemake --cores $(CORES)
+	@$(MAKE) --no-print-directory report
+	@$(BIN)/python -m workflow_scripts.report.headline results/planted
+
+report: $(VENV)/.installed ## write results/planted/report/report.html from a finished run
+	@$(BIN)/snakemake --report results/planted/report/report.html --quiet 2>/dev/null || $(BIN)/snakemake --report results/planted/report/report.html
+
+lint: $(VENV)/.installed-dev ## ruff, snakefmt and snakemake --lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+format: $(VENV)/.installed-dev ## format Python and Snakemake files
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/snakefmt Snakefile rules
+
+test: lint ## lint, unit, graph and a small planted study: about five minutes on two cores
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadscope
+
+test-all: test ## the long tests too: real text, the demo's bars, bergson's own commands
+	$(BIN)/pytest -m slow
+
+bench: $(VENV)/.installed ## cost of the document pass against plain forward and backward
+	$(BIN)/python -m benchmarks.scripts.document_pass results/planted
+
+clean: ## delete the results of the planted study
+	rm -rf results/planted

@@ -1,0 +1,112 @@
+"""The configuration: the default is valid, and each bad value fails in one line by name."""
+
+import copy
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workflow_scripts.common.config import complete, known_keys, load_schema
+from workflow_scripts.common.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def changed(**paths):
+    """The default config with dotted keys (``__`` for dots) set."""
+    config = copy.deepcopy(DEFAULT)
+    for path, value in paths.items():
+        *parents, last = path.split("__")
+        section = config
+        for name in parents:
+            section = section.setdefault(name, {})
+        section[last] = value
+    return config
+
+
+def test_default_config_is_valid_and_completed():
+    full = complete(DEFAULT)
+    assert full["corpus"]["folds"] == 16
+    assert full["attribution"]["rows"] == "keep"
+    assert "folds" not in DEFAULT["corpus"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "words"),
+    [
+        ({"studdy": "x"}, ["unknown config key 'studdy'", "'x'", "did you mean 'study'?"]),
+        ({"corpus__shard": 2}, ["'corpus.shard'", "(value 2)", "did you mean 'shards'?"]),
+        ({"shards": 2}, ["'shards'", "did you mean 'corpus.shards'?"]),
+        ({"study": "My Study"}, ["'study' is 'My Study'", "matching"]),
+        ({"corpus__source": "plantd"}, ["'plantd'", "'planted'", "did you mean 'planted'?"]),
+        ({"corpus__shards": 0}, ["'corpus.shards' is 0", "at least 1"]),
+        ({"corpus__shards": "two"}, ["'corpus.shards' is 'two'", "integer"]),
+        ({"corpus": None}, ["'corpus' is None", "object"]),
+        ({"seeds__model": -1}, ["'seeds.model' is -1", "at least 0"]),
+        ({"benchmarks": []}, ["'benchmarks' is []", "at least 1 items"]),
+        ({"benchmarks": ["a", "a"]}, ["'benchmarks'", "without repeats"]),
+        ({"attribution__damping": 0}, ["'attribution.damping' is 0", "more than 0"]),
+        ({"influence__confidence": 1.0}, ["'influence.confidence' is 1.0", "less than 1"]),
+        ({"attribution__row_dtype": "int8"}, ["'int8'", "'float32', 'float16'"]),
+        ({"corpus__source": "files"}, ["'corpus.files.documents' is empty"]),
+        ({"model__source": "pretrained"}, ["'model.pretrained.path' is empty"]),
+        ({"corpus__max_tokens": 9999}, ["'model.train.max_positions'", "below corpus.max_tokens"]),
+        ({"attribution__tokens_per_batch": 64}, ["'attribution.tokens_per_batch' is 64"]),
+        ({"corpus__parts": 5}, ["'corpus.parts' is 5", "1 to 4"]),
+    ],
+)
+def test_bad_value_is_one_line_that_names_key_value_and_what_is_allowed(paths, words):
+    with pytest.raises(ConfigError) as caught:
+        complete(changed(**paths))
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_missing_required_key_is_named():
+    config = changed()
+    del config["study"]
+    with pytest.raises(ConfigError, match="config key 'study' is missing; Name of the study"):
+        complete(config)
+
+
+def test_every_key_of_the_schema_has_a_description_and_sections_are_closed():
+    def walk(schema, path):
+        for name, spec in schema.get("properties", {}).items():
+            assert spec.get("description"), f"{path}{name} has no description"
+            walk(spec, f"{path}{name}.")
+        if "properties" in schema:
+            assert schema["additionalProperties"] is False, path
+
+    walk(load_schema(), "")
+    assert "corpus.planted.doses" in set(known_keys(load_schema()))
+
+
+def snakemake(*words):
+    command = [sys.executable, "-m", "snakemake", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def test_bad_config_stops_snakemake_with_one_line_before_anything_is_parsed():
+    start = time.monotonic()
+    done = snakemake("-n", "--config", "studdy=x")
+    assert done.returncode != 0
+    lines = [line for line in done.stderr.splitlines() if "Config file" not in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("config error: unknown config key 'studdy'")
+    # Two seconds on a quiet machine; the bound only catches heavy imports before the check.
+    assert time.monotonic() - start < 20
+
+
+def test_config_check_imports_nothing_heavy():
+    code = (
+        "import sys; import workflow_scripts.common.config; "
+        "print([m for m in ('torch', 'polars', 'numpy', 'transformers') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
