@@ -1,0 +1,268 @@
+"""Stage corpus: manifest, working set, documents, tokenizer, tokenised shards, bin summary.
+
+Needs the source files (or plants a world); leaves everything that later stages read of the
+corpus. Nothing after the manifest and the documents opens a source file.
+"""
+
+from workflow_scripts.corpus.sources import (
+    attribute_files,
+    group_parts,
+    reference_tokenizer_files,
+    resolve,
+    source_files,
+    source_layout,
+)
+
+try:
+    SOURCE_LAYOUT = source_layout(config)
+    PART_FILES = group_parts(source_files(config, RESULTS), PARTS)
+    PART_ATTRIBUTES = {
+        part: attribute_files(files, SOURCE_LAYOUT) for part, files in PART_FILES.items()
+    }
+except AtlasError as error:
+    print(f"config error: {error}", file=sys.stderr)
+    sys.exit(1)
+
+
+if config["corpus"]["source"] == "planted":
+
+    rule plant_world:
+        """Generate the planted corpus, the truth about its bins and its questions."""
+        output:
+            documents=expand("<results>/corpus/world/documents-{number}.jsonl.gz", number=range(4)),
+            truth="<results>/corpus/truth.parquet",
+            questions=expand(
+                "<results>/corpus/questions/{planted}.jsonl",
+                planted=config["corpus"]["planted"]["benchmarks"],
+            ),
+        log:
+            "<logs>/plant_world/all.log",
+        benchmark:
+            "<timings>/plant_world/all.tsv"
+        conda:
+            "../envs/analysis.yaml"
+        threads: 1
+        resources:
+            mem_mb=scaled(1000),
+            runtime=scaled(10),
+        params:
+            version=VERSION["corpus"],
+            world=config["corpus"]["planted"],
+            seed=config["seeds"]["corpus"],
+        script:
+            "../workflow_scripts/corpus/plant_world.py"
+
+
+rule index_documents:
+    """Index one part of the source: labels, lengths and places of its documents."""
+    input:
+        documents=lookup(dpath="{part}", within=PART_FILES),
+        attributes=lookup(dpath="{part}", within=PART_ATTRIBUTES),
+    output:
+        manifest="<results>/corpus/manifest/{part}.parquet",
+        malformed="<results>/corpus/manifest/{part}.malformed.json",
+    log:
+        "<logs>/index_documents/{part}.log",
+    benchmark:
+        "<timings>/index_documents/{part}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(120),
+    params:
+        version=VERSION["corpus"],
+        layout=SOURCE_LAYOUT,
+        strict=config["corpus"]["max_malformed_share"] == 0,
+    script:
+        "../workflow_scripts/corpus/index_documents.py"
+
+
+rule sample_bins:
+    """Draw the working set: in each bin the documents with the smallest keyed hash."""
+    input:
+        manifests=collect("<results>/corpus/manifest/{part}.parquet", part=PARTS),
+        malformed=collect("<results>/corpus/manifest/{part}.malformed.json", part=PARTS),
+    output:
+        sample="<results>/corpus/sample.parquet",
+        contract="<results>/corpus/sample_contract.json",
+    log:
+        "<logs>/sample_bins/all.log",
+    benchmark:
+        "<timings>/sample_bins/all.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(60),
+    params:
+        version=VERSION["corpus"],
+        parts=PARTS,
+        documents_per_bin=config["corpus"]["documents_per_bin"],
+        folds=config["corpus"]["folds"],
+        max_malformed_share=config["corpus"]["max_malformed_share"],
+        seed=config["seeds"]["corpus"],
+    script:
+        "../workflow_scripts/corpus/sample_bins.py"
+
+
+rule collect_documents:
+    """Collect the working set's text from one part of the source."""
+    input:
+        sample="<results>/corpus/sample.parquet",
+        documents=lookup(dpath="{part}", within=PART_FILES),
+        attributes=lookup(dpath="{part}", within=PART_ATTRIBUTES),
+    output:
+        documents="<results>/corpus/documents/{part}.parquet",
+    log:
+        "<logs>/collect_documents/{part}.log",
+    benchmark:
+        "<timings>/collect_documents/{part}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(120),
+    params:
+        version=VERSION["corpus"],
+        layout=SOURCE_LAYOUT,
+    script:
+        "../workflow_scripts/corpus/collect_documents.py"
+
+
+if config["model"]["source"] == "train":
+
+    rule fit_tokenizer:
+        """Fit a byte-level tokenizer on the working set."""
+        input:
+            documents=collect("<results>/corpus/documents/{part}.parquet", part=PARTS),
+        output:
+            tokenizer="<results>/corpus/tokenizer/tokenizer.json",
+            settings="<results>/corpus/tokenizer/tokenizer_config.json",
+        log:
+            "<logs>/fit_tokenizer/all.log",
+        benchmark:
+            "<timings>/fit_tokenizer/all.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            mem_mb=scaled(4000),
+            runtime=scaled(30),
+        params:
+            version=VERSION["corpus"],
+            vocab_size=config["corpus"]["vocab_size"],
+        script:
+            "../workflow_scripts/corpus/fit_tokenizer.py"
+
+else:
+
+    rule copy_tokenizer:
+        """Take over the tokenizer of the pretrained model."""
+        input:
+            files=reference_tokenizer_files(config),
+        output:
+            tokenizer="<results>/corpus/tokenizer/tokenizer.json",
+            settings="<results>/corpus/tokenizer/tokenizer_config.json",
+        log:
+            "<logs>/copy_tokenizer/all.log",
+        benchmark:
+            "<timings>/copy_tokenizer/all.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            mem_mb=scaled(2000),
+            runtime=scaled(10),
+        params:
+            version=VERSION["corpus"],
+            path=resolve(config["model"]["pretrained"]["path"], config["data"]),
+            revision=config["model"]["pretrained"]["revision"],
+        script:
+            "../workflow_scripts/corpus/copy_tokenizer.py"
+
+
+rule cut_shards:
+    """Cut the working set into contiguous shards of about equal estimated tokens."""
+    input:
+        sample="<results>/corpus/sample.parquet",
+    output:
+        cut="<results>/corpus/cut.parquet",
+    log:
+        "<logs>/cut_shards/all.log",
+    benchmark:
+        "<timings>/cut_shards/all.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(10),
+    params:
+        version=VERSION["corpus"],
+        shards=SHARDS,
+        max_tokens=config["corpus"]["max_tokens"],
+    script:
+        "../workflow_scripts/corpus/cut_shards.py"
+
+
+rule tokenize_shard:
+    """Tokenise the documents of one shard and cut them at max_tokens."""
+    input:
+        sample="<results>/corpus/sample.parquet",
+        cut="<results>/corpus/cut.parquet",
+        documents=collect("<results>/corpus/documents/{part}.parquet", part=PARTS),
+        tokenizer="<results>/corpus/tokenizer/tokenizer.json",
+        settings="<results>/corpus/tokenizer/tokenizer_config.json",
+    output:
+        shard="<results>/corpus/shards/{shard}.parquet",
+    log:
+        "<logs>/tokenize_shard/{shard}.log",
+    benchmark:
+        "<timings>/tokenize_shard/{shard}.tsv"
+    conda:
+        "../envs/engine.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(60),
+    params:
+        version=VERSION["corpus"],
+        max_tokens=config["corpus"]["max_tokens"],
+    script:
+        "../workflow_scripts/corpus/tokenize_shard.py"
+
+
+rule summarise_bins:
+    """Size, sites, near duplicates and truncation of each of the 576 bins."""
+    input:
+        contract="<results>/corpus/sample_contract.json",
+        documents=collect("<results>/corpus/documents/{part}.parquet", part=PARTS),
+        shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
+    output:
+        summary="<results>/corpus/bin_summary.parquet",
+    log:
+        "<logs>/summarise_bins/all.log",
+    benchmark:
+        "<timings>/summarise_bins/all.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(4000),
+        runtime=scaled(120),
+    params:
+        version=VERSION["corpus"],
+        documents_per_bin=config["corpus"]["documents_per_bin"],
+        near_duplicate_threshold=config["corpus"]["near_duplicate_threshold"],
+    script:
+        "../workflow_scripts/corpus/summarise_bins.py"
+
+
+TARGETS += [
+    "<results>/corpus/bin_summary.parquet",
+    "<results>/corpus/sample_contract.json",
+]

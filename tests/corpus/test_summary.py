@@ -1,0 +1,89 @@
+import polars as pl
+import pytest
+
+from workflow_scripts.common.streams import stream
+from workflow_scripts.common.taxonomy import BINS
+from workflow_scripts.corpus.summary import near_duplicate_share, shingles, summarise
+
+WORDS = [f"w{i}" for i in range(400)]
+
+
+def texts(count, seed=0, length=80):
+    rng = stream(seed, "texts")
+    return [" ".join(rng.choice(WORDS, size=length)) for _ in range(count)]
+
+
+def test_shingles_are_distinct_runs_of_five_words():
+    assert shingles("One two, three four FIVE six!") == [
+        b"one two three four five",
+        b"two three four five six",
+    ]
+    assert shingles("just three words") == [b"just three words"]
+    assert shingles("a a a a a a a") == [b"a a a a a"]
+
+
+def test_different_texts_are_no_near_duplicates():
+    assert near_duplicate_share(texts(60), 0.8) == 0
+
+
+def test_near_duplicates_are_found_on_both_sides():
+    """Ten of 60 documents repeat another with one word of 80 changed (Jaccard 0.88 or more)."""
+    found = texts(50)
+    for i in range(10):
+        words = found[i].split()
+        words[40] = "changed"
+        found.append(" ".join(words))
+    assert near_duplicate_share(found, 0.8) == pytest.approx(20 / 60)
+    assert near_duplicate_share(found[::-1], 0.8) == pytest.approx(20 / 60)
+
+
+def test_half_equal_texts_stay_below_a_high_threshold_and_above_a_low_one():
+    head, *tails = texts(6, length=60)
+    found = [f"{head} {tail}" for tail in tails]  # Jaccard about 56 / 168 = 1/3
+    assert near_duplicate_share(found, 0.8) == 0
+    assert near_duplicate_share(found, 0.15) == 1
+
+
+def test_one_document_has_nothing_to_repeat():
+    assert near_duplicate_share(["one text here"], 0.8) is None
+
+
+def test_summary_has_every_bin_counts_as_zero_and_shares_as_null():
+    (topic, format_), (other, format_b) = BINS[3], BINS[500]
+    available = pl.DataFrame(
+        {"topic": [topic, other], "format": [format_, format_b], "n_available": [30, 10]}
+    )
+    documents = pl.DataFrame(
+        {
+            "doc_id": list("abcde"),
+            "topic": [topic] * 4 + [other],
+            "format": [format_] * 4 + [format_b],
+            "url_domain": ["x.org", "x.org", None, None, "x.org"],
+        }
+    )
+    tokens = documents.select("topic", "format").with_columns(
+        n_tokens=pl.Series([16, 10, 16, 16, 5]), n_tokens_full=pl.Series([40, 10, 16, 17, 5])
+    )
+    near = pl.DataFrame(
+        {
+            "topic": [topic, other],
+            "format": [format_, format_b],
+            "near_duplicate_share": [0.5, None],
+        }
+    )
+    table = summarise(available, documents, tokens, near, 4)
+    assert table.height == 576
+    first = table.filter(topic=topic, format=format_).row(0, named=True)
+    assert first["n_sampled"] == 4
+    assert first["n_tokens"] == 58
+    assert first["n_sites"] == 3
+    assert first["share_truncated"] == 0.5
+    assert first["weight"] == 0.75
+    assert not first["underfilled"]
+    assert table.filter(topic=other, format=format_b)["underfilled"].item()
+    empty = table.row(0, named=True)
+    counts = ("n_available", "n_sampled", "n_tokens", "n_sites", "weight")
+    assert [empty[name] for name in counts] == [0, 0, 0, 0, 0.0]
+    assert empty["near_duplicate_share"] is None
+    assert empty["share_truncated"] is None
+    assert empty["underfilled"]

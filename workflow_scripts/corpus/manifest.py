@@ -1,0 +1,142 @@
+"""The manifest of a part: one row per document, and the count of rows that are none."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from workflow_scripts.common.errors import DataError
+from workflow_scripts.common.tables import polars_schema
+from workflow_scripts.corpus.readers import Raw, missing_column, raw_rows
+from workflow_scripts.corpus.records import Document, Malformed, read_document
+
+# English text has about four characters a token in large vocabularies. The estimate only
+# balances shards; the counts of the tokenizer replace it afterwards.
+CHARACTERS_PER_TOKEN = 4
+EXAMPLES = 3
+
+
+class MalformedRows:
+    """Counts of malformed rows by reason, with the first few of each."""
+
+    def __init__(self) -> None:
+        """Start without rows."""
+        self.rows = 0
+        self.reasons: dict[str, dict[str, Any]] = {}
+
+    def add(self, file: str, row: int, problem: Malformed) -> None:
+        """Count one malformed row."""
+        entry = self.reasons.setdefault(problem.reason, {"count": 0, "examples": []})
+        entry["count"] += 1
+        if len(entry["examples"]) < EXAMPLES:
+            entry["examples"].append({"file": file, "row": row, "detail": problem.detail})
+
+    def as_json(self) -> dict[str, Any]:
+        """``rows`` (all rows read) and ``malformed`` (reason -> count and first examples)."""
+        return {"rows": self.rows, "malformed": self.reasons}
+
+
+def merge_malformed(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Add up the reports of several parts, in their order."""
+    total: dict[str, Any] = {"rows": 0, "malformed": {}}
+    for report in reports:
+        total["rows"] += report["rows"]
+        for reason, entry in report["malformed"].items():
+            sum_ = total["malformed"].setdefault(reason, {"count": 0, "examples": []})
+            sum_["count"] += entry["count"]
+            sum_["examples"] = [*sum_["examples"], *entry["examples"]][:EXAMPLES]
+    return total
+
+
+def check_malformed(report: Mapping[str, Any], allowed_share: float) -> None:
+    """Refuse a corpus of which too large a share is malformed.
+
+    Raises:
+        DataError: names file, row and reason of the first malformed row, all counts, and the
+            share allowed.
+    """
+    counts = {reason: entry["count"] for reason, entry in report["malformed"].items()}
+    bad = sum(counts.values())
+    if not bad or bad <= allowed_share * report["rows"]:
+        return
+    first = next(iter(report["malformed"].values()))["examples"][0]
+    listed = ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
+    raise DataError(
+        f"{first['file']}:{first['row']}: {first['detail']}; {bad:,} of {report['rows']:,} rows "
+        f"are malformed ({listed}), allowed share {allowed_share:g}: correct the rows or raise "
+        "corpus.max_malformed_share"
+    )
+
+
+def index_files(
+    files: Sequence[str], layout: Mapping[str, str]
+) -> tuple[pl.DataFrame, MalformedRows]:
+    """Read every row of some source files once, keeping no text.
+
+    Args:
+        files: the source files of one part.
+        layout: as :func:`~workflow_scripts.corpus.sources.source_layout` gives it.
+
+    Returns:
+        The manifest (columns of the table ``corpus/manifest``) and the malformed rows.
+
+    Raises:
+        DataError: a file is damaged, or a declared column is in none of its rows.
+    """
+    malformed, frames = MalformedRows(), []
+    for file in files:
+        frames.append(_index_file(file, layout, malformed))
+    return pl.concat(frames), malformed
+
+
+def _index_file(file: str, layout: Mapping[str, str], malformed: MalformedRows) -> pl.DataFrame:
+    schema = polars_schema("corpus/manifest")
+    columns: dict[str, list[Any]] = {name: [] for name in schema}
+    absent = {field: 0 for field in ("id", "text", "topic", "format", "url") if layout[field]}
+    first_keys: list[str] | None = None
+    objects = 0
+    for row, raw in raw_rows(file, layout):
+        malformed.rows += 1
+        document = raw if isinstance(raw, Malformed) else read_document(raw, layout)
+        if not isinstance(raw, Malformed):
+            objects += 1
+            first_keys = first_keys or list(raw)
+            _count_absent(absent, raw, layout)
+        if isinstance(document, Malformed):
+            malformed.add(file, row, document)
+            continue
+        for name, value in _manifest_row(document, file, row).items():
+            columns[name].append(value)
+    for field, count in absent.items():
+        if objects and count == objects:
+            raise DataError(missing_column(file, layout, field, first_keys or []))
+    return pl.DataFrame(columns, schema=schema)
+
+
+def _count_absent(absent: dict[str, int], raw: Raw, layout: Mapping[str, str]) -> None:
+    """Count the fields whose column a row does not even have.
+
+    Only columns of tables and required fields of the Dolma layout: there metadata.url is the
+    usual place of the URL, not a promise.
+    """
+    for field in absent:
+        top = layout[field].split(".")[0] if layout["kind"] == "dolma" else layout[field]
+        if top.startswith("attributes:") or (layout["kind"] == "dolma" and field == "url"):
+            continue
+        absent[field] += top not in raw
+
+
+def _manifest_row(document: Document, file: str, row: int) -> dict[str, Any]:
+    n_chars = len(document.text)
+    return {
+        "doc_id": document.doc_id,
+        "topic": document.topic,
+        "format": document.format,
+        "n_tokens_estimate": math.ceil(n_chars / CHARACTERS_PER_TOKEN),
+        "n_chars": n_chars,
+        "source": document.source,
+        "url_domain": document.url_domain,
+        "file": file,
+        "row": row,
+    }

@@ -1,0 +1,188 @@
+"""From a raw row to a document, or to the reason why it is malformed."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from workflow_scripts.common.config import nearest
+from workflow_scripts.common.taxonomy import FORMATS, TOPICS
+from workflow_scripts.corpus.sources import attribute_name
+
+# One word this short may be a single token, and one token has nothing to predict: no loss, no
+# gradient. Two words never share a token in the usual tokenizers.
+SHORT_WORD = 32
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.[^\W\d]{2,}(:\d+)?(/\S*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A row that is not a document.
+
+    Attributes:
+        reason: short code, counted in the sampling contract.
+        detail: one line for people.
+    """
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A labelled document; ``url_domain`` and ``source`` may be unknown."""
+
+    doc_id: str
+    text: str
+    topic: str
+    format: str
+    url_domain: str | None
+    source: str | None
+
+
+def read_document(raw: Mapping[str, Any], layout: Mapping[str, str]) -> Document | Malformed:
+    """Check one raw record and pick its fields.
+
+    Args:
+        raw: a row; in a Dolma layout with ``attributes`` by folder name.
+        layout: as :func:`~workflow_scripts.corpus.sources.source_layout` gives it.
+    """
+    values = {name: _value(raw, layout, name) for name in ("id", "text", "topic", "format")}
+    for name, value in values.items():
+        if value is None:
+            known = "is null" if layout[name] in raw else "is missing"
+            return Malformed(f"missing_{name}", f"{name} ({layout[name]!r}) {known}")
+    doc_id, text = values["id"], values["text"]
+    if isinstance(doc_id, bool) or not isinstance(doc_id, str | int) or doc_id == "":
+        return Malformed("invalid_id", f"id {doc_id!r} is not a string or whole number")
+    problem = _text_problem(text) or _label_problem("topic", values["topic"], TOPICS)
+    problem = problem or _label_problem("format", values["format"], FORMATS)
+    if problem:
+        return problem
+    doc_id, source = str(doc_id), _value(raw, layout, "source")
+    if not all(map(_writable, (doc_id, text))):
+        return Malformed("invalid_unicode", "id or text holds half of a surrogate pair")
+    return Document(
+        doc_id,
+        text,
+        values["topic"],
+        values["format"],
+        _site(raw, layout, doc_id),
+        source if isinstance(source, str) and _writable(source) else None,
+    )
+
+
+def _text_problem(text: object) -> Malformed | None:
+    if not isinstance(text, str):
+        return Malformed("invalid_text", f"text is {type(text).__name__}, not a string")
+    words = text.split(maxsplit=1)
+    if not words:
+        return Malformed("empty_text", "text is empty")
+    if len(words) == 1 and len(words[0]) < SHORT_WORD:
+        return Malformed("one_word_text", f"text {words[0]!r} is one word: nothing to predict")
+    return None
+
+
+def _label_problem(name: str, label: object, allowed: tuple[str, ...]) -> Malformed | None:
+    if isinstance(label, str) and label in allowed:
+        return None
+    hint = nearest(str(label), list(allowed))
+    return Malformed(
+        f"unknown_{name}",
+        f"{name} {label!r} is not one of the {len(allowed)} WebOrganizer {name}s{hint}",
+    )
+
+
+def _writable(text: str) -> bool:
+    """Whether a string is valid Unicode; JSON can spell halves of surrogate pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _value(raw: Mapping[str, Any], layout: Mapping[str, str], name: str) -> Any:
+    """The value of a field in a raw record, None where there is none."""
+    where = layout[name]
+    if not where:
+        return None
+    if layout["kind"] == "table":
+        return raw.get(where)
+    folder = attribute_name(where)
+    if folder is not None:
+        return attribute_label(raw["attributes"][folder], where.split(":", 2)[2])
+    value = follow(raw, where)
+    return best_label(value) if name in ("topic", "format") else value
+
+
+def follow(raw: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path such as ``metadata.topic``, None where the path ends early."""
+    value: Any = raw
+    for step in path.split("."):
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(step)
+    return value
+
+
+def attribute_label(attributes: Mapping[str, Any], key: str) -> Any:
+    """The label that a Dolma attribute holds, None where it holds none.
+
+    A tagger may write a label as the value of ``key``, or, in Dolma's own way, one attribute
+    per class whose name ends in the label and whose value is its score: ``key`` then ends in
+    ``*`` and stands for the common beginning. Values are read in Dolma's three styles: plain,
+    a list of spans [start, end, value], and a mapping.
+    """
+    if not key.endswith("*"):
+        return best_label(attributes.get(key))
+    start = key[:-1]
+    return best_label(
+        {name[len(start) :]: value for name, value in attributes.items() if name.startswith(start)}
+    )
+
+
+def best_label(value: Any) -> Any:
+    """One label out of a plain value, spans of labels (the longest wins) or scores by label."""
+    if isinstance(value, Mapping):
+        scores = {label: _score(entry) for label, entry in value.items()}
+        known = [(-score, label) for label, score in scores.items() if score is not None]
+        return min(known)[1] if known else None
+    if isinstance(value, list):
+        spans = [span for span in value if isinstance(span, list) and len(span) == 3]
+        return max(spans, key=lambda span: span[1] - span[0])[2] if spans else None
+    return value
+
+
+def _score(value: Any) -> float | None:
+    """Score of a class: a number, or the score of the longest of its spans."""
+    value = best_label(value) if isinstance(value, list) else value
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _site(raw: Mapping[str, Any], layout: Mapping[str, str], doc_id: str) -> str | None:
+    url = _value(raw, layout, "url")
+    site = site_of(url) if isinstance(url, str) else None
+    if site is None and "://" in doc_id:
+        site = site_of(doc_id)
+    return site
+
+
+def site_of(url: str) -> str | None:
+    """Host name of a URL, or of a bare ``host/path``, in lower case without ``www.`` and port.
+
+    Returns None for text that is neither, so that a free-text source never becomes a site.
+    """
+    url = url.strip()
+    if "://" not in url:
+        if not _HOST.fullmatch(url):
+            return None
+        url = f"http://{url}"
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        return None
+    if not host or not _writable(host):
+        return None
+    return host.removeprefix("www.").rstrip(".") or None

@@ -1,0 +1,166 @@
+"""The draw of the working set: the k documents of each bin with the smallest keyed hash.
+
+The hash depends on the seed and the document's id alone. So the draw does not depend on the
+order or partition of the files, the draws of parts can be merged, and a larger draw contains
+every smaller one.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from workflow_scripts.common.taxonomy import BINS
+
+BIN = ["topic", "format"]
+PURPOSE = "draw"
+# The last word on which of two rows with the same id is kept, whatever the order of the files.
+PLACE = [*BIN, "file", "row"]
+
+
+def draw_keys(doc_ids: Sequence[str], seed: int) -> np.ndarray:
+    """Keyed 64-bit hash of each id: ``common.streams.stable_hash(seed, "draw", id)``.
+
+    The state after key and purpose is made once and copied, which halves the time an id takes.
+
+    Args:
+        doc_ids: ids, in any order.
+        seed: the seed of the draw.
+
+    Returns:
+        (n,) uint64.
+    """
+    start = hashlib.blake2b(f"{PURPOSE}\x1f".encode(), digest_size=8, key=str(seed).encode())
+    keys = bytearray()
+    for doc_id in doc_ids:
+        state = start.copy()
+        state.update(doc_id.encode())
+        keys += state.digest()
+    return np.frombuffer(bytes(keys), dtype=">u8").astype(np.uint64)
+
+
+def add_keys(frame: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """The frame with the column ``draw_key`` (uint64) of its ``doc_id``."""
+    keys = draw_keys(frame["doc_id"].to_list(), seed)
+    return frame.with_columns(pl.Series("draw_key", keys, dtype=pl.UInt64))
+
+
+def bottom_k(frame: pl.DataFrame, k: int, seed: int) -> pl.DataFrame:
+    """The ``k`` documents of each bin with the smallest keys, ties broken by id.
+
+    ``bottom_k(concat(bottom_k(part) for all parts))`` equals ``bottom_k(concat(parts))``.
+
+    Args:
+        frame: columns topic, format, doc_id (unique) and any others; ``draw_key`` is added
+            where it is missing.
+        k: documents to keep in each bin; shorter bins keep all.
+        seed: the seed of the draw.
+
+    Returns:
+        The kept rows with ``draw_key``, sorted by topic, format, key and id.
+    """
+    if "draw_key" not in frame.columns:
+        frame = add_keys(frame, seed)
+    order = [*BIN, "draw_key", "doc_id"]
+    return frame.sort(order).filter(pl.int_range(pl.len()).over(BIN) < k)
+
+
+def repeated_ids(keys: Sequence[np.ndarray]) -> np.ndarray:
+    """Keys that occur more than once in the whole corpus: candidates for repeated ids.
+
+    Args:
+        keys: the draw keys of each part.
+
+    Returns:
+        (r,) uint64, sorted; two different ids may share a key, so equality of the ids must
+        still be checked.
+    """
+    merged = np.sort(np.concatenate([np.empty(0, np.uint64), *keys]))
+    return np.unique(merged[1:][merged[1:] == merged[:-1]])
+
+
+def later_copies(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose id was used before, each with the place of the row that is kept.
+
+    Which one is kept follows from labels and place, not from the order of the rows.
+
+    Args:
+        rows: columns doc_id, topic, format, file, row.
+
+    Returns:
+        The rows to drop, with ``first_file`` and ``first_row``.
+    """
+    ordered = rows.sort("doc_id", *PLACE)
+    return ordered.with_columns(
+        pl.col("file").first().over("doc_id").alias("first_file"),
+        pl.col("row").first().over("doc_id").alias("first_row"),
+    ).filter(~pl.col("doc_id").is_first_distinct())
+
+
+def assign_ranks_and_folds(drawn: pl.DataFrame, folds: int) -> pl.DataFrame:
+    """Number the drawn documents of each bin and deal its sites to folds.
+
+    The sites of a bin, in the order of their first draw rank, are dealt round-robin; a
+    document without a known site is one of its own. A larger draw only appends to this order,
+    so the folds of the smaller one do not change.
+
+    Args:
+        drawn: rows of :func:`bottom_k`, with url_domain.
+        folds: number of folds.
+
+    Returns:
+        The rows with ``draw_rank`` and ``fold`` (from 0), without ``draw_key``.
+    """
+    site = pl.coalesce(
+        pl.lit("site ") + pl.col("url_domain"), pl.lit("document ") + pl.col("doc_id")
+    )
+    ranked = drawn.sort([*BIN, "draw_key", "doc_id"]).with_columns(
+        pl.int_range(pl.len()).over(BIN).alias("draw_rank"), site.alias("site")
+    )
+    first = pl.col("draw_rank").min().over([*BIN, "site"])
+    return (
+        ranked.with_columns(first.alias("first_rank"))
+        .with_columns(((pl.col("first_rank").rank("dense").over(BIN) - 1) % folds).alias("fold"))
+        .drop("draw_key", "site", "first_rank")
+    )
+
+
+def make_contract(
+    sample: pl.DataFrame, available: pl.DataFrame, malformed: dict[str, Any], k: int, seed: int
+) -> dict[str, Any]:
+    """What was asked of the draw and what it could give.
+
+    Args:
+        sample: the working set (topic, format, n_tokens_estimate).
+        available: topic, format, n_available of each bin with documents.
+        malformed: merged report of malformed rows.
+        k: documents asked of each bin.
+        seed: the seed of the draw.
+    """
+    counts = {(t, f): n for t, f, n in available.select(*BIN, "n_available").iter_rows()}
+    short = [
+        {"topic": t, "format": f, "available": counts[t, f]}
+        for t, f in BINS
+        if 0 < counts.get((t, f), 0) < k
+    ]
+    return {
+        "documents_per_bin": k,
+        "seed": seed,
+        "bins": len(BINS),
+        "covered_bins": len(counts),
+        "full_bins": len(counts) - len(short),
+        "short_bins": short,
+        "empty_bins": len(BINS) - len(counts),
+        "documents": sample.height,
+        "tokens_estimated": int(sample["n_tokens_estimate"].sum()),
+        "documents_available": sum(counts.values()),
+        "available": {
+            topic: {f: counts[t, f] for t, f in BINS if t == topic and (t, f) in counts}
+            for topic in dict.fromkeys(t for t, f in BINS if (t, f) in counts)
+        },
+        "rows_read": malformed["rows"],
+        "malformed_rows": sum(entry["count"] for entry in malformed["malformed"].values()),
+        "malformed": malformed["malformed"],
+    }

@@ -1,0 +1,185 @@
+"""Which files hold the corpus, how they are grouped into parts, and where the fields stand.
+
+Used while the rules are parsed, so it imports nothing heavy and names the config key in every
+error.
+"""
+
+import glob
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.common.config import nearest
+from workflow_scripts.common.errors import ConfigError
+from workflow_scripts.common.taxonomy import FORMATS, TOPICS
+
+LINE_SUFFIXES = (".jsonl", ".json")
+COMPRESSIONS = ("", ".gz", ".zst")
+LINE_FILES = tuple(suffix + packed for suffix in LINE_SUFFIXES for packed in COMPRESSIONS)
+PLANTED_FILES = 4
+DATA = "<data>/"
+
+
+def resolve(path: str, data: str) -> str:
+    """Replace a leading ``<data>/`` by the folder ``data``; relative paths stay relative."""
+    return os.path.normpath(
+        os.path.join(data, path.removeprefix(DATA)) if path.startswith(DATA) else path
+    )
+
+
+def source_files(config: Mapping[str, Any], results: str) -> list[str]:
+    """The document files of the study, sorted and without repeats.
+
+    Args:
+        config: the complete configuration.
+        results: results folder of the study, where the planted world is written.
+
+    Raises:
+        ConfigError: a pattern matches nothing, a file is of a kind that cannot be read, or the
+            planted world asks for a label outside the taxonomy.
+    """
+    source = config["corpus"]["source"]
+    if source == "planted":
+        _check_labels("topics", config["corpus"]["planted"]["topics"], TOPICS)
+        _check_labels("formats", config["corpus"]["planted"]["formats"], FORMATS)
+        return [f"{results}/corpus/world/documents-{i}.jsonl.gz" for i in range(PLANTED_FILES)]
+    key = f"corpus.{source}.documents"
+    allowed = LINE_FILES if source == "dolma" else (*LINE_FILES, ".parquet")
+    files: set[str] = set()
+    for pattern in config["corpus"][source]["documents"]:
+        files.update(_matches(pattern, config["data"], key))
+    for file in sorted(files):
+        if not file.endswith(allowed):
+            raise ConfigError(
+                f"config key {key!r} names {file!r}; allowed are files that end in "
+                f"{', '.join(allowed)}"
+            )
+    return sorted(files)
+
+
+def _check_labels(name: str, labels: Sequence[str], allowed: Sequence[str]) -> None:
+    for label in labels:
+        if label not in allowed:
+            hint = nearest(label, list(allowed)) or f": {', '.join(allowed)}"
+            raise ConfigError(
+                f"config key 'corpus.planted.{name}' holds {label!r}, which is not one of the "
+                f"{len(allowed)} WebOrganizer {name}{hint}"
+            )
+
+
+def _matches(pattern: str, data: str, key: str) -> list[str]:
+    path = resolve(pattern, data)
+    if os.path.isdir(path):
+        raise ConfigError(
+            f"config key {key!r} names the folder {pattern!r}; write a pattern of files, "
+            f"such as {pattern.rstrip('/') + '/*.jsonl.gz'!r}"
+        )
+    found = [path] if os.path.isfile(path) else glob.glob(path, recursive=True)
+    found = [os.path.normpath(name) for name in found if os.path.isfile(name)]
+    if not found:
+        where = "" if path == pattern else f" (looked for {path!r})"
+        hint = "; <data> stands for the config key 'data'" if pattern.startswith(DATA) else ""
+        raise ConfigError(f"config key {key!r}: {pattern!r} matches no file{where}{hint}")
+    return found
+
+
+def group_parts(files: Sequence[str], parts: Sequence[str]) -> dict[str, list[str]]:
+    """Deal sorted files to parts: contiguous runs whose lengths differ by at most one.
+
+    Raises:
+        ConfigError: there are more parts than files.
+    """
+    if len(parts) > len(files):
+        raise ConfigError(
+            f"config key 'corpus.parts' is {len(parts)}, but the corpus has {len(files)} "
+            f"file(s); allowed: 1 to {len(files)}"
+        )
+    cuts = [index * len(files) // len(parts) for index in range(len(parts) + 1)]
+    return {part: list(files[cuts[i] : cuts[i + 1]]) for i, part in enumerate(parts)}
+
+
+def source_layout(config: Mapping[str, Any]) -> dict[str, str]:
+    """Where each field stands in the source files, as the readers want it.
+
+    Returns:
+        ``kind`` (``table`` or ``dolma``), ``config`` (the section the names come from) and one
+        entry for each of id, text, topic, format, url and source: a column name, or in a Dolma
+        layout a dotted path or ``attributes:<name>:<key>``; empty where there is none.
+    """
+    source = config["corpus"]["source"]
+    if source == "dolma":
+        section = config["corpus"]["dolma"]
+        fields = {"id": "id", "text": "text", "source": "source"}
+        fields.update({name: section[name] for name in ("topic", "format", "url")})
+        return {"kind": "dolma", "config": "corpus.dolma", **fields}
+    if source == "planted":
+        same = ("id", "text", "topic", "format", "url")
+        return {"kind": "table", "config": "corpus.planted", "source": "", **{n: n for n in same}}
+    columns = config["corpus"]["files"]["columns"]
+    return {"kind": "table", "config": "corpus.files.columns", **columns}
+
+
+def attribute_name(field: str) -> str | None:
+    """Name of the attribute folder that ``attributes:<name>:<key>`` points into, else None.
+
+    Raises:
+        ConfigError: the field starts like an attribute but has another form.
+    """
+    if not field.startswith("attributes:"):
+        return None
+    words = field.split(":", 2)
+    if len(words) != 3 or not all(words):
+        raise ConfigError(
+            f"{field!r} is not of the form 'attributes:<name>:<key>', "
+            "such as 'attributes:labels:topic'"
+        )
+    return words[1]
+
+
+def attribute_names(layout: Mapping[str, str]) -> list[str]:
+    """Attribute folders that a layout reads, sorted."""
+    if layout["kind"] != "dolma":
+        return []
+    names = {attribute_name(layout[field]) for field in ("topic", "format", "url")}
+    return sorted(name for name in names if name)
+
+
+def attribute_file(document_file: str, name: str) -> str:
+    """The attribute file of a Dolma document file: ``documents`` becomes ``attributes/<name>``.
+
+    Raises:
+        ConfigError: no folder of the path is called ``documents``.
+    """
+    folders = list(Path(document_file).parts)
+    if "documents" not in folders[:-1]:
+        raise ConfigError(
+            f"{document_file!r} is not below a folder called 'documents', so its attribute "
+            f"file for {name!r} cannot be found; the Dolma layout is documents/... beside "
+            "attributes/<name>/..."
+        )
+    last = len(folders) - 1 - folders[::-1].index("documents")
+    return str(Path(*folders[:last], "attributes", name, *folders[last + 1 :]))
+
+
+def attribute_files(files: Sequence[str], layout: Mapping[str, str]) -> list[str]:
+    """Every attribute file that goes with the document files.
+
+    Raises:
+        ConfigError: one of them does not exist.
+    """
+    found = [attribute_file(file, name) for file in files for name in attribute_names(layout)]
+    for file in found:
+        if not os.path.isfile(file):
+            raise ConfigError(f"attribute file {file!r} does not exist; {layout['config']} asks it")
+    return found
+
+
+def reference_tokenizer_files(config: Mapping[str, Any]) -> list[str]:
+    """Tokenizer files of a pretrained model that is a local folder; empty for a hub id."""
+    reference = config["model"]["pretrained"]
+    if config["model"]["source"] != "pretrained":
+        return []
+    folder = Path(resolve(reference["path"], config["data"]))
+    names = ("tokenizer.json", "tokenizer_config.json")
+    return [str(folder / name) for name in names if (folder / name).is_file()]

@@ -1,0 +1,80 @@
+"""Summarise what each bin holds.
+
+in   contract: JSON of sample_bins; documents: table corpus/documents of each part;
+     shards: table corpus/shard of each shard
+out  summary: table corpus/bin_summary, 576 rows
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from workflow_scripts.common.errors import IntegrityError
+from workflow_scripts.common.files import read_json
+from workflow_scripts.common.job import run_job
+from workflow_scripts.common.progress import Progress
+from workflow_scripts.common.tables import read_table, write_table
+from workflow_scripts.common.taxonomy import TOPICS
+from workflow_scripts.corpus.summary import near_duplicate_share, summarise
+
+logger = logging.getLogger("atlas")
+
+
+def available_documents(contract: Mapping[str, Any]) -> pl.DataFrame:
+    """Well-formed documents of each bin in the corpus: topic, format, n_available."""
+    rows = [
+        (topic, format_, count)
+        for topic, formats in contract["available"].items()
+        for format_, count in formats.items()
+    ]
+    schema = {"topic": pl.String, "format": pl.String, "n_available": pl.Int64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def near_duplicates(paths: Sequence[str], threshold: float) -> pl.DataFrame:
+    """Near-duplicate share of each bin with documents, holding one topic's text at a time."""
+    rows = []
+    progress = Progress(len(TOPICS), "topics searched for near duplicates")
+    for topic in TOPICS:
+        texts = pl.scan_parquet(list(paths)).filter(pl.col("topic") == topic)
+        frame = texts.select("doc_id", "format", "text").collect().sort("format", "doc_id")
+        for (format_,), group in frame.group_by("format", maintain_order=True):
+            share = near_duplicate_share(group["text"].to_list(), threshold)
+            rows.append((topic, format_, share))
+        progress.advance()
+    schema = {"topic": pl.String, "format": pl.String, "near_duplicate_share": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def main(snakemake: Any) -> None:
+    """Gather counts, sites, tokens and near duplicates per bin."""
+    contract, params = read_json(snakemake.input.contract), snakemake.params
+    texts = list(snakemake.input.documents)
+    columns = ["doc_id", "topic", "format", "url_domain"]
+    documents = pl.concat(read_table(path, "corpus/documents", columns) for path in texts)
+    columns = ["topic", "format", "n_tokens", "n_tokens_full"]
+    tokens = pl.concat(
+        read_table(path, "corpus/shards", columns) for path in snakemake.input.shards
+    )
+    if not documents.height == tokens.height == contract["documents"]:
+        raise IntegrityError(
+            f"the contract counts {contract['documents']} documents, the parts {documents.height} "
+            f"and the shards {tokens.height}; delete corpus/shards and corpus/documents and run "
+            "again"
+        )
+    table = summarise(
+        available_documents(contract),
+        documents,
+        tokens,
+        near_duplicates(texts, params.near_duplicate_threshold),
+        params.documents_per_bin,
+    )
+    write_table(table, snakemake.output.summary, "corpus/bin_summary")
+    cut = (tokens["n_tokens_full"] > tokens["n_tokens"]).mean()
+    logger.info("%s tokens; %.1f%% of documents cut", f"{tokens['n_tokens'].sum():,}", 100 * cut)
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

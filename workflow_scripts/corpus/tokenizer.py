@@ -1,0 +1,97 @@
+"""Byte-level BPE tokenizer fitted on the study's own documents.
+
+Byte-level, so that any text round-trips; no special token is ever added to a text, so that
+the tokens of a prompt are a prefix of the tokens of prompt + answer (the split that the
+evaluation harness scores).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from workflow_scripts.common.errors import AtlasError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+END_OF_TEXT = "<|endoftext|>"
+# 256 bytes and the one special token: below this a tokenizer cannot spell every text.
+SMALLEST_VOCABULARY = 257
+
+
+class TokenizerError(AtlasError):
+    """The tokenizer cannot be fitted or used as asked."""
+
+
+def fit_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:
+    """Fit a byte-level BPE tokenizer; the same texts in the same order give the same bytes.
+
+    Args:
+        texts: documents to count on; must hold at least one non-empty text.
+        vocab_size: number of tokens to aim for, special token included. A small corpus may
+            run out of pairs to merge and yield fewer.
+
+    Returns:
+        A fast tokenizer whose ``eos``, ``bos`` and ``pad`` token is ``<|endoftext|>`` and
+        which adds no special token on its own.
+
+    Raises:
+        TokenizerError: ``vocab_size`` is below 257, or there is no text.
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    if vocab_size < SMALLEST_VOCABULARY:
+        raise TokenizerError(
+            f"vocab_size is {vocab_size}; allowed: {SMALLEST_VOCABULARY} or more "
+            "(256 bytes and the end-of-text token)"
+        )
+    kept = [text for text in texts if text]
+    if not kept:
+        raise TokenizerError("no text to fit a tokenizer on: every document is empty")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=_fit_bpe(kept, vocab_size),
+        eos_token=END_OF_TEXT,
+        bos_token=END_OF_TEXT,
+        pad_token=END_OF_TEXT,
+        # The clean-up of spaces before punctuation would break the round trip.
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def _fit_bpe(texts: list[str], vocab_size: int) -> Tokenizer:
+    """Byte-level BPE without normalisation, prefix space or post-processing."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[END_OF_TEXT],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer=trainer, length=len(texts))
+    return tokenizer
+
+
+def encode(tokenizer: PreTrainedTokenizerFast, text: str, max_tokens: int) -> tuple[list[int], int]:
+    """Token ids of a text, cut at ``max_tokens``.
+
+    Args:
+        tokenizer: as returned by :func:`fit_tokenizer`, or any fast tokenizer.
+        text: the whole document; a special token spelled out in it is read as plain text.
+        max_tokens: tokens to keep, at least 1.
+
+    Returns:
+        The first ``max_tokens`` ids, and the number of tokens before the cut.
+
+    Raises:
+        TokenizerError: ``max_tokens`` is below 1.
+    """
+    if max_tokens < 1:
+        raise TokenizerError(f"max_tokens is {max_tokens}; allowed: 1 or more")
+    # split_special_tokens: a page that quotes "<|endoftext|>" must not inject a control token.
+    ids = tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+    return ids[:max_tokens], len(ids)
