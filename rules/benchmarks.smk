@@ -1,0 +1,55 @@
+"""Stage benchmarks: the questions of each benchmark and the base model's answers.
+
+Needs the model and the tokenizer. Leaves per benchmark what was asked, token by token, what the
+model makes of it, and its accuracy. A definition in benchmarks/ is an input of its own jobs only.
+"""
+
+from workflow_scripts.benchmarks.definitions import (
+    input_function,
+    study_definitions,
+    value_function,
+)
+
+try:
+    DEFINITIONS = study_definitions(BENCHMARKS, RESULTS, config["data"], config["corpus"]["source"])
+except AtlasError as error:
+    print(f"config error: {error}", file=sys.stderr)
+    sys.exit(1)
+
+# What influence acts on, for the rules that take a benchmark's gradients.
+target_of = value_function(DEFINITIONS, "target")
+
+
+rule answer_benchmark:
+    """Ask the base model every question of a benchmark, through lm-eval."""
+    input:
+        definition=input_function(DEFINITIONS, RESULTS, config["data"]),
+        model="<results>/model/model.json",
+        tokenizer="<results>/corpus/tokenizer/tokenizer.json",
+        tokenizer_config="<results>/corpus/tokenizer/tokenizer_config.json",
+    output:
+        queries="<results>/benchmarks/{benchmark}/queries.parquet",
+        answers="<results>/benchmarks/{benchmark}/answers.parquet",
+        results="<results>/benchmarks/{benchmark}/results.json",
+    log:
+        "<logs>/answer_benchmark/{benchmark}.log",
+    benchmark:
+        "<timings>/answer_benchmark/{benchmark}.tsv"
+    conda:
+        "../envs/engine.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(2500),
+        runtime=scaled(30),
+    params:
+        version=VERSION["benchmarks"],
+        definition="{benchmark}",
+        data=config["data"],
+        precision=config["model"]["precision"],
+        device=config["model"]["device"],
+    script:
+        "../workflow_scripts/benchmarks/answer_benchmark.py"
+
+
+TARGETS += collect("<results>/benchmarks/{benchmark}/answers.parquet", benchmark=BENCHMARKS)
+TARGETS += collect("<results>/benchmarks/{benchmark}/results.json", benchmark=BENCHMARKS)

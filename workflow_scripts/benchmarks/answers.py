@@ -1,0 +1,184 @@
+"""Turn the samples that lm-eval logs into the rows of the tables queries and answers."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from workflow_scripts.benchmarks.definitions import Definition
+from workflow_scripts.common.errors import DataError, NumericsError
+
+LETTERS = "ABCDEFGHIJ"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A benchmark's questions and what the model makes of them.
+
+    Attributes:
+        queries: rows of the table ``benchmarks/queries``.
+        answers: rows of the table ``benchmarks/answers``.
+        summary: content of ``results.json``.
+    """
+
+    queries: pl.DataFrame
+    answers: pl.DataFrame
+    summary: dict[str, Any]
+
+
+def gold_index(target: Any, choices: list[str]) -> int | None:
+    """Position of the gold answer from what ``doc_to_target`` gave, or None where it is none.
+
+    lm-eval takes a position or the text of a choice. It also takes -1 and counts such a
+    question as wrong; here it has no gold answer.
+    """
+    if isinstance(target, str):
+        return choices.index(target) if target in choices else None
+    if isinstance(target, int) and not isinstance(target, bool) and 0 <= target < len(choices):
+        return target
+    return None
+
+
+def in_units(loglikelihoods: list[float], choices: list[str], metric: str) -> np.ndarray:
+    """Log-likelihoods of the choices in the units of a metric.
+
+    ``acc`` compares summed log-likelihoods (nats); ``acc_norm`` divides each by the number of
+    characters of its choice, without delimiter (lm-eval 0.4.13, ``process_results``; its bytes
+    variant is another metric, ``acc_bytes``).
+    """
+    values = np.asarray(loglikelihoods, dtype=np.float64)
+    if metric == "acc_norm":
+        values = values / np.array([float(len(choice)) for choice in choices])
+    return values
+
+
+def margin(values: np.ndarray, gold: int) -> float:
+    """Gold minus the best wrong choice, in the units of ``values``; positive when right."""
+    return float(values[gold] - np.delete(values, gold).max())
+
+
+def collect(
+    definition: Definition,
+    tasks: Mapping[str, Any],
+    report: Mapping[str, Any],
+    scored: Mapping[tuple[str, str], tuple[list[int], int]],
+) -> Answers:
+    """Rows and summary from lm-eval's report.
+
+    Args:
+        definition: the benchmark.
+        tasks: lm-eval's task objects by name.
+        report: what lm-eval's ``evaluate`` returned, samples included.
+        scored: token ids and start of the continuation per (context, continuation) pair.
+
+    Raises:
+        DataError: the definition declares another answer form than the questions have.
+        NumericsError: a log-likelihood is not finite.
+    """
+    queries, answers = [], []
+    for name, task in tasks.items():
+        for sample in sorted(report["samples"][name], key=lambda sample: sample["doc_id"]):
+            query, row = _sample_rows(sample, name, task, definition.metric, scored)
+            queries.append(query)
+            answers.append(row)
+    _check_form(queries, definition)
+    frames = pl.DataFrame(queries), pl.DataFrame(answers)
+    return Answers(*frames, _summary(definition, *frames, report))
+
+
+def _sample_rows(
+    sample: Mapping[str, Any],
+    name: str,
+    task: Any,
+    metric: str,
+    scored: Mapping[tuple[str, str], tuple[list[int], int]],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Row of ``queries`` and row of ``answers`` of one question."""
+    query_id = f"{name}/{sample['doc_id']}"
+    choices = task.doc_to_choice(sample["doc"])
+    gold = gold_index(sample["target"], choices)
+    assert gold is not None, query_id
+    # Metrics such as acc_mutual_info add requests after those of the choices.
+    pairs = [tuple(pair) for pair in sample["arguments"][: len(choices)]]
+    loglikelihoods = [float(value) for value, _ in sample["filtered_resps"][: len(choices)]]
+    if not all(map(math.isfinite, loglikelihoods)):
+        raise NumericsError(
+            f"question {query_id}: log-likelihoods {loglikelihoods} are not all finite; "
+            "the model or its precision is broken"
+        )
+    values = in_units(loglikelihoods, choices, metric)
+    predicted = int(np.argmax(values))
+    correct = bool(sample[metric])
+    assert correct == (predicted == gold), f"{query_id}: lm-eval decides differently"
+    query = {
+        "query_id": query_id,
+        "task": name,
+        "prompt": pairs[0][0],
+        "choices": [continuation for _, continuation in pairs],
+        "gold": gold,
+        "target": pairs[gold][1],
+        "choice_input_ids": [scored[pair][0] for pair in pairs],
+        "choice_start": [scored[pair][1] for pair in pairs],
+    }
+    row = {
+        "query_id": query_id,
+        "loglikelihoods": loglikelihoods,
+        "predicted": predicted,
+        "correct": correct,
+        "margin": margin(values, gold),
+    }
+    return query, row
+
+
+def _check_form(queries: list[dict[str, Any]], definition: Definition) -> None:
+    """Raise DataError unless the choices are letters exactly where the definition says so."""
+    letters = all(
+        [choice.strip() for choice in query["choices"]] == list(LETTERS[: len(query["choices"])])
+        for query in queries
+    )
+    form = "letter" if letters else "text"
+    if form != definition.answer_form:
+        raise DataError(
+            f"benchmark {definition.name!r}: key 'answer_form' is {definition.answer_form!r}, but "
+            f"its choices are {form}s, such as {queries[0]['choices']}; correct the definition"
+        )
+
+
+def _summary(
+    definition: Definition, queries: pl.DataFrame, answers: pl.DataFrame, report: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Accuracy and chance level per task and over all questions.
+
+    Accuracies and standard errors of tasks are lm-eval's; a benchmark of several tasks averages
+    over questions, as lm-eval does with ``weight_by_size``.
+    """
+    joined = queries.join(answers, on="query_id").with_columns(
+        chance=1 / pl.col("choices").list.len()
+    )
+    tasks = {}
+    for (name,), rows in joined.group_by("task", maintain_order=True):
+        reported = report["results"][name]
+        accuracy = reported[f"{definition.metric},none"]
+        assert math.isclose(accuracy, rows["correct"].mean(), abs_tol=1e-9), name
+        tasks[name] = {
+            "accuracy": accuracy,
+            "chance": rows["chance"].mean(),
+            "n_questions": rows.height,
+            "version": report["versions"].get(name),
+        }
+    n, accuracy = joined.height, joined["correct"].mean()
+    keys = ("title", "domain", "capability", "answer_form", "metric", "target")
+    return {
+        "benchmark": definition.name,
+        **{key: getattr(definition, key) for key in keys},
+        "accuracy": accuracy,
+        # Sample standard deviation of the 0/1 outcomes over sqrt(n), as lm-eval's mean_stderr.
+        "accuracy_se": math.sqrt(accuracy * (1 - accuracy) / (n - 1)) if n > 1 else None,
+        "chance": joined["chance"].mean(),
+        "mean_margin": joined["margin"].mean(),
+        "n_questions": n,
+        "tasks": tasks,
+    }
