@@ -1,0 +1,103 @@
+"""Stage influence: what each topic x format region of the corpus does for each benchmark.
+
+Needs the sketches of all shards, each benchmark's query rows and the bin summary. Leaves the bin
+tables with their uncertainty, the contrasts between domains and the correlations between maps.
+A benchmark's table depends on no other benchmark; only the gathered tables do.
+"""
+
+# What the contrasts need to know of each benchmark.
+CELLS = {
+    name: {
+        "domain": definition.domain,
+        "capability": definition.capability,
+        "answer_form": definition.answer_form,
+    }
+    for name, definition in DEFINITIONS.items()
+}
+
+
+rule estimate_bins:
+    """Mean influence per topic x format bin on one benchmark, with its uncertainty."""
+    input:
+        sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
+        queries="<results>/attribution/queries/{benchmark}.npy",
+        order="<results>/attribution/queries/{benchmark}.json",
+        summary="<results>/corpus/bin_summary.parquet",
+    output:
+        bins="<results>/influence/bins/{benchmark}.parquet",
+        resampling="<results>/influence/resampling/{benchmark}.npz",
+    log:
+        "<logs>/estimate_bins/{benchmark}.log",
+    benchmark:
+        "<timings>/estimate_bins/{benchmark}.tsv"
+    conda:
+        "../envs/engine.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(60),
+    params:
+        version=VERSION["influence"],
+        confidence=config["influence"]["confidence"],
+        multiplicity=config["influence"]["multiplicity"],
+    script:
+        "../workflow_scripts/influence/estimate_bins.py"
+
+
+rule gather_bins:
+    """The bin tables of all benchmarks in one."""
+    input:
+        bins=collect("<results>/influence/bins/{benchmark}.parquet", benchmark=BENCHMARKS),
+    output:
+        table="<results>/influence/bin_influence.parquet",
+    log:
+        "<logs>/gather_bins.log",
+    benchmark:
+        "<timings>/gather_bins.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(1000),
+        runtime=scaled(10),
+    params:
+        version=VERSION["influence"],
+        benchmarks=BENCHMARKS,
+    script:
+        "../workflow_scripts/influence/gather_bins.py"
+
+
+rule compare_maps:
+    """Contrasts between domains and correlations between the maps of all benchmarks."""
+    input:
+        bins="<results>/influence/bin_influence.parquet",
+        resampling=collect("<results>/influence/resampling/{benchmark}.npz", benchmark=BENCHMARKS),
+    output:
+        contrasts="<results>/influence/contrasts.parquet",
+        correlations="<results>/influence/correlations.parquet",
+    log:
+        "<logs>/compare_maps.log",
+    benchmark:
+        "<timings>/compare_maps.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(30),
+    params:
+        version=VERSION["influence"],
+        cells=CELLS,
+        confidence=config["influence"]["confidence"],
+        permutations=config["influence"]["permutations"],
+        bootstraps=config["influence"]["bootstraps"],
+        seed=config["seeds"]["bootstrap"],
+    script:
+        "../workflow_scripts/influence/compare_maps.py"
+
+
+TARGETS += [
+    f"{RESULTS}/influence/bin_influence.parquet",
+    f"{RESULTS}/influence/contrasts.parquet",
+    f"{RESULTS}/influence/correlations.parquet",
+]

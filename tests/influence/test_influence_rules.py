@@ -1,0 +1,164 @@
+"""The rules of the stage, run as scripts on small sketches."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from tests.support import rule_call
+from workflow_scripts.attribution.sketch import VARIANTS, SketchSums, write_sketch
+from workflow_scripts.common.errors import IntegrityError
+from workflow_scripts.common.streams import stream
+from workflow_scripts.common.tables import read_table, write_table
+from workflow_scripts.common.taxonomy import BINS
+from workflow_scripts.influence import compare_maps, estimate_bins, gather_bins
+
+MANIFEST = {"model": "m", "preconditioner": "p", "projection": "j", "bergson": "b"}
+CELLS = {
+    "social_reasoning": {"domain": "social", "capability": "reasoning", "answer_form": "text"},
+    "stem_reasoning": {"domain": "stem", "capability": "reasoning", "answer_form": "letter"},
+}
+WIDTH, BINS_FILLED, PER_BIN = 16, 6, 8
+
+
+def unit(*key, count):
+    rows = stream(1, *key).standard_normal((count, WIDTH)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def write_queries(folder, name, manifest=MANIFEST):
+    rows = unit(name, count=10)
+    np.save(folder / f"{name}.npy", rows)
+    record = {
+        "query_ids": [f"{name}-{i}" for i in range(10)],
+        "tasks": [name] * 10,
+        "manifest": manifest,
+    }
+    (folder / f"{name}.json").write_text(json.dumps(record))
+    return rows
+
+
+@pytest.fixture
+def world(tmp_path):
+    """Two sketches of 6 bins x 8 documents, two benchmarks, a bin summary."""
+    owner = np.repeat(np.arange(BINS_FILLED), PER_BIN)
+    fold = np.tile(np.arange(PER_BIN) % 4, BINS_FILLED)
+    rows = unit("documents", count=len(owner))
+    for shard, part in {"s0000": slice(0, 20), "s0001": slice(20, None)}.items():
+        sums = SketchSums(owner[part], fold[part], WIDTH, "cpu")
+        values = torch.from_numpy(rows[part])
+        sums.add(list(range(len(values))), dict.fromkeys(VARIANTS, values))
+        write_sketch(tmp_path / f"{shard}.npz", sums, {}, MANIFEST | {"shard": shard})
+    targets = {name: write_queries(tmp_path, name) for name in CELLS}
+    filled = np.arange(576) < BINS_FILLED
+    counts = np.where(filled, PER_BIN, 0)
+    topics, formats = zip(*BINS, strict=True)
+    share = pl.when(pl.col("n_sampled") > 0).then(0.0)
+    summary = pl.DataFrame(
+        {
+            "topic": topics,
+            "format": formats,
+            "n_available": counts,
+            "n_sampled": counts,
+            "n_tokens": counts,
+            "underfilled": ~filled,
+            "weight": filled / BINS_FILLED,
+            "n_sites": np.where(filled, 4, 0),
+        }
+    ).with_columns(near_duplicate_share=share, share_truncated=share)
+    write_table(summary, tmp_path / "summary.parquet", "corpus/bin_summary")
+    return tmp_path, owner, rows, targets
+
+
+def estimate(folder, name, shards=("s0000", "s0001")):
+    estimate_bins.main(
+        rule_call(
+            "estimate_bins",
+            input={
+                "sketches": [str(folder / f"{shard}.npz") for shard in shards],
+                "queries": str(folder / f"{name}.npy"),
+                "order": str(folder / f"{name}.json"),
+                "summary": str(folder / "summary.parquet"),
+            },
+            output={"bins": folder / f"{name}.parquet", "resampling": folder / f"{name}.npz"},
+            params={"confidence": 0.95, "multiplicity": "bh"},
+        )
+    )
+
+
+def test_the_stage_runs_from_sketches_to_contrasts(world):
+    folder, owner, rows, targets = world
+    for name in CELLS:
+        estimate(folder, name)
+    gather_bins.main(
+        rule_call(
+            "gather_bins",
+            input={"bins": [str(folder / f"{name}.parquet") for name in CELLS]},
+            output={"table": folder / "all.parquet"},
+            params={"benchmarks": list(CELLS)},
+        )
+    )
+    compare_maps.main(
+        rule_call(
+            "compare_maps",
+            input={
+                "bins": str(folder / "all.parquet"),
+                "resampling": [str(folder / f"{name}.npz") for name in CELLS],
+            },
+            output={
+                "contrasts": folder / "contrasts.parquet",
+                "correlations": folder / "correlations.parquet",
+            },
+            params={
+                "cells": CELLS,
+                "confidence": 0.95,
+                "permutations": 99,
+                "bootstraps": 99,
+                "seed": 42,
+            },
+        )
+    )
+    table = read_table(folder / "all.parquet", "influence/bin_influence")
+    assert table.height == 2 * 576
+    for name, queries in targets.items():
+        scores = rows.astype(float) @ queries.T.astype(float)
+        found = table.filter(benchmark=name).sort("topic", "format")[:BINS_FILLED]
+        for index in range(BINS_FILLED):
+            mean = scores[owner == index].mean()
+            assert found["influence"][index] == pytest.approx(mean, abs=1e-7)
+            norm = np.linalg.norm(rows[owner == index].mean(axis=0))
+            assert found["coherence"][index] == pytest.approx(norm, abs=1e-6)
+        assert (found["n_sites"] == 4).all() and (found["se"] > 0).all()
+    contrasts = read_table(folder / "contrasts.parquet", "influence/contrasts")
+    assert contrasts["contrast"].unique().to_list() == ["reasoning"]
+    assert contrasts["confounded"].all()
+    z = {name: table.filter(benchmark=name)["z"].to_numpy() for name in CELLS}
+    by_bin = contrasts.filter(axis="bin").sort("topic", "format")["value"].to_numpy()
+    np.testing.assert_allclose(by_bin, z["social_reasoning"] - z["stem_reasoning"], rtol=1e-9)
+    pairs = read_table(folder / "correlations.parquet", "influence/correlations")
+    assert pairs.height == 1 and pairs["pearson"][0] is not None
+
+
+def test_a_missing_shard_is_refused_by_name(world):
+    folder, *_ = world
+    with pytest.raises(IntegrityError, match="s0000"):
+        estimate(folder, "stem_reasoning", shards=("s0000",))
+    assert not (folder / "stem_reasoning.parquet").exists()
+
+
+def test_queries_of_another_preconditioner_are_refused(world):
+    folder, *_ = world
+    write_queries(folder, "stem_reasoning", MANIFEST | {"preconditioner": "other"})
+    with pytest.raises(IntegrityError, match="preconditioner"):
+        estimate(folder, "stem_reasoning")
+
+
+def test_a_damaged_resampling_file_is_refused(world):
+    folder, *_ = world
+    estimate(folder, "stem_reasoning")
+    path = folder / "stem_reasoning.npz"
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(IntegrityError, match="is damaged"):
+        compare_maps.load(path)

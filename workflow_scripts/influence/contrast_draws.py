@@ -1,0 +1,117 @@
+"""Draws behind the contrasts: exchanged questions, redrawn errors, and p-values from both."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from workflow_scripts.common.streams import stream
+from workflow_scripts.influence.components import N_BINS
+from workflow_scripts.influence.resampling import Resampling
+
+# Draws that are made at once; bounds memory whatever their number.
+DRAW_CHUNK = 128
+
+
+def null_p(observed: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """p-values of units against draws of their joint null distribution.
+
+    Args:
+        observed: (U,) values.
+        null: (R, U) draws; a unit whose draws are NaN is not tested.
+
+    Returns:
+        (U,) p of the max statistic, (1 + #{r: max_u |null_ru| >= |observed|}) / (1 + R), and
+        (U,) p of the unit alone, (1 + #{r, u: |null_ru| / s_u >= |observed| / s}) / (1 + R U)
+        with s_u the root mean square of its draws, which resolves finer than 1 / R. NaN for
+        units without null draws or whose draws are all 0.
+    """
+    size = np.sqrt(np.mean(null**2, axis=0))
+    tested = size > 0
+    p_max, p_unit = np.full(len(observed), np.nan), np.full(len(observed), np.nan)
+    if not tested.any():
+        return p_max, p_unit
+    draws, values = np.abs(null[:, tested]), np.abs(observed[tested])
+    p_max[tested] = _upper_share(draws.max(axis=1), values)
+    p_unit[tested] = _upper_share((draws / size[tested]).ravel(), values / size[tested])
+    return p_max, p_unit
+
+
+def _upper_share(draws: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(1 + number of draws at least as large) / (1 + number of draws), for each value."""
+    below = np.searchsorted(np.sort(draws), values, side="left")
+    return (1 + len(draws) - below) / (1 + len(draws))
+
+
+def permute_queries(
+    query_means: Mapping[str, np.ndarray],
+    weights: Mapping[str, float],
+    permutations: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Null draws of a contrast: questions exchanged between its benchmarks.
+
+    The questions of all benchmarks of one capability are pooled and dealt again in the same
+    numbers; each dealt map is standardised anew and the contrast taken. Documents stay where
+    they are, so that what they share cancels as it does in the contrast.
+
+    Args:
+        query_means: benchmark -> (B, Q_k) means of each bin on each query.
+        weights: benchmark -> weight of its z map.
+        permutations: number of draws R.
+        rng: generator.
+
+    Returns:
+        (R, B) float64 contrasts.
+    """
+    pool = np.concatenate(list(query_means.values()), axis=1)  # (B, Q)
+    sizes = [means.shape[1] for means in query_means.values()]
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    signed = np.array([weights[name] for name in query_means])
+    draws = []
+    for count in _chunks(permutations):
+        dealt = rng.permuted(np.tile(owner, (count, 1)), axis=1)  # (count, Q)
+        contrast = np.zeros((count, len(pool)))
+        for index, size in enumerate(sizes):
+            means = ((dealt == index) / size) @ pool.T  # (count, B)
+            contrast += signed[index] * standardise_rows(means)
+        draws.append(contrast)
+    return np.concatenate(draws)
+
+
+def standardise_rows(rows: np.ndarray) -> np.ndarray:
+    """Standard scores (z) of each row, by the sample deviation; a constant row becomes zeros."""
+    deviation = rows - rows.mean(axis=1, keepdims=True)
+    spread = rows.std(axis=1, ddof=1, keepdims=True)
+    return deviation / np.where(spread > 0, spread, np.inf)
+
+
+def noise_of_z(
+    maps: Mapping[str, Resampling], known: np.ndarray, draws: int, seed: int
+) -> np.ndarray:
+    """(K, R, bins) draws of the error of each z map, documents shared between benchmarks."""
+    rng = stream(seed, "contrast documents")
+    of_queries = {name: stream(seed, "contrast queries", name) for name in maps}
+    folds = 1 + max(int(part.group_folds.max()) for part in maps.values())
+    df = np.min([part.df_fold for part in maps.values()], axis=0)
+    scales = {name: part.influence[known].std(ddof=1) for name, part in maps.items()}
+    parts = []
+    for count in _chunks(draws):
+        normals = rng.standard_normal((count, N_BINS, folds))
+        # Student t's heavier tails: a normal over the root of a chi-square per degree.
+        chi2 = rng.chisquare(np.where(np.isfinite(df), df, 1.0), size=(count, N_BINS))
+        widening = np.sqrt(df / chi2)
+        chunk = []
+        for name, part in maps.items():
+            noise = part.noise(normals, widening, of_queries[name])[:, known]
+            # Bins with one fold have no draws; there may be no others.
+            drawn = np.isfinite(noise[0])
+            noise = noise - np.nansum(noise, axis=1, keepdims=True) / max(drawn.sum(), 1)
+            chunk.append(noise / scales[name] if scales[name] > 0 else 0 * noise)
+        parts.append(np.stack(chunk))
+    return np.concatenate(parts, axis=1)
+
+
+def _chunks(total: int) -> Iterator[int]:
+    """Sizes of the pieces that ``total`` draws are made in."""
+    for first in range(0, total, DRAW_CHUNK):
+        yield min(DRAW_CHUNK, total - first)

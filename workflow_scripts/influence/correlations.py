@@ -1,0 +1,131 @@
+"""Agreement of maps: correlations, what single bins do to them, and what noise hides."""
+
+from collections.abc import Mapping
+from itertools import combinations
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+from workflow_scripts.common.taxonomy import BINS
+from workflow_scripts.influence.resampling import Resampling
+
+# Below this share of a map's variance left after its noise, a corrected correlation is a
+# ratio of two small numbers and says nothing.
+LEAST_RELIABILITY = 0.1
+SCHEMA = {
+    "benchmark_a": pl.String,
+    "benchmark_b": pl.String,
+    "pearson": pl.Float64,
+    "spearman": pl.Float64,
+    "loo_low": pl.Float64,
+    "loo_high": pl.Float64,
+    "loo_topic": pl.String,
+    "loo_format": pl.String,
+    "corrected": pl.Float64,
+}
+
+
+def correlation_table(
+    maps: Mapping[str, np.ndarray], resampling: Mapping[str, Resampling] | None = None
+) -> pl.DataFrame:
+    """All pairs of maps, in the order of ``maps``.
+
+    Args:
+        maps: benchmark -> (576,) influence or z, NaN for a bin without documents.
+        resampling: benchmark -> its redrawable map, in units of ``maps``; without it nothing is
+            corrected for noise.
+
+    Returns:
+        Frame with the columns of ``influence/correlations``. Null where a map is constant, or
+        over fewer than 3 common bins (4 for leave-one-out).
+    """
+    rows = []
+    for a, b in combinations(maps, 2):
+        known = np.isfinite(maps[a]) & np.isfinite(maps[b])
+        x, y = maps[a][known], maps[b][known]
+        row = dict.fromkeys(SCHEMA) | {"benchmark_a": a, "benchmark_b": b}
+        if len(x) >= 3 and np.ptp(x) > 0 and np.ptp(y) > 0:
+            row["pearson"] = float(np.corrcoef(x, y)[0, 1])
+            row["spearman"] = float(stats.spearmanr(x, y).statistic)
+            if len(x) >= 4:
+                row |= _leave_one_out(x, y, np.flatnonzero(known), row["pearson"])
+            if resampling is not None:
+                row["corrected"] = noise_corrected(resampling[a], resampling[b])
+        rows.append(row)
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def _leave_one_out(
+    x: np.ndarray, y: np.ndarray, bins: np.ndarray, pearson: float
+) -> dict[str, object]:
+    """Range of Pearson's r over the removals of one bin, and the bin that moves it most."""
+    r = leave_one_out(x, y)
+    if not np.isfinite(r).any():
+        return {}
+    topic, format_ = BINS[bins[np.nanargmax(np.abs(r - pearson))]]
+    low, high = float(np.nanmin(r)), float(np.nanmax(r))
+    return {"loo_low": low, "loo_high": high, "loo_topic": topic, "loo_format": format_}
+
+
+def leave_one_out(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Pearson's r without each of the n points in turn, (n,); NaN where nothing varies.
+
+    Removing point i takes n / (n - 1) times the product of its deviations from a sum of
+    products around the mean.
+    """
+    n = len(x)
+    dx, dy = x - x.mean(), y - y.mean()
+    scale = n / (n - 1)
+    xx = np.sum(dx**2) - scale * dx**2
+    yy = np.sum(dy**2) - scale * dy**2
+    xy = np.sum(dx * dy) - scale * dx * dy
+    # What is left of exact zero after the subtraction is rounding.
+    varies = (xx > 1e-12 * np.sum(dx**2)) & (yy > 1e-12 * np.sum(dy**2))
+    return np.divide(
+        xy, np.sqrt(xx * yy, where=varies, out=np.ones(n)), where=varies, out=xy * np.nan
+    )
+
+
+def noise_corrected(a: Resampling, b: Resampling) -> float | None:
+    """Pearson's r of two maps without noise of documents and queries.
+
+    (cov - noise cov) / sqrt((var_a - noise var_a)(var_b - noise var_b)), all over the bins with
+    at least two folds. Spearman's (1904) correction for attenuation, with the covariance
+    corrected as well: both maps score the same documents, so that their document noise is
+    shared. Noise variance per bin is V_fold - V_interaction, unmoderated, plus the variance of
+    query noise around its mean over bins; queries of two benchmarks are independent.
+
+    Returns:
+        r clipped to [-1, 1]; None where less than a tenth of a map's variance is left, the maps
+        score different documents, or fewer than three bins have two folds.
+    """
+    if not (
+        np.array_equal(a.group_bins, b.group_bins) and np.array_equal(a.group_folds, b.group_folds)
+    ):
+        return None
+    known = np.isfinite(a.v_fold_raw) & np.isfinite(b.v_fold_raw)
+    if known.sum() < 3:
+        return None
+    shared = np.bincount(a.group_bins, a.group_noise * b.group_noise, minlength=len(BINS))
+    covariance = np.cov(a.influence[known], b.influence[known])[0, 1] - shared[known].mean()
+    left = []
+    for part in (a, b):
+        observed = part.influence[known].var(ddof=1)
+        net = observed - _noise_variance(part, known)
+        if net <= LEAST_RELIABILITY * observed:
+            return None
+        left.append(net)
+    return float(np.clip(covariance / np.sqrt(left[0] * left[1]), -1, 1))
+
+
+def _noise_variance(part: Resampling, known: np.ndarray) -> float:
+    """Expected part of noise in the variance of a map over its known bins."""
+    documents = float(np.mean(part.v_fold_raw[known] - part.v_interaction[known]))
+    n_queries = part.query_means.shape[1]
+    if n_queries == 1:
+        return documents
+    means = part.query_means[known]
+    centred = means - means.mean(axis=0)
+    queries = centred.var(axis=1, ddof=1).sum() / n_queries / (known.sum() - 1)
+    return documents + float(queries)

@@ -1,0 +1,46 @@
+"""Bin influence of one benchmark, with its uncertainty.
+
+in   sketches: sums of document rows per (bin, fold), all shards; queries, order: query rows;
+     summary: expected documents and sites per bin
+out  bins: 576 rows, columns of influence/bins; resampling: npz to redraw documents and queries
+"""
+
+from typing import Any
+
+import numpy as np
+
+from workflow_scripts.attribution.manifest import check_same
+from workflow_scripts.attribution.query_rows import load_query_rows
+from workflow_scripts.attribution.sketch import load_sketches
+from workflow_scripts.common.job import run_job
+from workflow_scripts.common.tables import read_table, write_table
+from workflow_scripts.common.taxonomy import BINS
+from workflow_scripts.influence.components import components
+from workflow_scripts.influence.groups import coherence, group_means
+from workflow_scripts.influence.resampling import from_components, save
+from workflow_scripts.influence.statistics import table
+
+
+def bin_summary(path: str) -> tuple[np.ndarray, np.ndarray]:
+    """(576,) documents in the working set and (576,) sites, in the order of ``BINS``."""
+    columns = ["topic", "format", "n_sampled", "n_sites"]
+    rows = {row[:2]: row[2:] for row in read_table(path, "corpus/bin_summary", columns).rows()}
+    counts = np.array([rows[pair] for pair in BINS])
+    return counts[:, 0], counts[:, 1]
+
+
+def main(snakemake: Any) -> None:
+    """Estimate and write."""
+    source, params = snakemake.input, snakemake.params
+    n_docs, n_sites = bin_summary(source.summary)
+    queries = load_query_rows(source.queries)
+    sketch = load_sketches(source.sketches, "trackstar", n_docs)
+    check_same(source.sketches[0], sketch.manifest, source.queries, queries.manifest)
+    parts = components(group_means(sketch, queries))
+    frame = table(parts, n_sites, coherence(sketch), params.confidence, params.multiplicity)
+    write_table(frame, snakemake.output.bins, "influence/bins")
+    save(snakemake.output.resampling, from_components(parts))
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

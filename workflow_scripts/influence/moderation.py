@@ -1,0 +1,100 @@
+"""Moderated variances: what 8 documents say about a variance, helped by the other bins.
+
+Empirical Bayes of Smyth (2004), Linear models and empirical Bayes methods for assessing
+differential expression in microarray experiments, section 6. A bin's document variance
+s_b^2, with d_b degrees of freedom, is seen as a draw around a true variance that itself
+scatters around a prior variance s0^2 with d0 degrees of freedom; then s_b^2 ~ s0^2 F(d_b, d0).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize, special, stats
+
+# A bin of near-duplicates has almost no variance, and its logarithm alone would undo the fit.
+# No draw from a chi-square falls below this quantile in maps of our size.
+LOWEST_QUANTILE = 1e-6
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Distribution of the bins' variances: typical value and how tightly they agree.
+
+    Attributes:
+        variance: s0^2, in squared units of the score; NaN where nothing could be fitted.
+        df: d0 in [0, inf]; 0 leaves every variance alone, inf gives all bins the same.
+    """
+
+    variance: float
+    df: float
+
+
+def fit_prior(variances: np.ndarray, df: np.ndarray) -> Prior:
+    """Estimate s0^2 and d0 from the first two moments of the log variances.
+
+    With e_b = log s_b^2 - psi(d_b / 2) + log(d_b / 2), Smyth's equations are
+    mean e = log s0^2 - psi(d0 / 2) + log(d0 / 2) and
+    trigamma(d0 / 2) = mean of ((e_b - mean e)^2 B / (B - 1) - trigamma(d_b / 2)).
+    Deviation: a variance far under all others counts as if it stood at the 1e-6 quantile of
+    its chi-square, since a bin of copies tells nothing about the other bins.
+
+    Args:
+        variances: (B,) float; variance of one document's score in each bin, >= 0.
+        df: (B,) float > 0; degrees of freedom of each.
+
+    Returns:
+        The prior; with fewer than three bins, or all variances 0, one of 0 degrees.
+    """
+    positive = variances > 0
+    if positive.sum() < 3:
+        return Prior(variance=float("nan"), df=0.0)
+    half = df / 2
+    offset = np.log(half) - special.digamma(half)
+    typical = np.median(np.log(variances[positive]) + offset[positive])
+    # ppf underflows to 0 only where df is far below 1; any tiny number serves there.
+    lowest = np.log(np.maximum(stats.chi2.ppf(LOWEST_QUANTILE, df) / df, 1e-300)) + typical
+    logs = np.log(variances, out=np.full(len(variances), -np.inf), where=positive)
+    e = np.maximum(logs, lowest) + offset
+    excess = e.var(ddof=1) - np.mean(special.polygamma(1, half))
+    if excess <= 0:
+        return Prior(variance=float(np.exp(e.mean())), df=float("inf"))
+    half_prior = inverse_trigamma(excess)
+    shift = special.digamma(half_prior) - np.log(half_prior)
+    return Prior(variance=float(np.exp(e.mean() + shift)), df=2 * half_prior)
+
+
+def inverse_trigamma(value: float) -> float:
+    """Solve trigamma(x) = value for x > 0.
+
+    trigamma falls from infinity to 0 and lies between 1/x and 1/x + 1/x^2, which brackets x.
+    """
+    low, high = 1 / value, 0.5 / value + np.sqrt(0.25 / value**2 + 1 / value)
+    if high - low < 1e-12 * high:
+        return high
+    return float(
+        optimize.brentq(lambda x: special.polygamma(1, x) - value, low * 0.999, high * 1.001)
+    )
+
+
+def moderate(variances: np.ndarray, df: np.ndarray, prior: Prior) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior variances and their degrees of freedom.
+
+    (d0 s0^2 + d_b s_b^2) / (d0 + d_b) with d0 + d_b degrees (Smyth 2004, equation 3.2 and
+    below), the degrees at most those of all bins pooled: the prior is itself estimated from
+    these bins, which matters in maps of few bins.
+
+    Args:
+        variances: (B,) float.
+        df: (B,) float > 0.
+        prior: what :func:`fit_prior` found.
+
+    Returns:
+        (B,) variances and (B,) degrees of freedom.
+    """
+    if prior.df == 0:
+        return variances, df
+    if np.isinf(prior.df):
+        posterior = np.full(len(variances), prior.variance)
+    else:
+        posterior = (prior.df * prior.variance + df * variances) / (prior.df + df)
+    return posterior, np.minimum(df + prior.df, df.sum())
