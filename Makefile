@@ -51,7 +51,7 @@ test-all: test ## the long tests too: real text, the demo's bars, bergson's own 
 	$(BIN)/pytest -m slow
 
 bench: $(VENV)/.installed ## cost of the document pass against plain forward and backward
-	$(BIN)/python -m benchmarks.scripts.document_pass results/planted
+	$(BIN)/python -m workflow_scripts.attribution.measure_pass results/planted
 
 clean: ## delete the results of the planted study
 	rm -rf results/planted

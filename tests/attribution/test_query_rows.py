@@ -12,6 +12,7 @@ from workflow_scripts.attribution.bergson_adapter import GradientEngine
 from workflow_scripts.attribution.documents import PassSettings, RowFile, attribute
 from workflow_scripts.attribution.query_rows import (
     collect_query_rows,
+    fit_positions,
     load_query_rows,
     mean_rows,
     target_sequences,
@@ -53,6 +54,13 @@ def test_gold_target_takes_the_gold_answers_tokens():
     assert starts == [4] * 4
     assert owners.tolist() == [0, 1, 2, 3]
     assert weights.tolist() == [1] * 4
+
+
+def test_question_one_token_longer_than_the_model_loses_its_first_token():
+    """lm-eval scores max_position_embeddings + 1 tokens, for it never feeds the last one."""
+    ids, starts = fit_positions([[1, 2, 3, 4], [5, 6]], [2, 1], 3)
+    assert ids == [[2, 3, 4], [5, 6]]
+    assert starts == [1, 1]
 
 
 def test_margin_target_is_gold_minus_the_mean_of_the_wrong_answers(engine):

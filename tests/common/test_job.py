@@ -2,6 +2,7 @@
 
 import json
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +15,8 @@ from workflow_scripts.common.provenance import sidecar_path, verify, write_sidec
 
 def copy_main(snakemake):
     logging.getLogger("atlas").info("copying")
-    with atomic_path(snakemake.output.copy) as temporary, open(snakemake.input.source) as handle:
-        temporary.write_text(handle.read())
+    with atomic_path(snakemake.output.copy) as temporary:
+        temporary.write_text(Path(snakemake.input.source).read_text())
 
 
 def call(tmp_path, **params):

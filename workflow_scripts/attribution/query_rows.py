@@ -70,6 +70,21 @@ def target_sequences(
     return ids, starts, np.array(owners), np.array(weights, dtype=np.float32)
 
 
+def fit_positions(
+    ids: list[list[int]], starts: list[int], positions: int
+) -> tuple[list[list[int]], list[int]]:
+    """Drop leading tokens of sequences longer than the model.
+
+    lm-eval feeds all tokens but the last, so its longest sequence has one token more than the
+    model has positions; the gradient pass feeds them all.
+    """
+    excess = [max(0, len(tokens) - positions) for tokens in ids]
+    return (
+        [tokens[over:] for tokens, over in zip(ids, excess, strict=True)],
+        [start - over for start, over in zip(starts, excess, strict=True)],
+    )
+
+
 def collect_query_rows(
     engine: "GradientEngine", queries: pl.DataFrame, target: str, tokens_per_batch: int
 ) -> torch.Tensor:
@@ -80,6 +95,7 @@ def collect_query_rows(
     from workflow_scripts.attribution.bergson_adapter import Sequences
 
     ids, starts, owners, weights = target_sequences(queries, target)
+    ids, starts = fit_positions(ids, starts, engine.model.config.max_position_embeddings)
     rows = torch.zeros(queries.height, len(engine.modules), engine.block)
     owner, weight = torch.as_tensor(owners), torch.as_tensor(weights)
 

@@ -49,7 +49,7 @@ def read_json(path: str | os.PathLike) -> Any:
 
 def file_digest(path: str | os.PathLike) -> str:
     """SHA-256 of a file's bytes, in hex."""
-    with open(path, "rb") as handle:
+    with Path(path).open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 

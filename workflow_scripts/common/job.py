@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import AtlasError
-from workflow_scripts.common.provenance import artifact_digest, verify, write_sidecar
+from workflow_scripts.common.provenance import artifact_digest, sidecar_path, verify, write_sidecar
 
 logger = logging.getLogger("atlas")
 
@@ -26,16 +26,17 @@ def run_job(main: Callable[[Any], None], snakemake: Any) -> None:
     """
     attach_log(snakemake)
     try:
+        remove_old_sidecars(snakemake)
         check_inputs(snakemake)
         main(snakemake)
         write_sidecars(snakemake)
     except AtlasError as error:
-        logger.error("%s: %s", snakemake.rule, error)
+        logger.error("%s", error)
         sys.exit(1)
     except Exception:
-        logger.error("%s failed\n%s", snakemake.rule, traceback.format_exc())
+        logger.error("failed\n%s", traceback.format_exc())
         sys.exit(1)
-    logger.info("%s: done", label(snakemake))
+    logger.info("done")
 
 
 def label(snakemake: Any) -> str:
@@ -65,6 +66,12 @@ def check_inputs(snakemake: Any) -> None:
     """Check each input against its sidecar."""
     for path in map(str, snakemake.input):
         verify(path)
+
+
+def remove_old_sidecars(snakemake: Any) -> None:
+    """Remove the sidecars of an earlier run: Snakemake deletes outputs, but not these."""
+    for path in map(str, snakemake.output):
+        sidecar_path(path).unlink(missing_ok=True)
 
 
 def write_sidecars(snakemake: Any) -> None:

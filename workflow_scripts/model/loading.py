@@ -71,7 +71,9 @@ def load_model(
     """
     import torch
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
 
+    transformers_logging.disable_progress_bar()
     if device == "cuda" and not torch.cuda.is_available():
         raise DataError("model.device is 'cuda', but this machine shows no CUDA GPU; use 'cpu'")
     record = read_record(model_json)

@@ -1,0 +1,56 @@
+"""A copy of the project in a folder of its own, where tests run Snakemake and edit files."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LEFT_OUT = (".git", ".venv", ".snakemake", "results", "data", "__pycache__", ".pytest_cache")
+
+
+class Clone:
+    """The project's files in ``folder``, and a way to run Snakemake there."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        shutil.copytree(
+            ROOT, self.folder, ignore=shutil.ignore_patterns(*LEFT_OUT), symlinks=True
+        )
+
+    def command(self, *words):
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *map(str, words)]
+
+    def environment(self):
+        return os.environ | {"PYTHONPATH": "", "PYTEST_CURRENT_TEST": ""}
+
+    def run(self, *words, timeout=900):
+        """Run Snakemake to its end; returns (exit code, everything it printed)."""
+        done = subprocess.run(
+            self.command(*words),
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def plan(self, *words):
+        """What a dry-run would do: a set of ``rule`` or ``rule wildcard`` names."""
+        code, text = self.run("--dry-run", *words)
+        assert code == 0, text[-3000:]
+        return planned_jobs(text)
+
+
+def planned_jobs(text):
+    """Jobs in the output of a dry-run, with the value of their wildcard."""
+    jobs = set()
+    for block in re.split(r"\n(?=(?:local)?rule \w+:|Job stats:)", text):
+        match = re.match(r"(?:local)?rule (\w+):", block.strip())
+        if match:
+            wildcard = re.search(r"^ +wildcards: \w+=(\w+)", block, re.MULTILINE)
+            jobs.add(match[1] + (f" {wildcard[1]}" if wildcard else ""))
+    return jobs - {"all"}

@@ -1,0 +1,72 @@
+"""The plan of each study, from a dry-run: its size, its edges, and what it refuses."""
+
+import re
+
+import pytest
+
+from tests.workflow.clone import ROOT, Clone
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    return Clone(tmp_path_factory.mktemp("dag") / "atlas")
+
+
+def test_demo_has_at_most_forty_jobs(clone):
+    code, text = clone.run("--dry-run")
+    assert code == 0, text[-2000:]
+    assert int(re.search(r"^total +(\d+)", text, re.MULTILINE)[1]) <= 40
+
+
+def test_edges_between_rules_are_the_stored_ones(clone):
+    """Stored as sorted lines, for the DOT text changes its ids and colours from run to run."""
+    code, text = clone.run("--rulegraph", "dot")
+    assert code == 0, text[-2000:]
+    names = dict(re.findall(r'(\d+)\[label = "(\w+)"', text))
+    edges = sorted(f"{names[a]} -> {names[b]}" for a, b in re.findall(r"(\d+) -> (\d+)", text))
+    stored = (ROOT / "tests" / "workflow" / "edges.txt").read_text().splitlines()
+    assert edges == stored
+
+
+def test_document_pass_does_not_know_the_benchmarks():
+    stored = (ROOT / "tests" / "workflow" / "edges.txt").read_text().splitlines()
+    before = {line.split(" -> ")[0] for line in stored if line.endswith("-> attribute_documents")}
+    assert before == {"tokenize_shard", "fit_preconditioner", "train_model"}
+
+
+def test_study_without_kept_rows_plans_no_scores_and_no_rows(clone):
+    jobs = clone.plan("--config", "attribution={rows: discard}")
+    assert not {job for job in jobs if job.startswith(("score_documents", "score_shuffled"))}
+    assert "attribute_documents s0000" in jobs
+
+
+def test_document_scores_are_refused_by_key_where_rows_are_discarded(clone):
+    code, text = clone.run(
+        "--dry-run",
+        "results/planted/attribution/scores/social_reasoning.parquet",
+        "--config",
+        "attribution={rows: discard}",
+    )
+    assert code != 0
+    assert "MissingRuleException" in text
+
+
+def test_plan_grows_with_the_shards_alone(clone):
+    two, five = (clone.plan("--config", f"corpus={{shards: {count}}}") for count in (2, 5))
+    assert {job.split()[0] for job in five - two} == {"tokenize_shard", "attribute_documents"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--config", "benchmarks=[social_resoning]"], "did you mean 'social_reasoning'?"),
+        (["--configfile", "configs/local-text.yaml"], "data"),
+    ],
+)
+def test_bad_study_is_one_line(clone, words, message):
+    code, text = clone.run("--dry-run", *words)
+    assert code != 0
+    lines = [line for line in text.splitlines() if "Config file" not in line]
+    assert len(lines) == 1, text
+    assert lines[0].startswith("config error: ")
+    assert message in lines[0]
