@@ -3,10 +3,9 @@ PYTHON ?= python3
 CORES ?= all
 VENV := .venv
 BIN := $(VENV)/bin
-REAL_STUDY := configs/local-text.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report lint format test test-all bench clean
+.PHONY: help setup demo report lint format test test-all bench docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +51,9 @@ test-all: test ## the long tests too: real text, the demo's bars, bergson's own 
 
 bench: $(VENV)/.installed ## cost of the document pass against plain forward and backward
 	$(BIN)/python -m workflow_scripts.attribution.measure_pass results/planted
+
+docs: $(VENV)/.installed ## write the reference pages from the schemas
+	$(BIN)/python -m workflow_scripts.common.reference
 
 clean: ## delete the results of the planted study
 	rm -rf results/planted

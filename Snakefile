@@ -9,6 +9,9 @@ from workflow_scripts.common.errors import AtlasError
 configfile: "config.yaml"
 
 
+report: "report/workflow.rst"
+
+
 try:
     config = complete(config)
 except AtlasError as error:
