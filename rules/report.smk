@@ -1,0 +1,162 @@
+"""Stage report: what a person looks at.
+
+Needs the bin tables, the contrasts, the base model's answers and, in a study with planted truth,
+what the validation found. Leaves every figure as PNG and SVG with the table behind it as CSV;
+snakemake --report binds them with their captions.
+"""
+
+TITLES = {name: definition.title for name, definition in DEFINITIONS.items()}
+QUADRANTS = {(cell["domain"], cell["capability"]) for cell in CELLS.values()}
+# A contrast needs a social and a STEM benchmark of the same capability.
+CONTRASTED = [
+    capability
+    for capability in ("reasoning", "knowledge")
+    if {("social", capability), ("stem", capability)} <= QUADRANTS
+]
+
+
+rule plot_maps:
+    """The signed topic x format map of every benchmark."""
+    input:
+        bins="<results>/influence/bin_influence.parquet",
+        answers=collect("<results>/benchmarks/{benchmark}/answers.parquet", benchmark=BENCHMARKS),
+        queries=collect("<results>/benchmarks/{benchmark}/queries.parquet", benchmark=BENCHMARKS),
+    output:
+        png=collect("<results>/report/figures/map_{benchmark}.png", benchmark=BENCHMARKS),
+        svg=[
+            report(
+                f"<results>/report/figures/map_{name}.svg",
+                caption="../report/map.rst",
+                category="Influence maps",
+                labels={"benchmark": TITLES[name], "kind": "signed map (z)"},
+            )
+            for name in BENCHMARKS
+        ],
+        csv=[
+            report(
+                f"<results>/report/figures/map_{name}.csv",
+                caption="../report/map_table.rst",
+                category="Tables",
+                labels={"table": f"Bins: {TITLES[name]}"},
+            )
+            for name in BENCHMARKS
+        ],
+    log:
+        "<logs>/plot_maps.log",
+    benchmark:
+        "<timings>/plot_maps.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(1500),
+        runtime=scaled(20),
+    params:
+        version=VERSION["report"],
+        benchmarks=BENCHMARKS,
+        titles=[TITLES[name] for name in BENCHMARKS],
+    script:
+        "../workflow_scripts/report/plot_maps.py"
+
+
+TARGETS += collect(
+    "<results>/report/figures/map_{benchmark}.{kind}",
+    benchmark=BENCHMARKS,
+    kind=["png", "svg", "csv"],
+)
+
+
+if CONTRASTED:
+
+    rule plot_contrasts:
+        """What a region does for social benchmarks beyond STEM ones."""
+        input:
+            contrasts="<results>/influence/contrasts.parquet",
+        output:
+            png="<results>/report/figures/contrasts.png",
+            svg=report(
+                "<results>/report/figures/contrasts.svg",
+                caption="../report/contrasts.rst",
+                category="Contrasts",
+                labels={"figure": "Social against STEM"},
+            ),
+            csv=report(
+                "<results>/report/figures/contrasts.csv",
+                caption="../report/contrasts_table.rst",
+                category="Tables",
+                labels={"table": "Contrasts"},
+            ),
+        log:
+            "<logs>/plot_contrasts.log",
+        benchmark:
+            "<timings>/plot_contrasts.tsv"
+        conda:
+            "../envs/analysis.yaml"
+        threads: 1
+        resources:
+            mem_mb=scaled(1500),
+            runtime=scaled(20),
+        params:
+            version=VERSION["report"],
+            cells={name: cell | {"title": TITLES[name]} for name, cell in CELLS.items()},
+            confidence=config["influence"]["confidence"],
+        script:
+            "../workflow_scripts/report/plot_contrasts.py"
+
+    TARGETS += collect(
+        "<results>/report/figures/contrasts.{kind}",
+        kind=["png", "svg", "csv"],
+    )
+
+
+if PLANTED:
+
+    rule plot_planted:
+        """What was planted against what each map found."""
+        input:
+            truth="<results>/corpus/truth.parquet",
+            bins="<results>/influence/bin_influence.parquet",
+            planted="<results>/validation/planted.parquet",
+        output:
+            png="<results>/report/figures/planted.png",
+            svg=report(
+                "<results>/report/figures/planted.svg",
+                caption="../report/planted.rst",
+                category="Validation",
+                labels={"figure": "Planted truth"},
+            ),
+            bins_csv=report(
+                "<results>/report/figures/planted_bins.csv",
+                caption="../report/planted_bins_table.rst",
+                category="Tables",
+                labels={"table": "Planted truth: bins"},
+            ),
+            scorers_csv=report(
+                "<results>/report/figures/planted_scorers.csv",
+                caption="../report/planted_scorers_table.rst",
+                category="Tables",
+                labels={"table": "Planted truth: scorers"},
+            ),
+        log:
+            "<logs>/plot_planted.log",
+        benchmark:
+            "<timings>/plot_planted.tsv"
+        conda:
+            "../envs/analysis.yaml"
+        threads: 1
+        resources:
+            mem_mb=scaled(1500),
+            runtime=scaled(20),
+        params:
+            version=VERSION["report"],
+            benchmarks=PLANTED,
+            titles=[TITLES[name] for name in PLANTED],
+        script:
+            "../workflow_scripts/report/plot_planted.py"
+
+    TARGETS += [
+        f"{RESULTS}/report/figures/planted.png",
+        f"{RESULTS}/report/figures/planted.svg",
+        f"{RESULTS}/report/figures/planted_bins.csv",
+        f"{RESULTS}/report/figures/planted_scorers.csv",
+    ]

@@ -1,0 +1,179 @@
+"""Stage validation: is the map right, and is it more than words?
+
+Needs the document rows and sketches, the query rows, the working set's text and the study's own
+map. Leaves one map per baseline and control, in the columns of the study's map, and in a study
+with planted truth the table that says how well each of them recovers it.
+"""
+
+# Planted benchmarks of the study: those whose truth is known.
+PLANTED = [
+    name
+    for name in BENCHMARKS
+    if config["corpus"]["source"] == "planted" and name in config["corpus"]["planted"]["benchmarks"]
+]
+STATISTICS = {
+    "confidence": config["influence"]["confidence"],
+    "multiplicity": config["influence"]["multiplicity"],
+}
+SCORERS = ["cosine", "dot"]
+SCORERS += ["tfidf"] if config["validation"]["lexical"] else []
+SCORERS += ["untrained"] if config["validation"]["untrained"] else []
+SCORERS += ["shuffled"] if config["validation"]["shuffled"] and KEEP_ROWS else []
+
+
+rule score_gradient_baselines:
+    """Maps by gradient cosine and dot product, without a preconditioner."""
+    input:
+        sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
+        raw=collect("<results>/attribution/queries/{benchmark}.raw.npy", benchmark=BENCHMARKS),
+        order=collect("<results>/attribution/queries/{benchmark}.json", benchmark=BENCHMARKS),
+        summary="<results>/corpus/bin_summary.parquet",
+    output:
+        cosine="<results>/validation/bins/cosine.parquet",
+        dot="<results>/validation/bins/dot.parquet",
+    log:
+        "<logs>/score_gradient_baselines.log",
+    benchmark:
+        "<timings>/score_gradient_baselines.tsv"
+    conda:
+        "../envs/engine.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(2500),
+        runtime=scaled(60),
+    params:
+        **STATISTICS,
+        version=VERSION["validation"],
+        benchmarks=BENCHMARKS,
+    script:
+        "../workflow_scripts/validation/score_gradient_baselines.py"
+
+
+rule score_lexical:
+    """Maps by TF-IDF similarity of documents and questions with their gold answer."""
+    input:
+        documents=collect("<results>/corpus/documents/{part}.parquet", part=PARTS),
+        sample="<results>/corpus/sample.parquet",
+        queries=collect("<results>/benchmarks/{benchmark}/queries.parquet", benchmark=BENCHMARKS),
+        summary="<results>/corpus/bin_summary.parquet",
+    output:
+        tfidf="<results>/validation/bins/tfidf.parquet",
+    log:
+        "<logs>/score_lexical.log",
+    benchmark:
+        "<timings>/score_lexical.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(2000),
+        runtime=scaled(60),
+    params:
+        **STATISTICS,
+        version=VERSION["validation"],
+        benchmarks=BENCHMARKS,
+    script:
+        "../workflow_scripts/validation/score_lexical.py"
+
+
+rule score_shuffled:
+    """Maps after dealing the documents to bins at random: nothing should stand out."""
+    input:
+        shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
+        rows=collect("<results>/attribution/rows/{shard}.npy", shard=SHARDS),
+        sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
+        queries=collect("<results>/attribution/queries/{benchmark}.npy", benchmark=BENCHMARKS),
+        order=collect("<results>/attribution/queries/{benchmark}.json", benchmark=BENCHMARKS),
+    output:
+        shuffled="<results>/validation/bins/shuffled.parquet",
+    log:
+        "<logs>/score_shuffled.log",
+    benchmark:
+        "<timings>/score_shuffled.tsv"
+    conda:
+        "../envs/engine.yaml"
+    threads: 1
+    resources:
+        mem_mb=scaled(2500),
+        runtime=scaled(60),
+    params:
+        **STATISTICS,
+        version=VERSION["validation"],
+        seed=config["seeds"]["bootstrap"],
+        folds=config["corpus"]["folds"],
+        benchmarks=BENCHMARKS,
+    script:
+        "../workflow_scripts/validation/score_shuffled.py"
+
+
+if config["validation"]["untrained"]:
+
+    rule attribute_untrained:
+        """Maps by an untrained model of the same shape: words alone, no capability."""
+        input:
+            shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
+            queries=collect(
+                "<results>/benchmarks/{benchmark}/queries.parquet", benchmark=BENCHMARKS
+            ),
+            record="<results>/model/model.json",
+            weights=MODEL_FILES,
+            summary="<results>/corpus/bin_summary.parquet",
+        output:
+            untrained="<results>/validation/bins/untrained.parquet",
+        log:
+            "<logs>/attribute_untrained.log",
+        benchmark:
+            "<timings>/attribute_untrained.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 2
+        resources:
+            mem_mb=scaled(2500),
+            runtime=scaled(240),
+        params:
+            **STATISTICS,
+            **PROJECTION,
+            version=VERSION["validation"],
+            seed=config["seeds"]["model"],
+            seed_preconditioner=config["seeds"]["preconditioner"],
+            documents=config["attribution"]["preconditioner_documents"],
+            damping=config["attribution"]["damping"],
+            loss_reduction=config["attribution"]["loss_reduction"],
+            tokens_per_batch=config["attribution"]["tokens_per_batch"],
+            device=config["model"]["device"],
+            benchmarks=BENCHMARKS,
+            targets=TARGET_OF,
+        script:
+            "../workflow_scripts/validation/attribute_untrained.py"
+
+
+if PLANTED:
+
+    rule check_planted:
+        """How well each scorer's map recovers the planted truth."""
+        input:
+            truth="<results>/corpus/truth.parquet",
+            trackstar="<results>/influence/bin_influence.parquet",
+            scorers=collect("<results>/validation/bins/{scorer}.parquet", scorer=SCORERS),
+        output:
+            planted="<results>/validation/planted.parquet",
+        log:
+            "<logs>/check_planted.log",
+        benchmark:
+            "<timings>/check_planted.tsv"
+        conda:
+            "../envs/analysis.yaml"
+        threads: 1
+        resources:
+            mem_mb=scaled(1000),
+            runtime=scaled(10),
+        params:
+            version=VERSION["validation"],
+            scorers=SCORERS,
+        script:
+            "../workflow_scripts/validation/check_planted.py"
+
+    TARGETS += [f"{RESULTS}/validation/planted.parquet"]
+
+
+TARGETS += expand(f"{RESULTS}/validation/bins/{{scorer}}.parquet", scorer=SCORERS)

@@ -1,0 +1,129 @@
+"""Synthetic studies on disk: maps, contrasts, answers and planted truth."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.validation.conftest import filled_columns
+from workflow_scripts.common.streams import stream
+from workflow_scripts.common.tables import write_table
+from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
+from workflow_scripts.influence.statistics import GroupMeans, bin_influence
+from workflow_scripts.validation.planted_truth import compare_with_truth
+
+TITLES = {
+    "social_reasoning": "Social reasoning",
+    "social_knowledge": "Social knowledge",
+    "stem_reasoning": "STEM reasoning",
+    "stem_knowledge": "STEM knowledge",
+}
+FOLDS, QUESTIONS = 4, 30
+
+
+def role_of(index, number):
+    """Role and dose of bin ``index`` for benchmark ``number``: a few rows of bins each."""
+    place = index - 40 * number
+    if 0 <= place < 12:
+        return "support", (0.25, 0.5, 1.0)[place % 3]
+    if 12 <= place < 24:
+        return "contradiction", (0.25, 0.5, 1.0)[place % 3]
+    return ("decoy", 0.0) if 24 <= place < 30 else ("neutral", 0.0)
+
+
+def make_truth():
+    rows = [
+        {"benchmark": name, "topic": topic, "format": format_}
+        | dict(zip(("role", "dose"), role_of(index, number), strict=True))
+        for number, name in enumerate(TITLES)
+        for index, (topic, format_) in enumerate(BINS)
+    ]
+    return pl.DataFrame(rows)
+
+
+def make_bins(filled=range(576), strength=1.0, outlier=0.0):
+    """A table like ``influence/bin_influence`` with planted support and contradiction."""
+    frames = []
+    sign = {"support": 1.0, "contradiction": -0.7, "decoy": 0.0, "neutral": 0.0}
+    for number, name in enumerate(TITLES):
+        rng = stream(5, "synthetic", name)
+        bins = np.repeat(list(filled), FOLDS)
+        role, dose = zip(*(role_of(index, number) for index in bins), strict=True)
+        effect = 0.2 * strength * np.array([sign[r] * d for r, d in zip(role, dose, strict=True)])
+        noise = rng.normal(0, 0.02, len(bins))[:, None] + rng.normal(
+            0, 0.02, (len(bins), QUESTIONS)
+        )
+        means = effect[:, None] + noise + outlier * (bins == bins[0])[:, None]
+        groups = GroupMeans(
+            bins, np.tile(np.arange(FOLDS), len(bins) // FOLDS), np.full(len(bins), 2), means
+        )
+        table = bin_influence(groups, np.full(len(BINS), FOLDS), None)
+        frames.append(table.with_columns(benchmark=pl.lit(name)))
+    return pl.concat(frames)
+
+
+def make_contrasts(known):
+    """A table like ``influence/contrasts`` over the bins in ``known``."""
+    rng = stream(6, "contrasts")
+    units = {
+        "bin": [(t, f, index in known) for index, (t, f) in enumerate(BINS)],
+        "topic": [(t, None, any(BINS[i][0] == t for i in known)) for t in TOPICS],
+        "format": [(None, f, any(BINS[i][1] == f for i in known)) for f in FORMATS],
+    }
+    rows = []
+    for contrast in ("reasoning", "knowledge", "difference"):
+        for axis, members in units.items():
+            for topic, format_, there in members:
+                value = float(rng.normal()) if there else None
+                rows.append(
+                    {
+                        "contrast": contrast,
+                        "axis": axis,
+                        "topic": topic,
+                        "format": format_,
+                        "value": value,
+                        "ci_low": value - 0.6 if there else None,
+                        "ci_high": value + 0.6 if there else None,
+                        "p_value": min(1.0, np.exp(-abs(value) * 2)) if there else None,
+                        "q_value": min(1.0, np.exp(-abs(value))) if there else None,
+                        "confounded": contrast == "difference",
+                    }
+                )
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+@pytest.fixture(scope="session", params=["full", "twelve", "outlier"])
+def study(request, tmp_path_factory):
+    """A finished study on disk: all bins, 12 of them, or one that dwarfs the others."""
+    folder = tmp_path_factory.mktemp(request.param) / "made_up"
+    known = range(0, 576, 48) if request.param == "twelve" else range(576)
+    bins = make_bins(known, outlier=3.0 if request.param == "outlier" else 0.0)
+    truth = make_truth()
+    paths = SimpleNamespace(
+        folder=folder,
+        bins=folder / "influence" / "bin_influence.parquet",
+        contrasts=folder / "influence" / "contrasts.parquet",
+        truth=folder / "corpus" / "truth.parquet",
+        planted=folder / "validation" / "planted.parquet",
+        figures=folder / "report" / "figures",
+        kind=request.param,
+    )
+    write_table(bins, paths.bins, "influence/bin_influence")
+    write_table(make_contrasts(set(known)), paths.contrasts, "influence/contrasts")
+    write_table(truth, paths.truth, "corpus/truth")
+    maps = {"trackstar": bins, "tfidf": make_bins(known, 0.1), "shuffled": make_bins(known, 0.0)}
+    write_table(compare_with_truth(truth, maps), paths.planted, "validation/planted")
+    for name in TITLES:
+        place = folder / "benchmarks" / name
+        answers = pl.DataFrame(
+            {
+                "query_id": [f"q{i:02d}" for i in range(QUESTIONS)],
+                "correct": [i % 10 != 0 for i in range(QUESTIONS)],
+            }
+        )
+        queries = answers.select("query_id").with_columns(choices=pl.lit(["a", "b", "c", "d"]))
+        for table, frame in (("answers", answers), ("queries", queries)):
+            frame = filled_columns(f"benchmarks/{table}", frame)
+            write_table(frame, place / f"{table}.parquet", f"benchmarks/{table}")
+    return paths

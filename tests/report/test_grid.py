@@ -1,0 +1,72 @@
+"""The grid of bins: places, colours and what is not known."""
+
+import numpy as np
+import polars as pl
+import pytest
+from matplotlib.collections import QuadMesh
+
+from workflow_scripts.report.grid import colour_scale, draw_grid, grid, row_means
+from workflow_scripts.report.style import counted, new_figure, number_text, style
+
+
+def test_a_bin_lies_at_its_topic_and_format_and_the_rest_is_nan():
+    frame = pl.DataFrame(
+        {"topic": ["art_and_design", "games"], "format": ["about_pers", "faq"], "z": [1.5, None]}
+    )
+    values = grid(frame, "z")
+    assert values[1, 1] == 1.5
+    assert np.isfinite(values).sum() == 1
+
+
+def test_empty_bins_are_not_drawn_as_zero():
+    values = np.full((24, 24), np.nan)
+    values[3, 4], values[5, 6] = 0.0, 2.0
+    with style():
+        axes = new_figure().add_axes((0, 0, 1, 1))
+        draw_grid(axes, values, 2.0)
+    mesh = next(item for item in axes.collections if isinstance(item, QuadMesh))
+    drawn = np.ma.getmaskarray(mesh.get_array()).reshape(24, 24)
+    assert (~drawn).sum() == 2
+    assert not drawn[3, 4]
+    assert axes.patch.get_hatch()
+
+
+def test_limits_are_symmetric_and_reach_the_largest_value():
+    scale = colour_scale(np.array([[-3.0, 2.9, 2.8, np.nan]]))
+    assert (scale.limit, scale.n_clipped) == (3.0, 0)
+    assert scale.note() == ""
+
+
+def test_one_outlier_bin_does_not_pale_the_others_and_the_figure_says_so():
+    values = np.linspace(-3, 3, 576).reshape(24, 24)
+    values[0, 0] = -20.0
+    scale = colour_scale(values)
+    assert scale.limit == pytest.approx(np.sort(np.abs(values).ravel())[-3])
+    assert scale.n_clipped <= 2
+    assert "20.0" in scale.note()
+
+
+def test_outlier_among_twelve_bins_is_clipped_too():
+    values = np.full((24, 24), np.nan)
+    values.flat[:12] = [9.0, *np.linspace(-1, 1, 11)]
+    scale = colour_scale(values)
+    assert (scale.limit, scale.n_clipped) == (1.0, 1)
+
+
+@pytest.mark.parametrize("values", [np.full((24, 24), np.nan), np.zeros((24, 24))])
+def test_maps_without_spread_have_a_scale(values):
+    assert colour_scale(values).limit == 1.0
+
+
+def test_side_means_take_filled_bins_alone():
+    values = np.full((24, 24), np.nan)
+    values[2, :3] = [1.0, 2.0, 6.0]
+    means = row_means(values, axis=1)
+    assert means[2] == 3.0
+    assert np.isnan(means[3])
+
+
+def test_words_for_counts_and_missing_numbers():
+    assert counted(1, "bin") == "1 bin"
+    assert counted(4608, "document") == "4,608 documents"
+    assert number_text(None) == "n/a"

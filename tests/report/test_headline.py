@@ -1,0 +1,62 @@
+"""The headline numbers that a run ends with."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+
+from workflow_scripts.common.tables import read_table
+from workflow_scripts.common.taxonomy import display_name
+from workflow_scripts.report.headline import headline, main, planted_lines
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_headline_names_accuracy_regions_truth_and_places(study):
+    text = headline(study.folder)
+    assert max(map(len, text.splitlines())) <= 100 + len(str(study.folder))
+    assert "0.90    0.25" in text
+    best = (
+        read_table(study.bins, "influence/bin_influence")
+        .filter(benchmark="stem_reasoning")
+        .sort("rank", nulls_last=True)
+        .row(0, named=True)
+    )
+    assert f"{display_name(best['topic'])} x {display_name(best['format'])}" in text
+    assert "TF-IDF (words alone)" in text
+    assert "report/figures" in text
+
+
+def test_a_study_without_planted_truth_has_a_headline(study, tmp_path):
+    for part in ("influence", "benchmarks"):
+        (tmp_path / part).symlink_to(study.folder / part)
+    assert "Planted" not in headline(tmp_path)
+
+
+def test_an_unfinished_study_is_one_clear_line(tmp_path, capsys):
+    assert main([str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "does not exist" in error
+
+
+def test_undefined_measures_are_called_so():
+    row = {"scorer": "trackstar", "auroc_support": 0.5, "auroc_support_vs_contradiction": None}
+    planted = pl.DataFrame(
+        [row | {"dose_spearman": None}],
+        schema_overrides={"auroc_support_vs_contradiction": float, "dose_spearman": float},
+    )
+    line = next(line for line in planted_lines(planted) if "study's map" in line)
+    assert line.split()[-2:] == ["n/a", "n/a"]
+
+
+def test_the_headline_needs_no_engine(study):
+    """It ends every demo, so it must not take the seconds that importing torch costs."""
+    code = (
+        "import sys; from pathlib import Path; from workflow_scripts.report.headline import "
+        "headline; headline(Path(sys.argv[1])); "
+        "assert not {'torch', 'matplotlib', 'scipy'} & set(sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(study.folder)]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=60)

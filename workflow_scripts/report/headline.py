@@ -1,0 +1,140 @@
+"""Print the headline numbers of a finished study: python -m workflow_scripts.report.headline.
+
+Takes the study's results folder and reads its tables alone, so it is fast and needs no engine.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import polars as pl
+
+from workflow_scripts.common.errors import AtlasError, DataError
+from workflow_scripts.common.tables import read_table
+from workflow_scripts.common.taxonomy import display_name
+from workflow_scripts.common.thresholds import SIGNIFICANT
+
+TOP = 3
+WIDTH = 88
+
+
+def accuracy_lines(folder: Path, benchmarks: list[str]) -> list[str]:
+    """Accuracy of the base model on each benchmark, with chance."""
+    lines = [f"{'':24} {'questions':>9}  {'accuracy':>8}  {'chance':>6}"]
+    for name in benchmarks:
+        place = folder / "benchmarks" / name
+        answers = read_table(place / "answers.parquet", "benchmarks/answers", ["correct"])
+        queries = read_table(place / "queries.parquet", "benchmarks/queries", ["choices"])
+        chance = (1 / queries["choices"].list.len()).mean()
+        lines.append(
+            f"{name:24} {answers.height:>9,}  {answers['correct'].mean():>8.2f}  {chance:>6.2f}"
+        )
+    return lines
+
+
+def map_lines(bins: pl.DataFrame) -> list[str]:
+    """The regions that support each benchmark most, and how many bins stand out."""
+    lines = []
+    for (name,), table in bins.group_by("benchmark", maintain_order=True):
+        filled = table.drop_nulls("influence")
+        unusual = filled.filter(pl.col("q_unusual") < SIGNIFICANT)["influence"]
+        above = int((unusual > filled["influence"].median()).sum()) if len(unusual) else 0
+        lines.append(
+            f"{name}: {len(unusual)} of {filled.height} bins stand out at q < {SIGNIFICANT:g} "
+            f"({above} support, {len(unusual) - above} oppose)"
+        )
+        topics = filled.group_by("topic").agg(pl.col("z").mean()).drop_nulls("z")
+        topics = topics.sort("z", "topic", descending=[True, False]).head(TOP)
+        means = [f"{display_name(topic)} {z:+.1f}" for topic, z in topics.iter_rows()]
+        lines.append(f"    topics, mean z: {', '.join(means) or 'n/a'}")
+        ranked = filled.sort("influence", "topic", "format", descending=[True, False, False])
+        for row in ranked.head(TOP).iter_rows(named=True):
+            place = f"{display_name(row['topic'])} x {display_name(row['format'])}"
+            q = "n/a" if row["q_unusual"] is None else f"{row['q_unusual']:.2g}"
+            z = "n/a" if row["z"] is None else f"{row['z']:+.1f}"
+            lines.append(f"    {place:52} z {z:>5}   q {q}")
+    return lines
+
+
+def planted_lines(planted: pl.DataFrame) -> list[str]:
+    """How well the planted truth is recovered, by the map and by what should not manage."""
+    columns = ["auroc_support", "auroc_support_vs_contradiction", "dose_spearman"]
+    shown = {
+        "trackstar": "this study's map",
+        "tfidf": "TF-IDF (words alone)",
+        "untrained": "untrained model",
+        "shuffled": "shuffled documents",
+    }
+    lines = [
+        "Mean over benchmarks (lowest), 0.5 = no knowledge (dose: 0)",
+        f"{'':24} {'support':>14}  {'against contradiction':>22}  {'dose order':>14}",
+    ]
+    for scorer, label in shown.items():
+        rows = planted.filter(scorer=scorer)
+        if rows.is_empty():
+            continue
+        cells = [_mean_and_lowest(rows[column]) for column in columns]
+        lines.append(f"{label:24} {cells[0]:>14}  {cells[1]:>22}  {cells[2]:>14}")
+    return lines
+
+
+def _mean_and_lowest(values: pl.Series) -> str:
+    known = values.drop_nulls()
+    return f"{known.mean():.2f} ({known.min():.2f})" if len(known) else "n/a"
+
+
+def headline(folder: Path) -> str:
+    """The whole text for one study.
+
+    Raises:
+        DataError: the folder holds no finished study.
+    """
+    table = folder / "influence" / "bin_influence.parquet"
+    if not table.exists():
+        raise DataError(f"{table} does not exist; run the study first or name its results folder")
+    columns = ["benchmark", "topic", "format", "n_docs", "influence", "z", "q_unusual"]
+    bins = read_table(table, "influence/bin_influence", columns)
+    benchmarks = bins["benchmark"].unique(maintain_order=True).to_list()
+    documents = bins.filter(benchmark=benchmarks[0])["n_docs"].sum()
+    title = f"Capability Atlas: study {folder.name}, {documents:,} documents in 576 bins"
+    parts = [
+        [title, "=" * min(len(title), WIDTH)],
+        ["Base model", *_indent(accuracy_lines(folder, benchmarks))],
+        ["What supports each benchmark most", *_indent(map_lines(bins))],
+    ]
+    planted = folder / "validation" / "planted.parquet"
+    if planted.exists():
+        lines = planted_lines(read_table(planted, "validation/planted"))
+        parts.append(["Planted truth recovered (AUROC)", *_indent(lines)])
+    parts.append(["Where to look", *_indent(_places(folder))])
+    return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
+
+
+def _places(folder: Path) -> list[str]:
+    report = folder / "report" / "report.html"
+    command = f"snakemake --report {report}"
+    return [
+        f"figures      {folder / 'report' / 'figures'}",
+        f"tables       {folder / 'influence' / 'bin_influence.parquet'}",
+        f"report       {report if report.exists() else command}",
+    ]
+
+
+def _indent(lines: list[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the headline of the study whose results folder is given; 1 on a clear error."""
+    parser = argparse.ArgumentParser(description="Headline numbers of a finished study.")
+    parser.add_argument("results", type=Path, help="results/<study>")
+    try:
+        sys.stdout.write(headline(parser.parse_args(arguments).results))
+    except AtlasError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""How every figure looks, and how it is saved: one palette, one order of bins, same bytes."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import polars as pl
+import seaborn as sns
+from matplotlib.colors import Colormap
+from matplotlib.figure import Figure
+
+from workflow_scripts.common.files import atomic_path
+
+DPI = 150
+# A4 landscape, in inches.
+PAGE = (11.69, 8.27)
+INK = "#222222"
+FAINT = "#6b6b6b"
+EMPTY = "#ececec"
+EMPTY_HATCH = "#cfcfcf"
+# Okabe and Ito's colours, told apart by colour-blind readers and in grey by their lightness.
+ROLE_COLOURS = {
+    "support": "#c44e52",
+    "contradiction": "#2f6db3",
+    "decoy": "#e6a532",
+    "neutral": "#9a9a9a",
+}
+_SETTINGS = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "hatch.linewidth": 0.5,
+    "legend.frameon": False,
+    "svg.fonttype": "path",
+    # Names of svg elements follow from this salt and the content, so that bytes repeat.
+    "svg.hashsalt": "capability-atlas",
+}
+
+
+def diverging() -> Colormap:
+    """Blue (opposes) over white to red (supports); safe for colour-blind readers."""
+    return sns.color_palette("vlag", as_cmap=True)
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw and save inside this block; nothing outside of it changes."""
+    with mpl.rc_context(_SETTINGS):
+        yield
+
+
+def new_figure(width: float = PAGE[0], height: float = PAGE[1]) -> Figure:
+    """Empty figure of this size in inches, outside of pyplot's global state."""
+    return Figure(figsize=(width, height), facecolor="white")
+
+
+def save_figure(figure: Figure, png: str | os.PathLike, svg: str | os.PathLike) -> None:
+    """Write a figure as PNG and SVG, atomically, without a date."""
+    with atomic_path(png) as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+    with atomic_path(svg) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})
+
+
+def save_csv(frame: pl.DataFrame, path: str | os.PathLike) -> None:
+    """Write the table behind a figure; nulls are empty fields."""
+    with atomic_path(path) as temporary:
+        frame.write_csv(temporary, float_precision=6)
+
+
+def heading(figure: Figure, title: str, lines: list[str], top: float, left: float) -> None:
+    """Put a bold title and lines of small print under it at the figure's head.
+
+    Args:
+        figure: the figure.
+        title: one line.
+        lines: what a reader needs to know: n, unit, sign, baseline.
+        top: height of the title's upper edge, in figure coordinates.
+        left: left edge, in figure coordinates.
+    """
+    height = figure.get_size_inches()[1]
+    figure.text(left, top, title, fontsize=14, fontweight="bold", va="top", ha="left")
+    for number, line in enumerate(lines):
+        below = top - (0.3 + 0.165 * number) / height
+        figure.text(left, below, line, fontsize=8.5, color=FAINT, va="top", ha="left")
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """``1 bin``, ``12 bins``, ``4,608 documents``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def number_text(value: Any, digits: int = 2) -> str:
+    """A number with a real minus sign, or ``n/a`` for none."""
+    return "n/a" if value is None else f"{value:.{digits}f}".replace("-", "\u2212")

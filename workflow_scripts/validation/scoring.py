@@ -1,0 +1,71 @@
+"""Put any scorer of documents through the statistics of the study's own maps.
+
+A baseline is fair only when the same table judges it: every scorer gives mean scores per
+(bin, fold) group and query, and ``bin_influence`` turns them into the columns of
+``influence/bin_influence``.
+"""
+
+import os
+from collections.abc import Iterable
+
+import numpy as np
+import polars as pl
+
+from workflow_scripts.common.tables import read_table, write_table
+from workflow_scripts.common.taxonomy import BINS, bin_index
+from workflow_scripts.influence.statistics import GroupMeans, bin_influence
+
+
+def bin_positions(frame: pl.DataFrame) -> np.ndarray:
+    """(n,) int64 position in ``BINS`` of each row's topic and format."""
+    pairs = zip(frame["topic"].to_list(), frame["format"].to_list(), strict=True)
+    return np.fromiter((bin_index(*pair) for pair in pairs), dtype=np.int64, count=frame.height)
+
+
+def read_bin_column(path: str | os.PathLike, column: str) -> np.ndarray:
+    """(576,) int64 column of ``corpus/bin_summary`` in the order of ``BINS``."""
+    frame = read_table(path, "corpus/bin_summary", ["topic", "format", column])
+    values = np.zeros(len(BINS), dtype=np.int64)
+    values[bin_positions(frame)] = frame[column].to_numpy()
+    return values
+
+
+def occupied_groups(
+    bins: np.ndarray, folds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Number the (bin, fold) groups that hold documents.
+
+    Args:
+        bins: (n,) int position in ``BINS`` of each document.
+        folds: (n,) int fold of each document.
+
+    Returns:
+        (G, 2) int64 bin and fold of each group, (n,) int64 the group of each document,
+        (G,) int64 documents in each group.
+    """
+    pairs = np.stack([bins, folds], axis=1).astype(np.int64)
+    groups, owner, counts = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
+    return groups, owner.reshape(-1), counts.astype(np.int64)
+
+
+def write_maps(
+    path: str | os.PathLike,
+    maps: Iterable[tuple[str, GroupMeans]],
+    n_sites: np.ndarray,
+    confidence: float,
+    multiplicity: str,
+) -> None:
+    """Write one scorer's maps of all benchmarks in the columns of ``influence/bin_influence``.
+
+    Args:
+        path: the parquet file.
+        maps: benchmark and its group means.
+        n_sites: (576,) int sites of each bin.
+        confidence: coverage of the intervals.
+        multiplicity: ``bh`` or ``by``.
+    """
+    frames = []
+    for benchmark, groups in maps:
+        frame = bin_influence(groups, n_sites, None, confidence, multiplicity)
+        frames.append(frame.with_columns(pl.lit(benchmark).alias("benchmark")))
+    write_table(pl.concat(frames), path, "influence/bin_influence")
