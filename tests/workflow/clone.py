@@ -16,9 +16,7 @@ class Clone:
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        shutil.copytree(
-            ROOT, self.folder, ignore=shutil.ignore_patterns(*LEFT_OUT), symlinks=True
-        )
+        shutil.copytree(ROOT, self.folder, ignore=shutil.ignore_patterns(*LEFT_OUT), symlinks=True)
 
     def command(self, *words):
         return [sys.executable, "-m", "snakemake", "--cores", "2", *map(str, words)]

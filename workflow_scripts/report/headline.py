@@ -95,8 +95,11 @@ def headline(folder: Path) -> str:
     columns = ["benchmark", "topic", "format", "n_docs", "influence", "z", "q_unusual"]
     bins = read_table(table, "influence/bin_influence", columns)
     benchmarks = bins["benchmark"].unique(maintain_order=True).to_list()
-    documents = bins.filter(benchmark=benchmarks[0])["n_docs"].sum()
-    title = f"Capability Atlas: study {folder.name}, {documents:,} documents in 576 bins"
+    counts = bins.filter(benchmark=benchmarks[0])["n_docs"]
+    title = (
+        f"Capability Atlas: study {folder.name}, {counts.sum():,} documents in "
+        f"{(counts > 0).sum()} of {counts.len()} bins"
+    )
     parts = [
         [title, "=" * min(len(title), WIDTH)],
         ["Base model", *_indent(accuracy_lines(folder, benchmarks))],

@@ -1,0 +1,103 @@
+"""The embedded study as ``make demo`` runs it, held to its bars."""
+
+import polars as pl
+import pytest
+
+from tests.workflow.clone import Clone
+from workflow_scripts.common.files import read_json
+
+BENCHMARKS = ["social_reasoning", "social_knowledge", "stem_reasoning", "stem_knowledge"]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    clone = Clone(tmp_path_factory.mktemp("demo") / "atlas")
+    code, text = clone.run(timeout=2400)
+    assert code == 0, text[-5000:]
+    return clone
+
+
+@pytest.fixture(scope="module")
+def results(study):
+    return study.folder / "results" / "planted"
+
+
+@pytest.fixture(scope="module")
+def planted(results):
+    return pl.read_parquet(results / "validation" / "planted.parquet")
+
+
+def of(planted, scorer):
+    table = planted.filter(pl.col("scorer") == scorer)
+    assert sorted(table["benchmark"]) == sorted(BENCHMARKS)
+    return table
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_model_has_learnt_every_benchmark(results, benchmark):
+    record = read_json(results / "benchmarks" / benchmark / "results.json")
+    assert record["n_questions"] >= 100
+    assert record["chance"] <= 0.25
+    assert record["accuracy"] >= 0.75
+
+
+def test_map_finds_support_and_tells_it_from_contradiction(planted):
+    ours = of(planted, "trackstar")
+    assert ours["auroc_support"].min() >= 0.95
+    assert ours["auroc_support_vs_contradiction"].min() >= 0.95
+    assert ours["contradiction_sign"].min() >= 0.95
+
+
+def test_influence_follows_the_dose(planted):
+    ours = of(planted, "trackstar")
+    assert ours["dose_spearman"].min() >= 0.5
+    assert ours["dose_spearman"].mean() >= 0.75
+
+
+def test_words_cannot_tell_support_from_contradiction(planted):
+    words = of(planted, "tfidf")["auroc_support_vs_contradiction"]
+    assert words.min() >= 0.45
+    assert words.max() <= 0.55
+
+
+def test_untrained_model_cannot_tell_support_from_contradiction(planted):
+    assert 0.4 <= of(planted, "untrained")["auroc_support_vs_contradiction"].mean() <= 0.6
+
+
+def test_nothing_stands_out_once_documents_are_shuffled(results):
+    table = pl.read_parquet(results / "validation" / "bins" / "shuffled.parquet")
+    assert table["q_unusual"].drop_nulls().min() >= 0.05
+
+
+def test_finished_demo_has_nothing_to_do(study):
+    code, text = study.run("--dry-run")
+    assert code == 0
+    assert "Nothing to be done" in text
+
+
+def test_no_job_needs_more_than_two_and_a_half_gigabytes(results):
+    files = sorted((results / "timings").rglob("*.tsv"))
+    assert len(files) >= 35
+    peaks = {
+        path.stem: pl.read_csv(path, separator="\t", infer_schema=False)["max_rss"][0]
+        for path in files
+    }
+    too_large = {
+        name: mb for name, mb in peaks.items() if mb not in ("-", "NA") and float(mb) > 2500
+    }
+    assert not too_large
+
+
+def test_documents_of_float16_rows_keep_the_map(study, results):
+    """Rows at half size: the same map to the tolerance that is promised."""
+    words = ("--config", "attribution={row_dtype: float16}", "--rerun-triggers", "params", "mtime")
+    target = "results/planted/influence/bin_influence.parquet"
+    before = pl.read_parquet(results / "influence" / "bin_influence.parquet")
+    code, text = study.run(*words, "--", target, timeout=1200)
+    assert code == 0, text[-3000:]
+    after = pl.read_parquet(results / "influence" / "bin_influence.parquet")
+    scores = pl.read_parquet(results / "attribution" / "scores" / f"{BENCHMARKS[0]}.parquet")
+    largest = scores["score"].abs().max()
+    assert (before["influence"] - after["influence"]).abs().max() <= 2e-4 * largest
