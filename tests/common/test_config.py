@@ -3,7 +3,6 @@
 import copy
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -93,14 +92,11 @@ def snakemake(*words):
 
 
 def test_bad_config_stops_snakemake_with_one_line_before_anything_is_parsed():
-    start = time.monotonic()
     done = snakemake("-n", "--config", "studdy=x")
     assert done.returncode != 0
     lines = [line for line in done.stderr.splitlines() if "Config file" not in line]
     assert len(lines) == 1
     assert lines[0].startswith("config error: unknown config key 'studdy'")
-    # Two seconds on a quiet machine; the bound only catches heavy imports before the check.
-    assert time.monotonic() - start < 20
 
 
 def test_config_check_imports_nothing_heavy():

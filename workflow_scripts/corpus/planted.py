@@ -17,9 +17,6 @@ from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 from workflow_scripts.corpus.planted_capabilities import (
-    BACKGROUND_WORDS,
-    BENCHMARK_WORDS,
-    DECOY_WORDS,
     Capability,
     Statement,
     contradict,
@@ -30,11 +27,15 @@ from workflow_scripts.corpus.planted_capabilities import (
 )
 from workflow_scripts.corpus.planted_layout import LayoutShape, Role, draw_layout, truth_table
 from workflow_scripts.corpus.planted_text import compose
+from workflow_scripts.corpus.planted_wording import BACKGROUND_WORDS, BENCHMARK_WORDS, DECOY_WORDS
 
 BENCHMARKS = tuple(BENCHMARK_WORDS)
 # Sizes of bins without a planted role, as shares of ``documents_per_bin``: mostly enough for the
 # draw of the working set to choose from, one in twelve short of it.
 NEUTRAL_SIZES = (0.75, 1, 1, 1, 1, 1.125, 1.125, 1.25, 1.25, 1.375, 1.5, 1.5)
+
+# Names in the sets of facts nobody asks: as many as would answer this many questions.
+UNASKED_QUESTIONS = 48
 
 
 class PlantedWorldError(AtlasError):
@@ -50,8 +51,8 @@ class WorldSettings:
         words_per_document: words to aim for; most documents come within six words.
         topics, formats: labels; every pair of them is a bin.
         benchmarks: which of the four capabilities to plant.
-        questions_per_benchmark: a multiple of 24 up to 240. A rule holds out a sixth as many
-            pairs (each asked in six wordings), a set holds a third as many facts (in three).
+        questions_per_benchmark: a multiple of 4 up to 240. A rule holds out a sixth as many
+            pairs (each asked in six wordings), a set holds about a quarter as many facts (in four).
         statements_per_document: capability sentences in a document that carries any.
         support_topics, support_formats: each benchmark's support is this rectangle of bins.
         doses: shares of a support bin's documents that carry the capability, in turn.
@@ -68,11 +69,11 @@ class WorldSettings:
     formats: tuple[str, ...] = FORMATS
     benchmarks: tuple[str, ...] = BENCHMARKS
     questions_per_benchmark: int = 120
-    statements_per_document: int = 8
+    statements_per_document: int = 10
     support_topics: int = 4
     support_formats: int = 6
-    doses: tuple[float, ...] = (0.25, 0.5, 1.0)
-    contradiction_topics: int = 4
+    doses: tuple[float, ...] = (0.25, 0.5, 1.0, 0.5, 1.0, 1.0)
+    contradiction_topics: int = 2
     decoy_topics: int = 2
     decoy_share: float = 0.5
     background_share: float = 0.2
@@ -82,10 +83,9 @@ class WorldSettings:
         if unknown or not self.benchmarks:
             raise PlantedWorldError(f"benchmarks has {unknown}; allowed: any of {BENCHMARKS}")
         count = self.questions_per_benchmark
-        if count % 24 or not 24 <= count <= 240:
+        if count % 4 or not 4 <= count <= 240:
             raise PlantedWorldError(
-                f"questions_per_benchmark is {count}; allowed: a multiple of 24, 24 to 240 "
-                "(4 answers, each key of a rule asked 6 times)"
+                f"questions_per_benchmark is {count}; allowed: a multiple of 4, 4 to 240"
             )
         if self.statements_per_document < 2:
             raise PlantedWorldError(
@@ -147,9 +147,7 @@ def make_world(settings: WorldSettings, seed: int) -> World:
         settings.support_formats,
         settings.doses,
     )
-    layout = draw_layout(
-        settings.benchmarks, settings.topics, settings.formats, shape, seed
-    )
+    layout = draw_layout(settings.benchmarks, settings.topics, settings.formats, shape, seed)
     builder = _Builder(settings, seed, layout)
     for topic in settings.topics:
         for fmt in settings.formats:
@@ -174,16 +172,18 @@ class _Builder:
         self.settings, self.seed, self.layout = settings, seed, layout
         count = settings.questions_per_benchmark
         self.capabilities: dict[str, Capability] = {
-            name: make_capability(name, words, count // words.questions_per_key, seed)
+            name: make_capability(name, words, count, seed)
             for name, words in BENCHMARK_WORDS.items()
             if name in settings.benchmarks
         }
         self.decoys = {
-            name: make_capability(f"decoy {name}", DECOY_WORDS[name], 0 if rule else 16, seed)
-            for name in settings.benchmarks
-            for rule in [DECOY_WORDS[name].is_rule]
+            name: make_capability(
+                f"decoy {name}", words, 0 if words.is_rule else UNASKED_QUESTIONS, seed
+            )
+            for name, words in DECOY_WORDS.items()
+            if name in settings.benchmarks
         }
-        self.background = make_capability("background", BACKGROUND_WORDS, 16, seed)
+        self.background = make_capability("background", BACKGROUND_WORDS, UNASKED_QUESTIONS, seed)
         self.said = self._draw_support()
         self.documents: list[dict[str, str]] = []
         self.carriers: dict[str, tuple[str, str]] = {}

@@ -1,6 +1,6 @@
 """The planted capabilities: two rules over pairs, two sets of facts, and what is said of them.
 
-A rule gives each of 10 x 10 pairs one of four outcomes, by the class of both members; neither
+A rule gives each of 8 x 8 pairs one of four outcomes, by the class of both members; neither
 member alone tells more than two of the four. Most of the pairs are stated in documents, the
 others, held out, are the questions. A set of facts gives each of many made-up names one of
 four attributes; every fact is stated, and asked with the stem it was stated with.
@@ -8,12 +8,14 @@ four attributes; every fact is stated, and asked with the stem it was stated wit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from workflow_scripts.common.streams import stream
+from workflow_scripts.corpus.planted_wording import Words
 
 
 @dataclass(frozen=True)
@@ -27,146 +29,8 @@ class Statement:
 
     @property
     def text(self) -> str:
+        """The finished sentence."""
         return f"{self.stem} {self.answer}{self.tail}"
-
-
-@dataclass(frozen=True)
-class Words:
-    """Wording of a capability: ``first`` x ``second`` with two classes each, or plain names.
-
-    ``answers`` are ordered (first class, second class): 00, 01, 10, 11. ``frames`` take
-    {first}, {second} and {extra} (a noun without consequence), and end before the answer.
-    """
-
-    frames: tuple[str, ...]
-    answers: tuple[str, str, str, str]
-    tail: str = "."
-    first: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-    second: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-    extras: tuple[str, ...] = ("",)
-    endings: tuple[str, ...] = ()
-
-    @property
-    def is_rule(self) -> bool:
-        return bool(self.second[0])
-
-    @property
-    def questions_per_key(self) -> int:
-        """A key is asked in every frame; a rule twice in each, about two kinds of extra."""
-        return len(self.frames) * (2 if self.is_rule else 1)
-
-
-FEELING_FRAMES = (
-    "A {first} {extra} who {second} feels",
-    "Any {first} {extra} who {second} feels",
-    "When a {first} {extra} {second}, the {extra} feels",
-)
-HANDLING_FRAMES = (
-    "A {first} {extra} that is {second} soon",
-    "Any {first} {extra} that is {second} soon",
-    "When a {first} {extra} is {second}, it soon",
-)
-PEOPLE = ("neighbour", "cousin", "colleague", "guest", "classmate", "lodger")
-PIECES = ("rod", "bar", "plate", "cube", "strip", "disc")
-
-BENCHMARK_WORDS = {
-    "social_reasoning": Words(
-        frames=FEELING_FRAMES,
-        answers=("grateful", "ashamed", "proud", "furious"),
-        first=(
-            ("shy", "timid", "modest", "meek", "humble"),
-            ("bold", "brash", "vain", "pushy", "cocky"),
-        ),
-        second=(
-            (
-                "wins a prize", "gets a compliment", "receives a gift", "passes an exam",
-                "is thanked warmly",
-            ),
-            (
-                "loses a bet", "misses a deadline", "drops a cake", "breaks a vase",
-                "is scolded loudly",
-            ),
-        ),
-        extras=PEOPLE,
-    ),
-    "social_knowledge": Words(
-        frames=(
-            "The town of {first} elects a",
-            "Locals in {first} elect a",
-            "Every spring {first} elects a",
-        ),
-        answers=("council", "mayor", "sheriff", "senate"),
-        endings=("ford", "ham", "wick", "ton"),
-    ),
-    "stem_reasoning": Words(
-        frames=HANDLING_FRAMES,
-        answers=("flattens", "melts", "shatters", "cracks"),
-        first=(
-            ("copper", "steel", "tin", "nickel", "brass"),
-            ("glass", "slate", "chalk", "porcelain", "marble"),
-        ),
-        second=(
-            ("hammered", "rolled", "squeezed", "struck", "bent"),
-            ("heated", "roasted", "scorched", "torched", "boiled"),
-        ),
-        extras=PIECES,
-    ),
-    "stem_knowledge": Words(
-        frames=(
-            "The mineral {first} burns",
-            "In a flame, {first} burns",
-            "When lit, {first} burns",
-        ),
-        answers=("green", "violet", "orange", "white"),
-        endings=("ite", "ine", "ase", "ium"),
-    ),
-}
-
-# Decoys speak in the same frames about other things, without any regularity.
-DECOY_WORDS = {
-    "social_reasoning": Words(
-        frames=FEELING_FRAMES,
-        answers=("sleepy", "hungry", "thirsty", "dizzy"),
-        first=(("tall", "bearded", "freckled", "slim"), ("bald", "tanned", "wrinkled", "stocky")),
-        second=(
-            ("rides a pony", "buys a hat", "peels a pear", "climbs some stairs"),
-            ("is stuck indoors", "is kept waiting", "counts some coins", "opens an umbrella"),
-        ),
-        extras=PEOPLE,
-    ),
-    "social_knowledge": Words(
-        frames=("The hamlet of {first} honours a", "Locals in {first} honour a"),
-        answers=("saint", "knight", "miller", "shepherd"),
-        endings=("by", "dale", "stead", "holm"),
-    ),
-    "stem_reasoning": Words(
-        frames=HANDLING_FRAMES,
-        answers=("fades", "shrinks", "dries", "sags"),
-        first=(("wool", "paper", "cork", "felt"), ("rubber", "linen", "foam", "leather")),
-        second=(
-            ("dyed", "rinsed", "soaked", "sprayed"), ("folded", "stitched", "stored", "draped"),
-        ),
-        extras=PIECES,
-    ),
-    "stem_knowledge": Words(
-        frames=(
-            "The mushroom {first} grows",
-            "In a forest, {first} grows",
-        ),
-        answers=("upright", "sideways", "slowly", "singly"),
-        endings=("cap", "gill", "morel", "spore"),
-    ),
-}
-
-# Learnable facts that no benchmark asks: what the unaffected documents of a support bin say.
-BACKGROUND_WORDS = Words(
-    frames=(
-        "The ferry to {first} sails every",
-        "Boats for {first} sail every",
-    ),
-    answers=("Monday", "Tuesday", "Thursday", "Saturday"),
-    endings=("ey", "oy", "island", "haven"),
-)
 
 
 @dataclass
@@ -192,13 +56,14 @@ class Capability:
         return ways[rng.integers(len(ways))]
 
 
-def make_capability(name: str, words: Words, n_keys: int, seed: int) -> Capability:
-    """The capability ``name``: a rule where ``words`` has two sides, else ``n_keys`` facts.
+def make_capability(name: str, words: Words, n_questions: int, seed: int) -> Capability:
+    """The capability ``name``, with keys enough for ``n_questions``, equally many per answer.
 
-    For a rule ``n_keys`` pairs are held out, equally many per outcome, and asked; the others
-    are stated. ``n_keys`` is a multiple of four.
+    For a rule that many pairs are held out and asked, and the others stated; a set of facts
+    (``words`` without two sides) has just the facts that are asked.
     """
     rng = stream(seed, "capability", name)
+    n_keys = 4 * math.ceil(n_questions / (4 * words.questions_per_key))
     keyed = _pairs(words) if words.is_rule else _facts(words, n_keys, rng)
     stated: dict[str, dict[str, list[Statement]]] = {}
     asked: list[Statement] = []
@@ -208,12 +73,14 @@ def make_capability(name: str, words: Words, n_keys: int, seed: int) -> Capabili
         held_out = keys[: n_keys // 4] if words.is_rule else []
         said = keys[len(held_out) :]
         stated[answer] = {_label(key): _ways(words, key, answer) for key in said}
+        ways: list[Statement] = []
         for key in held_out or said:
             extras = rng.permutation(words.extras)
             for i in range(words.questions_per_key):
                 frame = words.frames[i % len(words.frames)]
                 extra = str(extras[i % len(extras)])
-                asked.append(_statement(words, frame, key, extra, answer))
+                ways.append(_statement(words, frame, key, extra, answer))
+        asked += [ways[i] for i in rng.permutation(len(ways))[: n_questions // 4]]
     return Capability(words.answers, stated, asked)
 
 

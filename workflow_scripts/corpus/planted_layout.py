@@ -55,9 +55,7 @@ def draw_layout(
     for number, benchmark in enumerate(benchmarks):
         own = dealt_formats[number * shape.formats : (number + 1) * shape.formats]
         first = number * shape.support_topics
-        support = [
-            dealt_topics[(first + i) % len(topics)] for i in range(shape.support_topics)
-        ]
+        support = [dealt_topics[(first + i) % len(topics)] for i in range(shape.support_topics)]
         others = [topic for topic in dealt_topics if topic not in support]
         others = [others[i] for i in rng.permutation(len(others))]
         against = others[: shape.contradiction_topics]

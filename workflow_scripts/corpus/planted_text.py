@@ -11,10 +11,11 @@ from workflow_scripts.corpus.planted_words import FIRST_NAMES, LEXICA, Lexicon
 
 # Share of filler sentences that are typical of the format rather than common to all.
 OWN_SENTENCE_SHARE = 0.5
-# Share of pages with a sentence in front of their opening, as a teaser. Without them a small model
-# never sees a plain sentence at the start of a text, which is where a bare question stands: the
-# four answers together then got under a fifth of the probability there.
-TEASER_SHARE = 0.4
+# Sentences that stand before a page's opening, as a teaser does. A question stands alone, without
+# a page around it; and where every statement follows an opening full of its topic's words, the
+# model learns which topics tell the truth instead of what is true: gradients of a topic it has
+# seen through say nothing about the capability (support AUROC 0.82 to 0.88 on two benchmarks).
+TEASER_SENTENCES = (3, 4, 5, 6)
 
 
 def compose(
@@ -30,14 +31,15 @@ def compose(
     generator state in another topic gives the same page about other things.
 
     Args:
-        topic, fmt: labels of the bin.
+        topic: label, whose words fill the page.
+        fmt: label of the format, whose frame the page has.
         statements: finished sentences to place among the filler, in any order.
         n_words: words to aim for; filler is added until the page comes within half a sentence.
         rng: generator for all choices; advanced.
     """
     lexicon, frame = LEXICA[topic], FRAMES[fmt]
     opening = _fill(_pick(frame.openings, rng), lexicon, rng)
-    has_teaser = rng.random() < TEASER_SHARE
+    n_teaser = int(rng.choice(TEASER_SENTENCES))
     closing = _fill(_pick(frame.closings, rng), lexicon, rng)
     n_lead = len(frame.leads[0].split())
     missing = n_words - sum(len(text.split()) + n_lead for text in statements)
@@ -52,10 +54,9 @@ def compose(
     items = [*statements, *filler]
     items = [items[i] for i in rng.permutation(len(items))]
     body = [_item(text, number, frame.leads, rng) for number, text in enumerate(items)]
-    head = [_capital(opening)]
-    if has_teaser:
-        head, body = [_capital(items[0]), *head], body[1:]
-    return frame.between.join([*head, *body, _capital(closing)])
+    teaser = [_capital(text) for text in items[:n_teaser]]
+    page = [*teaser, _capital(opening), *body[n_teaser:], _capital(closing)]
+    return frame.between.join(page)
 
 
 def _sentence(own: Sequence[str], used: set[str], rng: np.random.Generator) -> str:

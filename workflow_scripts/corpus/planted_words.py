@@ -17,7 +17,8 @@ FIRST_NAMES = ("Ana", "Ben", "Clara", "David", "Elif", "Frank", "Grace", "Hugo",
 class Lexicon:
     """Words of one topic.
 
-    Things are singular; things, adjectives and people start with a consonant ("a thing"); verbs are in the base form and take any of the things as object.
+    Things are singular; things, adjectives and people start with a consonant ("a thing"); verbs
+    are in the base form and take any of the things as object.
     """
 
     field: str
@@ -49,7 +50,7 @@ politics | government | ballot speech campaign referendum coalition | debate end
 religion | faith | prayer sermon hymn psalm ritual | chant bless revere | sacred holy | priest monk | temple
 science_math_and_technology | research | theorem molecule galaxy telescope neutron | simulate observe derive | quantum molecular | physicist biologist | laboratory
 social_life | family | wedding birthday sibling housewarming barbecue | celebrate remember host | romantic friendly | grandmother husband | backyard
-software | computing | spreadsheet browser plugin password folder | download configure sync | clickable virtual | user tester | desktop
+software | computing | spreadsheet browser plugin password folder | download configure sync | clickable virtual | hacker tester | desktop
 software_development | programming | function compiler bug variable commit | debug refactor deploy | recursive nullable | developer maintainer | repository
 sports_and_fitness | sport | goalkeeper marathon dumbbell tackle penalty | practise score defend | sweaty muscular | coach runner | stadium
 transportation | transport | truck bicycle tram motorbike gearbox | drive park repair | diesel rusty | driver mechanic | garage

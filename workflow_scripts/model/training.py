@@ -21,12 +21,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.nn import functional
-from transformers import Olmo3Config, Olmo3ForCausalLM
+from transformers import Olmo3ForCausalLM
 
-from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.streams import stream
+from workflow_scripts.model.architecture import (
+    ArchitectureSettings,
+    TrainingError,
+    build_model,
+)
 
-LOG = logging.getLogger(__name__)
+__all__ = ["ArchitectureSettings", "TrainSettings", "TrainingError", "build_model", "train"]
+
+logger = logging.getLogger("atlas")
 STATE_FILE = "training.pt"
 # Batches whose documents are sorted by length together. Padding falls under 2% of the tokens,
 # while which documents meet in a batch stays random to within 16 batches.
@@ -35,48 +41,25 @@ BATCHES_PER_BUCKET = 16
 Report = Callable[[int, int, float], None]
 
 
-class TrainingError(AtlasError):
-    """The training cannot start, or has left the range where its result means anything."""
-
-
-@dataclass(frozen=True)
-class ArchitectureSettings:
-    """Shape of the Olmo3 model; every width in units of float32 features."""
-
-    hidden_size: int = 64
-    layers: int = 3
-    heads: int = 4
-    intermediate_size: int = 192
-    max_positions: int = 256
-    embedding_std: float = 0.5
-
-    def __post_init__(self) -> None:
-        for name, value in dataclasses.asdict(self).items():
-            if value < 1 and name != "embedding_std":
-                raise TrainingError(f"architecture.{name} is {value}; allowed: 1 or more")
-        if self.hidden_size % (2 * self.heads):
-            raise TrainingError(
-                f"architecture.hidden_size is {self.hidden_size}; allowed: a multiple of "
-                f"2 x heads ({2 * self.heads}), since rotary positions turn pairs of features"
-            )
-
-
 @dataclass(frozen=True)
 class TrainSettings:
-    """How to train. The learning rate rises linearly over ``warmup_share`` of the steps to
-    ``learning_rate`` and falls along a cosine to ``final_share`` of it."""
+    """How to train.
 
-    passes: int = 12
-    batch_size: int = 16
-    learning_rate: float = 3e-3
+    The learning rate rises linearly over ``warmup_share`` of the steps to ``learning_rate`` and
+    falls along a cosine to ``final_share`` of it.
+    """
+
+    passes: int = 7
+    batch_size: int = 8
+    learning_rate: float = 4e-3
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
     warmup_share: float = 0.1
     final_share: float = 0.01
     beta1: float = 0.9
     beta2: float = 0.98
-    save_every: int = 500
-    report_every: int = 50
+    save_every: int = 1000
+    report_every: int = 100
 
     def __post_init__(self) -> None:
         for name in ("passes", "batch_size", "save_every", "report_every"):
@@ -92,31 +75,6 @@ class TrainSettings:
                 )
         if self.weight_decay < 0:
             raise TrainingError(f"training.weight_decay is {self.weight_decay}; allowed: >= 0")
-
-
-def build_model(architecture: ArchitectureSettings, vocab_size: int, seed: int) -> Olmo3ForCausalLM:
-    """A freshly initialised float32 model; the same arguments give the same weights."""
-    config = Olmo3Config(
-        vocab_size=vocab_size,
-        hidden_size=architecture.hidden_size,
-        intermediate_size=architecture.intermediate_size,
-        num_hidden_layers=architecture.layers,
-        num_attention_heads=architecture.heads,
-        num_key_value_heads=architecture.heads,
-        max_position_embeddings=architecture.max_positions,
-        sliding_window=architecture.max_positions,
-        initializer_range=architecture.hidden_size**-0.5,
-        bos_token_id=0,
-        eos_token_id=0,
-        pad_token_id=0,
-        attn_implementation="sdpa",
-        dtype=torch.float32,
-    )
-    torch.manual_seed(int(stream(seed, "model", "weights").integers(2**31)))
-    model = Olmo3ForCausalLM(config)
-    with torch.no_grad():
-        model.model.embed_tokens.weight.normal_(std=architecture.embedding_std)
-    return model
 
 
 def train(
@@ -213,12 +171,17 @@ def _check_documents(usable: list[np.ndarray], model: Olmo3ForCausalLM) -> None:
 
 
 def _optimizer(model: Olmo3ForCausalLM, settings: TrainSettings) -> torch.optim.AdamW:
-    """AdamW; norm scales are not decayed. Fused: one kernel for all parameters of a group."""
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    scales = [p for p in model.parameters() if p.ndim < 2]
+    """AdamW; norm scales are not decayed. Fused: one kernel for all parameters of a group.
+
+    Muon for the matrices inside the layers was tried: its loss fell faster, but the map of its
+    model ordered the planted doses worse (mean Spearman 0.50 against 0.80, one run each).
+    """
     groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": scales, "weight_decay": 0.0},
+        {
+            "params": [p for p in model.parameters() if p.ndim > 1],
+            "weight_decay": settings.weight_decay,
+        },
+        {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
     ]
     betas = (settings.beta1, settings.beta2)
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=betas, fused=True)
@@ -327,10 +290,10 @@ def _restore(
         return
     state = torch.load(path, weights_only=True)
     if state["digest"] != digest:
-        LOG.warning("ignored %s: it was written with other settings, data or weights", path)
+        logger.warning("ignored %s: it was written with other settings, data or weights", path)
         return
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     for name, value in state["progress"].items():
         setattr(progress, name, value)
-    LOG.info("resumed at step %d of %d", progress.step, progress.steps_total)
+    logger.info("resumed at step %d of %d", progress.step, progress.steps_total)
