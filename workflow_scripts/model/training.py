@@ -174,7 +174,7 @@ def _optimizer(model: Olmo3ForCausalLM, settings: TrainSettings) -> torch.optim.
     """AdamW; norm scales are not decayed. Fused: one kernel for all parameters of a group.
 
     Muon for the matrices inside the layers was tried: its loss fell faster, but the map of its
-    model ordered the planted doses worse (mean Spearman 0.50 against 0.80, one run each).
+    model ordered the doses worse (mean Spearman 0.50 against 0.80; one run each, other rates).
     """
     groups = [
         {
