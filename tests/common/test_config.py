@@ -43,6 +43,7 @@ def test_default_config_is_valid_and_completed():
         ({"study": "My Study"}, ["'study' is 'My Study'", "matching"]),
         ({"corpus__source": "plantd"}, ["'plantd'", "'planted'", "did you mean 'planted'?"]),
         ({"corpus__shards": 0}, ["'corpus.shards' is 0", "at least 1"]),
+        ({"corpus__shards": "1.5"}, ["'corpus.shards' is 1.5", "integer"]),
         ({"corpus__shards": "two"}, ["'corpus.shards' is 'two'", "integer"]),
         ({"corpus": None}, ["'corpus' is None", "object"]),
         ({"seeds__model": -1}, ["'seeds.model' is -1", "at least 0"]),
@@ -65,6 +66,13 @@ def test_bad_value_is_one_line_that_names_key_value_and_what_is_allowed(paths, w
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+def test_numbers_inside_a_section_given_on_the_command_line_are_numbers():
+    """Snakemake reads --config 'corpus={shards: 4}' as text: corpus.shards is '4'."""
+    full = complete(changed(corpus__shards="4", validation__untrained="false"))
+    assert full["corpus"]["shards"] == 4
+    assert full["validation"]["untrained"] is False
 
 
 def test_missing_required_key_is_named():

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.workflow.clone import Clone
-from workflow_scripts.common.files import file_digest
+from workflow_scripts.common.files import file_digest, read_json
 
 CONFIG = ("--configfile", "tests/config/small.yaml")
 BENCHMARKS = ["social_reasoning", "social_knowledge", "stem_reasoning", "stem_knowledge"]
@@ -55,12 +55,19 @@ def test_every_table_and_figure_stands_with_its_record(clone):
 
 
 def test_planted_truth_is_recovered(clone):
-    """Loose bounds for a small world; the demo's own are held by test_demo_study."""
+    """Loose bounds: six support bins and two contradiction bins a benchmark, a short training.
+
+    Measured: accuracy 0.62 to 0.90, AUROC against contradiction 0.90 on average, TF-IDF 0.56.
+    The demo's own bars are held by test_demo_study.
+    """
+    records = [read_json(results(clone, "benchmarks", name, "results.json")) for name in BENCHMARKS]
+    assert sum(record["accuracy"] for record in records) / 4 > 0.5  # chance 0.25
     table = pl.read_parquet(results(clone, "validation/planted.parquet"))
-    ours = table.filter(pl.col("scorer") == "trackstar")
-    assert ours["auroc_support_vs_contradiction"].mean() > 0.85
-    words = table.filter(pl.col("scorer") == "tfidf")
-    assert abs(words["auroc_support_vs_contradiction"].mean() - 0.5) < 0.15
+    means = dict(
+        table.group_by("scorer").agg(pl.col("auroc_support_vs_contradiction").mean()).iter_rows()
+    )
+    assert means["trackstar"] > 0.75
+    assert abs(means["tfidf"] - 0.5) < 0.15
 
 
 def test_bin_table_has_all_bins_and_null_where_there_are_no_documents(clone):

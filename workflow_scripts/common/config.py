@@ -69,7 +69,7 @@ def check(value: Mapping[str, Any], schema: Mapping[str, Any], noun: str) -> dic
 def _with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
     """Copy ``value`` with the schema's defaults filled in, at every level."""
     if not isinstance(value, Mapping) or "properties" not in schema:
-        return value
+        return _from_command_line(value, schema)
     full = dict(value)
     for key, spec in schema["properties"].items():
         if key in full:
@@ -77,6 +77,21 @@ def _with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
         elif "default" in spec:
             full[key] = _with_defaults(spec["default"], spec)
     return full
+
+
+def _from_command_line(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Read a number or truth value that came as text.
+
+    Snakemake hands the values inside ``--config 'corpus={shards: 4}'`` over as strings.
+    """
+    kind = schema.get("type")
+    if isinstance(value, list) and kind == "array":
+        return [_from_command_line(item, schema.get("items", {})) for item in value]
+    if isinstance(value, str) and kind in ("integer", "number", "boolean"):
+        read = yaml.safe_load(value)
+        wanted = bool if kind == "boolean" else (int, float)
+        return read if isinstance(read, wanted) else value
+    return value
 
 
 def _message(error: jsonschema.ValidationError, schema: Mapping[str, Any], noun: str) -> str:
