@@ -38,13 +38,13 @@ rule fit_preconditioner:
         mem_mb=scaled(2500),
         runtime=scaled(120),
     params:
+        **PROJECTION,
+        **COMPUTE,
         version=VERSION["attribution"],
         seed=config["seeds"]["preconditioner"],
         documents=config["attribution"]["preconditioner_documents"],
         damping=config["attribution"]["damping"],
         loss_reduction=config["attribution"]["loss_reduction"],
-        **PROJECTION,
-        **COMPUTE,
     script:
         "../workflow_scripts/attribution/fit_preconditioner.py"
 
@@ -58,8 +58,8 @@ rule attribute_documents:
         record="<results>/model/model.json",
         weights=MODEL_FILES,
     output:
-        sketch="<results>/attribution/sketches/{shard}.npz",
         **({"rows": "<results>/attribution/rows/{shard}.npy"} if KEEP_ROWS else {}),
+        sketch="<results>/attribution/sketches/{shard}.npz",
     log:
         "<logs>/attribute_documents/{shard}.log",
     benchmark:
@@ -71,6 +71,8 @@ rule attribute_documents:
         mem_mb=scaled(2500),
         runtime=scaled(240),
     params:
+        **PROJECTION,
+        **COMPUTE,
         version=VERSION["attribution"],
         shard="{shard}",
         seed=config["seeds"]["preconditioner"],
@@ -78,8 +80,6 @@ rule attribute_documents:
         row_dtype=config["attribution"]["row_dtype"],
         gate_rows=config["attribution"]["gate_rows"],
         gate_cosine=config["attribution"]["gate_cosine"],
-        **PROJECTION,
-        **COMPUTE,
     script:
         "../workflow_scripts/attribution/attribute_documents.py"
 
@@ -107,10 +107,10 @@ rule attribute_queries:
         mem_mb=scaled(2500),
         runtime=scaled(60),
     params:
-        version=VERSION["attribution"],
-        target=lookup("{benchmark}", within=TARGET_OF),
         **PROJECTION,
         **COMPUTE,
+        version=VERSION["attribution"],
+        target=lookup("{benchmark}", within=TARGET_OF),
     script:
         "../workflow_scripts/attribution/attribute_queries.py"
 

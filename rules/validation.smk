@@ -21,14 +21,32 @@ SCORERS += ["untrained"] if config["validation"]["untrained"] else []
 SCORERS += ["shuffled"] if config["validation"]["shuffled"] and KEEP_ROWS else []
 
 
+# The untrained control has a document pass of its own, which knows no benchmark; its maps are
+# made with the other gradient baselines.
+UNTRAINED_INPUT, UNTRAINED_OUTPUT = {}, {}
+if config["validation"]["untrained"]:
+    UNTRAINED_INPUT = {
+        "sketch": "<results>/validation/untrained/sketch.npz",
+        "moments": "<results>/validation/untrained/moments.safetensors",
+        "settings": "<results>/validation/untrained/settings.json",
+        "queries": collect(
+            "<results>/benchmarks/{benchmark}/queries.parquet", benchmark=BENCHMARKS
+        ),
+        "record": "<results>/model/model.json",
+    }
+    UNTRAINED_OUTPUT = {"untrained": "<results>/validation/bins/untrained.parquet"}
+
+
 rule score_gradient_baselines:
-    """Maps by gradient cosine and dot product, without a preconditioner."""
+    """Maps by gradient cosine and dot product, without a preconditioner, and untrained."""
     input:
+        **UNTRAINED_INPUT,
         sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
         raw=collect("<results>/attribution/queries/{benchmark}.raw.npy", benchmark=BENCHMARKS),
         order=collect("<results>/attribution/queries/{benchmark}.json", benchmark=BENCHMARKS),
         summary="<results>/corpus/bin_summary.parquet",
     output:
+        **UNTRAINED_OUTPUT,
         cosine="<results>/validation/bins/cosine.parquet",
         dot="<results>/validation/bins/dot.parquet",
     log:
@@ -43,8 +61,13 @@ rule score_gradient_baselines:
         runtime=scaled(60),
     params:
         **STATISTICS,
+        **PROJECTION,
         version=VERSION["validation"],
         benchmarks=BENCHMARKS,
+        seed=config["seeds"]["model"],
+        device=config["model"]["device"],
+        tokens_per_batch=config["attribution"]["tokens_per_batch"],
+        targets=TARGET_OF,
     script:
         "../workflow_scripts/validation/score_gradient_baselines.py"
 
@@ -109,17 +132,15 @@ rule score_shuffled:
 if config["validation"]["untrained"]:
 
     rule attribute_untrained:
-        """Maps by an untrained model of the same shape: words alone, no capability."""
+        """The document pass on an untrained model of the same shape, for all benchmarks."""
         input:
             shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
-            queries=collect(
-                "<results>/benchmarks/{benchmark}/queries.parquet", benchmark=BENCHMARKS
-            ),
             record="<results>/model/model.json",
             weights=MODEL_FILES,
-            summary="<results>/corpus/bin_summary.parquet",
         output:
-            untrained="<results>/validation/bins/untrained.parquet",
+            sketch="<results>/validation/untrained/sketch.npz",
+            moments="<results>/validation/untrained/moments.safetensors",
+            settings="<results>/validation/untrained/settings.json",
         log:
             "<logs>/attribute_untrained.log",
         benchmark:
@@ -131,7 +152,6 @@ if config["validation"]["untrained"]:
             mem_mb=scaled(2500),
             runtime=scaled(240),
         params:
-            **STATISTICS,
             **PROJECTION,
             version=VERSION["validation"],
             seed=config["seeds"]["model"],
@@ -141,8 +161,6 @@ if config["validation"]["untrained"]:
             loss_reduction=config["attribution"]["loss_reduction"],
             tokens_per_batch=config["attribution"]["tokens_per_batch"],
             device=config["model"]["device"],
-            benchmarks=BENCHMARKS,
-            targets=TARGET_OF,
         script:
             "../workflow_scripts/validation/attribute_untrained.py"
 

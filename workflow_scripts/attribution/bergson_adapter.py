@@ -25,9 +25,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# bitsandbytes, which bergson imports, warns that a kernel for 4-bit weights is not installed.
-logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
-
 import bergson
 import datasets
 import numpy as np

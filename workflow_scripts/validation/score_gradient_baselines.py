@@ -1,25 +1,57 @@
-"""Map the benchmarks by gradient cosine and dot product without a preconditioner.
+"""Map the benchmarks by the gradient baselines: cosine, dot product, untrained model.
 
-Both were summed in the document pass, so they cost no second pass.
+Cosine and dot product without a preconditioner were summed in the document pass and cost no
+second one. The untrained model's documents have their own sketch; its questions are asked here.
 
 in   sketches: sums per (bin, fold) of every shard; raw, order: raw query rows of every
-     benchmark and their ids; summary: sites per bin
-out  cosine, dot: the columns of influence/bin_influence, all benchmarks
+     benchmark and their ids; summary: sites per bin; with the untrained control also its
+     sketch, moments and settings, the questions and the model's record
+out  cosine, dot, untrained: the columns of influence/bin_influence, all benchmarks
 """
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from workflow_scripts.attribution import preconditioner
+from workflow_scripts.attribution.bergson_adapter import GradientEngine
 from workflow_scripts.attribution.manifest import check_same
-from workflow_scripts.attribution.query_rows import load_query_rows
+from workflow_scripts.attribution.query_rows import (
+    QueryRows,
+    collect_query_rows,
+    load_query_rows,
+    unit_query_rows,
+)
 from workflow_scripts.attribution.sketch import load_sketches
 from workflow_scripts.common.job import run_job
+from workflow_scripts.common.tables import read_table
+from workflow_scripts.influence.components import GroupMeans
 from workflow_scripts.influence.groups import group_means
+from workflow_scripts.model.loading import untrained_model
 from workflow_scripts.validation.scoring import read_bin_column, write_maps
 
 
+def untrained_maps(source: Any, params: Any, sampled: np.ndarray) -> list[tuple[str, GroupMeans]]:
+    """Ask the untrained model every question and put the answers to its own sketch."""
+    fitted = preconditioner.load(source.moments, source.settings)
+    model = untrained_model(source.record, params.seed, params.device)
+    engine = GradientEngine(model, params.projection_dim, params.seed_projection)
+    sketch = load_sketches([source.sketch], expected_counts=sampled)
+    check_same(source.sketch, sketch.manifest, source.settings, fitted.manifest)
+    maps = []
+    for benchmark, path in zip(params.benchmarks, source.queries, strict=True):
+        queries = read_table(path, "benchmarks/queries")
+        target = params.targets[benchmark]
+        raw = collect_query_rows(engine, queries, target, params.tokens_per_batch)
+        rows = unit_query_rows(raw, fitted.roots)
+        names = queries["query_id"].to_list(), queries["task"].to_list()
+        maps.append((benchmark, group_means(sketch, QueryRows(rows, *names, fitted.manifest))))
+    return maps
+
+
 def main(snakemake: Any) -> None:
-    """Score and write both baselines."""
+    """Score and write every baseline that the study asks for."""
     source, params = snakemake.input, snakemake.params
     sampled = read_bin_column(source.summary, "n_sampled")
     n_sites = read_bin_column(source.summary, "n_sites")
@@ -32,6 +64,11 @@ def main(snakemake: Any) -> None:
             maps.append((benchmark, group_means(sketch, queries)))
         path = getattr(snakemake.output, variant)
         write_maps(path, maps, n_sites, params.confidence, params.multiplicity)
+    if snakemake.output.get("untrained"):
+        maps = untrained_maps(source, params, sampled)
+        write_maps(
+            snakemake.output.untrained, maps, n_sites, params.confidence, params.multiplicity
+        )
 
 
 if __name__ == "__main__":
