@@ -1,6 +1,7 @@
 # Two commands do everything on a fresh machine with Python 3.11 or newer: make demo, make test.
 PYTHON ?= python3
 CORES ?= all
+STUDY ?= planted
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -29,8 +30,8 @@ demo: $(VENV)/.installed ## run the planted study and print what it found
 	@$(MAKE) --no-print-directory report
 	@$(BIN)/python -m workflow_scripts.report.headline results/planted
 
-report: $(VENV)/.installed ## write results/planted/report/report.html from a finished run
-	@$(BIN)/snakemake --report results/planted/report/report.html --quiet 2>/dev/null || $(BIN)/snakemake --report results/planted/report/report.html
+report: $(VENV)/.installed ## write the report of a finished study (CONFIG=configs/x.yaml STUDY=x)
+	@$(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG)) --report results/$(STUDY)/report/report.html > results/$(STUDY)/report/report.log 2>&1 || { cat results/$(STUDY)/report/report.log; exit 1; }
 
 lint: $(VENV)/.installed-dev ## ruff, snakefmt and snakemake --lint
 	$(BIN)/ruff check .

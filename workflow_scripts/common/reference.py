@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from workflow_scripts.common.config import load_schema
+from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 
 ROOT = Path(__file__).resolve().parents[2]
 MADE = "<!-- Made from {source} by `make docs`; edit that instead. -->\n"
@@ -33,7 +34,12 @@ def configuration_page() -> str:
         "| --- | --- | --- | --- |",
     ]
     lines += list(_key_rows(load_schema(), ""))
+    lines += ["", "## Labels", "", f"Topics: {_names(TOPICS)}.", "", f"Formats: {_names(FORMATS)}."]
     return "\n".join(lines) + "\n"
+
+
+def _names(labels: tuple[str, ...]) -> str:
+    return ", ".join(f"`{label}`" for label in labels)
 
 
 def _key_rows(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
