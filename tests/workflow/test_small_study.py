@@ -161,7 +161,7 @@ def test_truncated_shard_is_named_and_nothing_half_written_is_left(clone):
     finally:
         sketch.write_bytes(content)
         os.utime(sketch, ns=(stamps.st_atime_ns, stamps.st_mtime_ns))
-    code, text = clone.run(*CONFIG)
+    code, text = clone.run(*CONFIG, "--", target_name)
     assert code == 0, text[-3000:]
     assert (target.read_bytes(), target.with_name(target.name + ".meta.json").read_bytes()) == saved
 
