@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report lint format test test-all bench docs clean
+.PHONY: help setup demo report lint format test test-all bench power docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ test-all: test ## the long tests too: real text, the demo's bars, bergson's own 
 
 bench: $(VENV)/.installed ## cost of the document pass against plain forward and backward
 	$(BIN)/python -m workflow_scripts.attribution.measure_pass results/planted
+
+power: $(VENV)/.installed ## what difference a study's unlearning can detect, before it is run (CONFIG=configs/x.yaml)
+	@$(BIN)/python -m workflow_scripts.unlearning.power $(if $(CONFIG),--configfile $(CONFIG))
 
 docs: $(VENV)/.installed ## write the reference pages from the schemas
 	$(BIN)/python -m workflow_scripts.common.reference

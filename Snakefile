@@ -32,6 +32,9 @@ wildcard_constraints:
     part=r"p\d{4}",
     shard=r"s\d{4}",
     benchmark="|".join(BENCHMARKS),
+    evaluated="|".join(BENCHMARKS),
+    topic=r"top\d\d|[a-z_]+",
+    seed=r"\d+",
 
 
 include: "rules/corpus.smk"
@@ -39,6 +42,7 @@ include: "rules/model.smk"
 include: "rules/benchmarks.smk"
 include: "rules/attribution.smk"
 include: "rules/influence.smk"
+include: "rules/unlearning.smk"
 include: "rules/validation.smk"
 include: "rules/report.smk"
 

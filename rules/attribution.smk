@@ -33,7 +33,7 @@ rule fit_preconditioner:
         "<timings>/fit_preconditioner.tsv"
     conda:
         "../envs/engine.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=scaled(2500),
         runtime=scaled(120),

@@ -10,6 +10,7 @@ STAGES = [
     "benchmarks",
     "attribution",
     "influence",
+    "unlearning",
     "validation",
     "report",
 ]

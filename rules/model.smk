@@ -23,7 +23,7 @@ if config["model"]["source"] == "train":
             "<timings>/train_model.tsv"
         conda:
             "../envs/engine.yaml"
-        threads: 2
+        threads: 1
         resources:
             mem_mb=scaled(2500),
             runtime=scaled(240),

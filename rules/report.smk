@@ -160,3 +160,68 @@ if PLANTED:
         f"{RESULTS}/report/figures/planted_bins.csv",
         f"{RESULTS}/report/figures/planted_scorers.csv",
     ]
+
+
+UNLEARNING_FIGURES = {
+    "curves": ("damage_curves", "Damage by dose"),
+    "pairs": ("paired_effects", "Targeted against matched, by topic"),
+    "matrix": ("damage_matrix", "Damage on every benchmark"),
+}
+
+if FORGOTTEN:
+
+    rule plot_unlearning:
+        """What forgetting did: damage by dose, by topic, and on every benchmark."""
+        input:
+            effects="<results>/unlearning/effects.parquet",
+            tests="<results>/unlearning/tests.parquet",
+            runs=TOPIC_RUNS,
+            histories=[path.replace("run.json", "history.parquet") for path in TOPIC_RUNS],
+        output:
+            **{
+                f"{key}_png": f"<results>/report/figures/{name}.png"
+                for key, (name, _) in UNLEARNING_FIGURES.items()
+            },
+            **{
+                f"{key}_svg": report(
+                    f"<results>/report/figures/{name}.svg",
+                    caption=f"../report/{name}.rst",
+                    category="Unlearning",
+                    labels={"figure": title},
+                )
+                for key, (name, title) in UNLEARNING_FIGURES.items()
+            },
+            **{
+                f"{key}_csv": report(
+                    f"<results>/report/figures/{name}.csv",
+                    caption=f"../report/{name}_table.rst",
+                    category="Tables",
+                    labels={"table": f"Unlearning: {title}"},
+                )
+                for key, (name, title) in UNLEARNING_FIGURES.items()
+            },
+        log:
+            "<logs>/plot_unlearning.log",
+        benchmark:
+            "<timings>/plot_unlearning.tsv"
+        conda:
+            "../envs/analysis.yaml"
+        threads: 1
+        resources:
+            mem_mb=scaled(1500),
+            runtime=scaled(20),
+        params:
+            version=VERSION["report"],
+            benchmarks=BENCHMARKS,
+            titles=[TITLES[name] for name in BENCHMARKS],
+            targets=FORGOTTEN,
+            doses=RUN_SETTINGS["doses"],
+            confidence=config["influence"]["confidence"],
+        script:
+            "../workflow_scripts/report/plot_unlearning.py"
+
+    TARGETS += expand(
+        f"{RESULTS}/report/figures/{{name}}.{{kind}}",
+        name=[name for name, _ in UNLEARNING_FIGURES.values()],
+        kind=["png", "svg", "csv"],
+    )

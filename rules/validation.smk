@@ -147,7 +147,7 @@ if config["validation"]["untrained"]:
             "<timings>/attribute_untrained.tsv"
         conda:
             "../envs/engine.yaml"
-        threads: 2
+        threads: 1
         resources:
             mem_mb=scaled(2500),
             runtime=scaled(240),

@@ -54,10 +54,10 @@ def no_network(monkeypatch):
 def ask(tiny, workbench):
     """Answers of the tiny model to a definition."""
 
-    from workflow_scripts.benchmarks.lm_eval_adapter import answer
+    from workflow_scripts.benchmarks.lm_eval_adapter import Examiner
 
     def run(definition, **kwargs):
         results = str(workbench.results)
-        return answer(tiny.model, tiny.tokenizer, definition, results, "none", **kwargs)
+        return Examiner(definition, results, "none").ask(tiny.model, tiny.tokenizer, **kwargs)
 
     return run

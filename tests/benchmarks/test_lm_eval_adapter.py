@@ -12,7 +12,7 @@ import torch
 from tests.benchmarks.made_up import CHOICES, PROMPTS, inline, row
 from workflow_scripts.benchmarks.answer_benchmark import main
 from workflow_scripts.benchmarks.definitions import load_definition
-from workflow_scripts.benchmarks.lm_eval_adapter import answer
+from workflow_scripts.benchmarks.lm_eval_adapter import Examiner
 from workflow_scripts.common.files import read_json
 from workflow_scripts.common.tables import read_table, write_table
 
@@ -86,7 +86,7 @@ def test_a_special_token_of_the_tokenizer_is_in_the_stored_tokens(ask, workbench
         tokenizer_object=inner, eos_token=end, bos_token=end, pad_token=end
     )
     definition = workbench.ask([row(i) for i in range(3)])
-    got = answer(tiny.model, opening, definition, str(workbench.results), "none")
+    got = Examiner(definition, str(workbench.results), "none").ask(tiny.model, opening)
     for query, values in zip(
         got.queries.to_dicts(), got.answers["loglikelihoods"].to_list(), strict=True
     ):
@@ -117,7 +117,9 @@ def test_a_bfloat16_model_has_loglikelihoods_in_float32(workbench, tiny):
     """lm-eval's default rounds them to bfloat16: steps of 0.125 at the values seen here."""
     coarse = copy.deepcopy(tiny.model).to(torch.bfloat16)
     definition = workbench.ask([row(i) for i in range(3)])
-    got = answer(coarse, tiny.tokenizer, definition, str(workbench.results), "none", batch_size=1)
+    got = Examiner(definition, str(workbench.results), "none").ask(
+        coarse, tiny.tokenizer, batch_size=1
+    )
     for query, values in zip(
         got.queries.to_dicts(), got.answers["loglikelihoods"].to_list(), strict=True
     ):
@@ -214,7 +216,7 @@ def test_built_in_tasks_ask_the_local_rows_in_their_own_words(
     )
     definition = load_definition(name)
     object.__setattr__(definition, "limit", 3)
-    got = answer(tiny.model, tiny.tokenizer, definition, "none", str(real_data))
+    got = Examiner(definition, "none", str(real_data)).ask(tiny.model, tiny.tokenizer)
     assert lengths == counts
     assert got.queries.height == 3 * len(counts)
     assert got.queries["prompt"][0].startswith(start)
@@ -225,7 +227,7 @@ def test_built_in_tasks_ask_the_local_rows_in_their_own_words(
 def test_letter_form_is_what_it_says(tiny, real_data):
     definition = load_definition("mmlu_stem_letters")
     object.__setattr__(definition, "limit", 1)
-    got = answer(tiny.model, tiny.tokenizer, definition, "none", str(real_data))
+    got = Examiner(definition, "none", str(real_data)).ask(tiny.model, tiny.tokenizer)
     assert got.queries["choices"].to_list() == [[" A", " B", " C", " D"]] * 18
 
 

@@ -161,6 +161,19 @@ def read_manifest(path: str | os.PathLike) -> dict[str, Any]:
         return json.loads(str(arrays["manifest"]))
 
 
+def read_losses(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """What the model made of each document of one shard.
+
+    Returns:
+        ``doc_id`` (n,) str and ``loss`` (n,) float32, nats per token.
+
+    Raises:
+        IntegrityError: the file is damaged.
+    """
+    with _open(path) as arrays:
+        return {"doc_id": arrays["doc_id"], "loss": arrays["loss"]}
+
+
 def _read_one(path: str | os.PathLike, variant: str) -> Sketch:
     with _open(path) as arrays:
         pairs = zip(arrays["topic"].tolist(), arrays["format"].tolist(), strict=True)

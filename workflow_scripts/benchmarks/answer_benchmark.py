@@ -21,7 +21,7 @@ def main(snakemake: Any) -> None:
     """Write the queries, answers and summary of a benchmark."""
     import torch
 
-    from workflow_scripts.benchmarks.lm_eval_adapter import answer
+    from workflow_scripts.benchmarks.lm_eval_adapter import Examiner
     from workflow_scripts.model.loading import load_model, load_tokenizer
 
     params = snakemake.params
@@ -31,7 +31,7 @@ def main(snakemake: Any) -> None:
     tokenizer = load_tokenizer(Path(snakemake.input.tokenizer).parent)
     # <results>/benchmarks/{benchmark}/queries.parquet
     results = Path(snakemake.output.queries).parents[2]
-    answers = answer(model, tokenizer, definition, str(results), params.data)
+    answers = Examiner(definition, str(results), params.data).ask(model, tokenizer)
     write_table(answers.queries, snakemake.output.queries, "benchmarks/queries")
     write_table(answers.answers, snakemake.output.answers, "benchmarks/answers")
     write_json(snakemake.output.results, answers.summary)

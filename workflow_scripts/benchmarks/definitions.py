@@ -236,12 +236,12 @@ def study_definitions(
 
 
 def input_function(
-    definitions: dict[str, Definition], results: str, data: str
+    definitions: dict[str, Definition], results: str, data: str, wildcard: str = "benchmark"
 ) -> Callable[[Any], list[str]]:
-    """Input function of the rules with the wildcard ``benchmark``: the files of that one alone."""
+    """Input function of the rules with this wildcard: the files of that benchmark alone."""
 
     def files(wildcards: Any) -> list[str]:
-        return definition_inputs(definitions[wildcards.benchmark], results, data)
+        return definition_inputs(definitions[getattr(wildcards, wildcard)], results, data)
 
     return files
 

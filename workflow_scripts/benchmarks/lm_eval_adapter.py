@@ -40,52 +40,68 @@ BATCH_SIZE = 16
 TASK_LINE = re.compile(rb"""^["']?task["']?\s*:\s*["']?([\w./:-]+)["']?\s*$""", re.MULTILINE)
 
 
-def answer(
-    model: "PreTrainedModel",
-    tokenizer: "PreTrainedTokenizerBase",
-    definition: Definition,
-    results: str,
-    data: str,
-    batch_size: int = BATCH_SIZE,
-) -> Answers:
-    """Ask a model the questions of a benchmark, zero-shot, through lm-eval.
+class Examiner:
+    """A benchmark's questions, loaded once, to be asked of any number of models, zero-shot."""
 
-    Args:
-        model: causal language model, where it is to run.
-        tokenizer: its tokenizer.
-        definition: the benchmark.
-        results: the study's results folder (``<results>`` in the definition).
-        data: config key ``data`` (``<data>`` in the definition).
-        batch_size: choices scored in one forward pass.
+    def __init__(self, definition: Definition, results: str, data: str) -> None:
+        """Build the benchmark's tasks.
 
-    Returns:
-        Rows of the tables queries and answers, and the summary for ``results.json``.
+        Args:
+            definition: the benchmark.
+            results: the study's results folder (``<results>`` in the definition).
+            data: config key ``data`` (``<data>`` in the definition).
 
-    Raises:
-        ConfigError: a task does not exist or cannot be traced.
-        DataError: a data file is malformed, or a question has no gold answer.
-        NumericsError: a log-likelihood is not finite.
-    """
-    if definition.local:
-        go_offline()
-    with quiet():
-        tasks = {
-            entry.name: build_task(entry, definition, results, data) for entry in definition.tasks
-        }
-        scorer = RecordingLM(model, tokenizer, batch_size)
-        # evaluate, not simple_evaluate: that one also loads tasks by name, asks git and lists
-        # the machine's hardware.
-        report = evaluate(scorer, {"tasks": tasks}, limit=definition.limit, log_samples=True)
-    answers = collect(definition, tasks, report, scorer.scored)
-    if scorer.n_cut:
-        logger.warning(
-            "%d of %d choices are longer than the model's %d tokens; lm-eval cut them on the left",
-            scorer.n_cut,
-            len(scorer.scored),
-            scorer.max_length,
-        )
-    answers.summary["lm_eval"] = importlib.metadata.version("lm_eval")
-    return answers
+        Raises:
+            ConfigError: a task does not exist or cannot be traced.
+            DataError: a data file is malformed, or a question has no gold answer.
+        """
+        self.definition = definition
+        if definition.local:
+            go_offline()
+        with quiet():
+            self.tasks = {
+                entry.name: build_task(entry, definition, results, data)
+                for entry in definition.tasks
+            }
+
+    def ask(
+        self,
+        model: "PreTrainedModel",
+        tokenizer: "PreTrainedTokenizerBase",
+        batch_size: int = BATCH_SIZE,
+    ) -> Answers:
+        """Let lm-eval score every choice of every question.
+
+        Args:
+            model: causal language model, where it is to run.
+            tokenizer: its tokenizer.
+            batch_size: choices scored in one forward pass.
+
+        Returns:
+            Rows of the tables queries and answers, and the summary for ``results.json``.
+
+        Raises:
+            DataError: a choice does not fit into the model.
+            NumericsError: a log-likelihood is not finite.
+        """
+        with quiet():
+            scorer = RecordingLM(model, tokenizer, batch_size)
+            # evaluate, not simple_evaluate: that one also loads tasks by name, asks git and
+            # lists the machine's hardware.
+            report = evaluate(
+                scorer, {"tasks": self.tasks}, limit=self.definition.limit, log_samples=True
+            )
+        answers = collect(self.definition, self.tasks, report, scorer.scored)
+        if scorer.n_cut:
+            logger.warning(
+                "%d of %d choices are longer than the model's %d tokens; lm-eval cut them on the "
+                "left",
+                scorer.n_cut,
+                len(scorer.scored),
+                scorer.max_length,
+            )
+        answers.summary["lm_eval"] = importlib.metadata.version("lm_eval")
+        return answers
 
 
 class RecordingLM(HFLM):

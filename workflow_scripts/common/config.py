@@ -6,6 +6,7 @@ before anything heavy is loaded.
 
 import difflib
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,13 @@ import jsonschema
 import yaml
 
 from workflow_scripts.common.errors import ConfigError
+from workflow_scripts.common.taxonomy import TOPICS
 
-SCHEMA_FILE = Path(__file__).resolve().parents[2] / "schemas" / "config.yaml"
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA_FILE = ROOT / "schemas" / "config.yaml"
+# A place in the order of a benchmark's topics, for unlearning: top01 is the topic of highest
+# influence, known only once the map is.
+SLOT = re.compile(r"top(0[1-9]|1\d|2[0-4])")
 
 
 @functools.cache
@@ -43,6 +49,33 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     full = check(config, load_schema(), "config key")
     _check_relations(full)
     return full
+
+
+def load_study(overlay: str | Path | None = None) -> dict[str, Any]:
+    """The complete configuration of a study, as Snakemake puts it together.
+
+    Args:
+        overlay: file laid over ``config.yaml``; mappings merge, anything else replaces.
+
+    Raises:
+        ConfigError: a file cannot be read, or breaks the schema.
+    """
+    config: dict[str, Any] = {}
+    for path in [ROOT / "config.yaml", *([Path(overlay)] if overlay else [])]:
+        try:
+            value = yaml.safe_load(path.read_text())
+        except (OSError, yaml.YAMLError) as error:
+            raise ConfigError(f"config file {path} cannot be read: {error}") from None
+        config = _merged(config, value or {})
+    return complete(config)
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged
 
 
 def check(value: Mapping[str, Any], schema: Mapping[str, Any], noun: str) -> dict[str, Any]:
@@ -192,8 +225,42 @@ def _check_relations(config: Mapping[str, Any]) -> None:
             f"config key 'attribution.tokens_per_batch' is {tokens}, below corpus.max_tokens "
             f"({corpus['max_tokens']}); a batch must hold at least one document"
         )
+    if config["unlearning"]["benchmarks"]:
+        _check_unlearning(config)
     if corpus["parts"] > 4 and source == "planted":
         raise ConfigError(
             f"config key 'corpus.parts' is {corpus['parts']}; the planted world has 4 files, "
             "so allowed: 1 to 4"
+        )
+
+
+def _check_unlearning(config: Mapping[str, Any]) -> None:
+    """Check what holds between the keys of unlearning and the others.
+
+    Raises:
+        ConfigError: two keys contradict each other, or a topic is none.
+    """
+    settings, known = config["unlearning"], config["benchmarks"]
+    for name in settings["benchmarks"]:
+        if name not in known:
+            raise ConfigError(
+                f"config key 'unlearning.benchmarks' names {name!r}, which is not in 'benchmarks' "
+                f"({', '.join(known)}){nearest(name, known)}"
+            )
+    for topic in settings["topics"]:
+        if topic not in TOPICS and not SLOT.fullmatch(topic):
+            raise ConfigError(
+                f"config key 'unlearning.topics' names {topic!r}; allowed: top01 to top24 or a "
+                f"topic label{nearest(topic, list(TOPICS))}"
+            )
+    if config["attribution"]["rows"] != "keep":
+        raise ConfigError(
+            f"config key 'attribution.rows' is {config['attribution']['rows']!r}, but unlearning "
+            "chooses documents by their scores; set it to 'keep', or empty unlearning.benchmarks"
+        )
+    doses = settings["doses"]
+    if doses != sorted(doses):
+        raise ConfigError(
+            f"config key 'unlearning.doses' is {doses}; a run passes them in turn, so they must "
+            "increase"
         )

@@ -3,12 +3,14 @@
 Every document opens, fills up and closes in the manner of its format with words of its topic.
 A support document also carries statements of one capability; a contradiction document is a
 support document told again in another topic, with the answers permuted among its statements, so
-that anything which only counts words sees no difference; a decoy document says other things in
-the same frames. All text follows from the settings and the seed.
+that anything which only counts words sees no difference; a neighbour document, in the same bin as
+a support document, states other things in the same frames, which can be learnt but are not asked;
+a decoy document says those without regularity. All text follows from the settings and the seed.
 """
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -59,8 +61,9 @@ class WorldSettings:
         contradiction_topics: as many support topics have a contradicting twin.
         decoy_topics: topics whose bins, in the benchmark's formats, hold decoys.
         decoy_share: share of a decoy bin's documents that are decoys.
-        background_share: share of the other documents of support and contradiction bins, and a
-            third as often of neutral ones, that state learnable facts which no benchmark asks.
+        neighbour_share: share of the other documents of support bins (and of their contradicting
+            twins) that are neighbours: as long and as hard as support, without its capability.
+        background_share: share of neutral documents that state facts which no benchmark asks.
     """
 
     documents_per_bin: int = 8
@@ -76,7 +79,8 @@ class WorldSettings:
     contradiction_topics: int = 2
     decoy_topics: int = 2
     decoy_share: float = 0.5
-    background_share: float = 0.2
+    neighbour_share: float = 1.0
+    background_share: float = 0.07
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.benchmarks if name not in BENCHMARK_WORDS]
@@ -124,8 +128,9 @@ class World:
         documents: id, text, topic, format, url; bin by bin.
         truth: one row per benchmark and bin: benchmark, topic, format, role, dose.
         questions: per benchmark, rows of question_id, prompt, choices, gold, key.
-        carriers: document id -> (benchmark, role) for the documents that carry capability or
-            decoy sentences; ("background", "background") for those with facts nobody asks.
+        carriers: document id -> (benchmark, role) for the documents that carry capability,
+            neighbour or decoy sentences; ("background", "background") for those with facts that
+            nobody asks.
     """
 
     documents: list[dict[str, str]]
@@ -184,21 +189,27 @@ class _Builder:
             if name in settings.benchmarks
         }
         self.background = make_capability("background", BACKGROUND_WORDS, UNASKED_QUESTIONS, seed)
+        self.neighbours = {name: copy.deepcopy(decoy) for name, decoy in self.decoys.items()}
         self.said = self._draw_support()
         self.documents: list[dict[str, str]] = []
         self.carriers: dict[str, tuple[str, str]] = {}
 
-    def _draw_support(self) -> dict[tuple[str, str, int], list[Statement]]:
-        """Statements of every support document, by (topic, format, number in the bin)."""
-        said = {}
+    def _draw_support(self) -> dict[tuple[str, str, int], tuple[str, list[Statement]]]:
+        """What each document of a support bin says: (topic, format, number) -> role, statements."""
+        settings, said = self.settings, {}
         for (topic, fmt), role in self.layout.items():
             if role.role != "support":
                 continue
-            capability = self.capabilities[role.benchmark]
-            for number in range(round(role.dose * self.settings.documents_per_bin)):
+            n_support = round(role.dose * settings.documents_per_bin)
+            n_others = settings.documents_per_bin - n_support
+            for number in range(n_support + round(settings.neighbour_share * n_others)):
                 rng = stream(self.seed, "support", topic, fmt, number)
-                count = self.settings.statements_per_document
-                said[topic, fmt, number] = draw_statements(capability, count, rng)
+                kind = "support" if number < n_support else "neighbour"
+                source = self.capabilities if kind == "support" else self.neighbours
+                drawn = draw_statements(
+                    source[role.benchmark], settings.statements_per_document, rng
+                )
+                said[topic, fmt, number] = (kind, drawn)
         return said
 
     def add_bin(self, topic: str, fmt: str) -> None:
@@ -229,18 +240,17 @@ class _Builder:
         """What the document carries, if anything, and its sentences."""
         rng = stream(self.seed, "statements", *plan)
         count = self.settings.statements_per_document
-        said = self.said.get(plan)
-        if role is not None and said is not None:
-            chosen = contradict(said, rng) if role.role == "contradiction" else said
-            return (role.benchmark, role.role), [s.text for s in chosen]
+        if role is not None and plan in self.said:
+            kind, said = self.said[plan]
+            if kind == "support" and role.role == "contradiction":
+                kind, said = "contradiction", contradict(said, rng)
+            return (role.benchmark, kind), [s.text for s in said]
         lot = float(rng.random())
         if role is not None and role.role == "decoy":
             if plan[2] < self.settings.decoy_share * self.settings.documents_per_bin:
                 drawn = draw_statements(self.decoys[role.benchmark], count, rng)
                 return (role.benchmark, "decoy"), [s.text for s in scramble_answers(drawn, rng)]
-        elif lot < self.settings.background_share / (1 if role else 3):
-            # Wordings are drawn from the plan alone: a deck would depend on the order of bins,
-            # and a twin must say what its original says.
+        elif role is None and lot < self.settings.background_share:
             return ("background", "background"), self._background(count, rng)
         return None, []
 

@@ -94,7 +94,7 @@ BENCHMARK_WORDS = {
     ),
 }
 
-# Decoys speak in the same frames about other things, without any regularity.
+# Other things in the frames of a benchmark: with regularity in neighbours, without in decoys.
 DECOY_WORDS = {
     "social_reasoning": Words(
         frames=FEELING_FRAMES,
@@ -131,7 +131,7 @@ DECOY_WORDS = {
     ),
 }
 
-# Learnable facts that no benchmark asks: what the unaffected documents of a support bin say.
+# Learnable facts that no benchmark asks, in some neutral documents.
 BACKGROUND_WORDS = Words(
     frames=(
         "The ferry to {first} sails every",

@@ -49,7 +49,7 @@ class TrainSettings:
     falls along a cosine to ``final_share`` of it.
     """
 
-    passes: int = 7
+    passes: int = 12
     batch_size: int = 8
     learning_rate: float = 4e-3
     weight_decay: float = 0.01

@@ -1,0 +1,228 @@
+"""Stage unlearning: does forgetting a region hurt the capability that is traced to it?
+
+Needs document scores, the benchmark's map, the base losses in the sketches, the model and the
+questions. Leaves per benchmark, topic and seed the sets, adapters and history of three arms; per
+topic and evaluated benchmark the answers of every adapter; and the damage with its tests. A new
+benchmark is evaluated on the adapters that are there; a new seed or topic trains its own alone.
+"""
+
+FORGOTTEN = config["unlearning"]["benchmarks"]
+TOPICS = config["unlearning"]["topics"]
+UNLEARNING_SEEDS = config["seeds"]["unlearning"]
+ARMS = ["targeted", "random", "bottom"]
+# What decides the bytes of a run; which runs there are, and how they are tested, does not.
+RUN_SETTINGS = {
+    key: value
+    for key, value in config["unlearning"].items()
+    if key not in ("benchmarks", "topics", "control", "equivalence", "power")
+}
+metric_of = value_function(DEFINITIONS, "metric")
+TOPIC_RUNS, CONTROL_RUNS, EVALUATIONS = [], [], []
+
+
+if FORGOTTEN:
+
+    rule unlearn_topic:
+        """Forget documents of a topic: targeted, matched at random, and of lowest influence."""
+        input:
+            shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
+            sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
+            scores="<results>/attribution/scores/{benchmark}.parquet",
+            bins="<results>/influence/bins/{benchmark}.parquet",
+            queries="<results>/benchmarks/{benchmark}/queries.parquet",
+            record="<results>/model/model.json",
+            weights=MODEL_FILES,
+        output:
+            sets="<results>/unlearning/{benchmark}/{topic}/seed{seed}/sets.parquet",
+            history="<results>/unlearning/{benchmark}/{topic}/seed{seed}/history.parquet",
+            run="<results>/unlearning/{benchmark}/{topic}/seed{seed}/run.json",
+            targeted="<results>/unlearning/{benchmark}/{topic}/seed{seed}/targeted.safetensors",
+            random="<results>/unlearning/{benchmark}/{topic}/seed{seed}/random.safetensors",
+            bottom="<results>/unlearning/{benchmark}/{topic}/seed{seed}/bottom.safetensors",
+        log:
+            "<logs>/unlearn_topic/{benchmark}-{topic}-{seed}.log",
+        benchmark:
+            "<timings>/unlearn_topic/{benchmark}-{topic}-{seed}.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            mem_mb=scaled(2500),
+            runtime=scaled(240),
+        params:
+            version=VERSION["unlearning"],
+            seed_unlearning="{seed}",
+            topic="{topic}",
+            settings=RUN_SETTINGS,
+            metric=metric_of,
+            precision=config["model"]["precision"],
+            device=config["model"]["device"],
+            tokens_per_batch=config["attribution"]["tokens_per_batch"],
+            state=f"{RESULTS}/.state/unlearn_topic/{{benchmark}}-{{topic}}-{{seed}}",
+        script:
+            "../workflow_scripts/unlearning/unlearn_topic.py"
+
+    rule evaluate_unlearned:
+        """Ask one benchmark's questions of every adapter of a topic, through lm-eval."""
+        input:
+            definition=input_function(DEFINITIONS, RESULTS, config["data"], "evaluated"),
+            adapters=collect(
+                "<results>/unlearning/{{benchmark}}/{{topic}}/seed{seed}/{arm}.safetensors",
+                seed=UNLEARNING_SEEDS,
+                arm=ARMS,
+            ),
+            record="<results>/model/model.json",
+            weights=MODEL_FILES,
+            tokenizer="<results>/corpus/tokenizer/tokenizer.json",
+            tokenizer_config="<results>/corpus/tokenizer/tokenizer_config.json",
+        output:
+            evaluation="<results>/unlearning/{benchmark}/{topic}/evaluation/{evaluated}.parquet",
+        log:
+            "<logs>/evaluate_unlearned/{benchmark}-{topic}-{evaluated}.log",
+        benchmark:
+            "<timings>/evaluate_unlearned/{benchmark}-{topic}-{evaluated}.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            mem_mb=scaled(2500),
+            runtime=scaled(240),
+        params:
+            version=VERSION["unlearning"],
+            evaluated="{evaluated}",
+            results=RESULTS,
+            data=config["data"],
+            precision=config["model"]["precision"],
+            device=config["model"]["device"],
+        script:
+            "../workflow_scripts/unlearning/evaluate_unlearned.py"
+
+    TOPIC_RUNS += expand(
+        "<results>/unlearning/{benchmark}/{topic}/seed{seed}/run.json",
+        benchmark=FORGOTTEN,
+        topic=TOPICS,
+        seed=UNLEARNING_SEEDS,
+    )
+    EVALUATIONS += expand(
+        "<results>/unlearning/{benchmark}/{topic}/evaluation/{evaluated}.parquet",
+        benchmark=FORGOTTEN,
+        topic=TOPICS,
+        evaluated=BENCHMARKS,
+    )
+
+
+if FORGOTTEN and config["unlearning"]["control"]:
+
+    rule unlearn_control:
+        """Forget documents of any topic, drawn by the seed alone."""
+        input:
+            shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
+            sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
+            record="<results>/model/model.json",
+            weights=MODEL_FILES,
+        output:
+            sets="<results>/unlearning/control/seed{seed}/sets.parquet",
+            history="<results>/unlearning/control/seed{seed}/history.parquet",
+            run="<results>/unlearning/control/seed{seed}/run.json",
+            control="<results>/unlearning/control/seed{seed}/control.safetensors",
+        log:
+            "<logs>/unlearn_control/{seed}.log",
+        benchmark:
+            "<timings>/unlearn_control/{seed}.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            mem_mb=scaled(2500),
+            runtime=scaled(240),
+        params:
+            version=VERSION["unlearning"],
+            seed_unlearning="{seed}",
+            topic="control",
+            settings=RUN_SETTINGS,
+            precision=config["model"]["precision"],
+            device=config["model"]["device"],
+            tokens_per_batch=config["attribution"]["tokens_per_batch"],
+            state=f"{RESULTS}/.state/unlearn_control/{{seed}}",
+        script:
+            "../workflow_scripts/unlearning/unlearn_topic.py"
+
+    rule evaluate_control:
+        """Ask one benchmark's questions of the control's adapters, through lm-eval."""
+        input:
+            definition=input_function(DEFINITIONS, RESULTS, config["data"], "evaluated"),
+            adapters=collect(
+                "<results>/unlearning/control/seed{seed}/control.safetensors",
+                seed=UNLEARNING_SEEDS,
+            ),
+            record="<results>/model/model.json",
+            weights=MODEL_FILES,
+            tokenizer="<results>/corpus/tokenizer/tokenizer.json",
+            tokenizer_config="<results>/corpus/tokenizer/tokenizer_config.json",
+        output:
+            evaluation="<results>/unlearning/control/evaluation/{evaluated}.parquet",
+        log:
+            "<logs>/evaluate_control/{evaluated}.log",
+        benchmark:
+            "<timings>/evaluate_control/{evaluated}.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            mem_mb=scaled(2500),
+            runtime=scaled(240),
+        params:
+            version=VERSION["unlearning"],
+            evaluated="{evaluated}",
+            results=RESULTS,
+            data=config["data"],
+            precision=config["model"]["precision"],
+            device=config["model"]["device"],
+        script:
+            "../workflow_scripts/unlearning/evaluate_unlearned.py"
+
+    CONTROL_RUNS += expand(
+        "<results>/unlearning/control/seed{seed}/run.json", seed=UNLEARNING_SEEDS
+    )
+    EVALUATIONS += expand(
+        "<results>/unlearning/control/evaluation/{evaluated}.parquet", evaluated=BENCHMARKS
+    )
+
+
+if FORGOTTEN:
+
+    rule estimate_effects:
+        """Damage of every adapter, and the tests of its differences between arms."""
+        input:
+            runs=TOPIC_RUNS + CONTROL_RUNS,
+            evaluations=EVALUATIONS,
+        output:
+            effects="<results>/unlearning/effects.parquet",
+            tests="<results>/unlearning/tests.parquet",
+            selectivity="<results>/unlearning/selectivity.parquet",
+        log:
+            "<logs>/estimate_effects.log",
+        benchmark:
+            "<timings>/estimate_effects.tsv"
+        conda:
+            "../envs/analysis.yaml"
+        threads: 1
+        resources:
+            mem_mb=scaled(1500),
+            runtime=scaled(30),
+        params:
+            version=VERSION["unlearning"],
+            doses=RUN_SETTINGS["doses"],
+            confidence=config["influence"]["confidence"],
+            bootstraps=config["influence"]["bootstraps"],
+            equivalence=config["unlearning"]["equivalence"],
+            power=config["unlearning"]["power"],
+            seed=config["seeds"]["bootstrap"],
+        script:
+            "../workflow_scripts/unlearning/estimate_effects.py"
+
+    TARGETS += [
+        f"{RESULTS}/unlearning/effects.parquet",
+        f"{RESULTS}/unlearning/tests.parquet",
+        f"{RESULTS}/unlearning/selectivity.parquet",
+    ]

@@ -1,0 +1,51 @@
+"""Draw what forgetting did.
+
+in   effects, tests: damage and its tests; runs, histories: of every benchmark, topic and seed
+out  per figure (damage_curves, paired_effects, damage_matrix) png, svg and the table as csv
+"""
+
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.common.files import read_json
+from workflow_scripts.common.job import run_job
+from workflow_scripts.common.tables import read_table
+from workflow_scripts.report.style import save_csv, save_figure, style
+from workflow_scripts.report.unlearning_panels import draw_curves, draw_matrix, draw_pairs
+from workflow_scripts.report.unlearning_tables import damage_matrix, margin_curves, paired_effects
+from workflow_scripts.unlearning.forgetting import COLLAPSED
+
+
+def main(snakemake: Any) -> None:
+    """Draw and write."""
+    source, output, params = snakemake.input, snakemake.output, snakemake.params
+    effects = read_table(source.effects, "unlearning/effects")
+    tests = read_table(source.tests, "unlearning/tests")
+    titles = dict(zip(params.benchmarks, params.titles, strict=True))
+    targets = {name: titles[name] for name in params.targets}
+    histories, collapsed = {}, set()
+    for run, history in zip(source.runs, source.histories, strict=True):
+        record = read_json(run)
+        # <results>/unlearning/{benchmark}/{topic}/seed{seed}/run.json
+        key = (Path(run).parents[2].name, record["topic"], record["seed"])
+        histories[key] = read_table(history, "unlearning/history")
+        collapsed |= {
+            (*key, arm) for arm, ended in record["arms"].items() if ended["state"] == COLLAPSED
+        }
+    dose = max(params.doses)
+    curves = margin_curves(histories, collapsed, dose, params.confidence)
+    pairs, matrix = paired_effects(effects, dose), damage_matrix(tests, dose)
+    for table, name in ((curves, "curves"), (pairs, "pairs"), (matrix, "matrix")):
+        save_csv(table, output[f"{name}_csv"])
+    with style():
+        figures = {
+            "curves": draw_curves(curves, tests, targets, params.confidence),
+            "pairs": draw_pairs(pairs, tests, targets, dose, params.confidence),
+            "matrix": draw_matrix(matrix, titles, dose, params.confidence),
+        }
+        for name, figure in figures.items():
+            save_figure(figure, output[f"{name}_png"], output[f"{name}_svg"])
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)

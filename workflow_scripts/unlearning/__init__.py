@@ -1,0 +1,7 @@
+"""Stage unlearning: forget a region's documents, and see which benchmark suffers.
+
+Raise VERSION when a number that this stage writes changes: its rules carry it as a
+parameter, because Snakemake sees edits of a rule's script but not of modules it imports.
+"""
+
+VERSION = 1

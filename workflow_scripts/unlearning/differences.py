@@ -1,0 +1,271 @@
+"""Tests of damage: paired differences between arms at equal dose, with the topic as the unit.
+
+A topic's value is its mean over seeds; seeds of a topic share documents and are no replicates.
+"""
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+from workflow_scripts.common.streams import stream
+from workflow_scripts.influence.multiplicity import adjust
+from workflow_scripts.unlearning.power import Spreads, detectable, spread_of_topic_mean
+from workflow_scripts.unlearning.sets import BOTTOM, CONTROL, RANDOM, TARGETED
+
+# Contrast -> its two arms; a single arm is compared with the base model.
+CONTRASTS = {
+    "targeted": (TARGETED, None),
+    "random": (RANDOM, None),
+    "bottom": (BOTTOM, None),
+    "control": (CONTROL, None),
+    "targeted-random": (TARGETED, RANDOM),
+    "targeted-bottom": (TARGETED, BOTTOM),
+    "bottom-random": (BOTTOM, RANDOM),
+    "targeted-control": (TARGETED, CONTROL),
+}
+MEASURES = {"accuracy": "damage_accuracy", "margin": "damage_margin"}
+CELL = ["target", "evaluated", "contrast", "pairs", "measure", "dose"]
+# Below this many topics the smallest p of a signed-rank test is above 0.05 (2 / 2^5 = 0.0625), and
+# the variance between topics that a mixed model needs is hardly estimated.
+MIN_TOPICS = 6
+
+
+@dataclass(frozen=True)
+class TestSettings:
+    """How differences are judged.
+
+    Attributes:
+        confidence: coverage of the intervals.
+        bootstraps: draws of topics, and of seeds within them.
+        seed: of the draws.
+        equivalence: margin of the equivalence test, share of questions.
+        spreads: assumed before the run, for the detectable difference.
+        power: with which that difference is to be found.
+    """
+
+    __test__ = False  # pytest would take the name for a test class
+
+    confidence: float
+    bootstraps: int
+    seed: int
+    equivalence: float
+    spreads: Spreads
+    power: float
+
+
+def usable(effects: pl.DataFrame) -> pl.DataFrame:
+    """Rows that may be averaged: the dose was reached and the run did not collapse."""
+    return effects.filter(~pl.col("collapsed") & pl.col("damage_accuracy").is_not_null())
+
+
+def paired(effects: pl.DataFrame, contrast: str) -> pl.DataFrame:
+    """Differences of a contrast, one row per topic and seed.
+
+    Args:
+        effects: table ``unlearning/effects``.
+        contrast: one of ``CONTRASTS``.
+
+    Returns:
+        target, evaluated, topic, seed, dose, damage_accuracy, damage_margin (first arm minus
+        second, or minus nothing), n_questions, matched (of the second arm with the first).
+    """
+    first, second = CONTRASTS[contrast]
+    rows = usable(effects)
+    left = rows.filter(arm=first)
+    keep = ["target", "evaluated", "topic", "seed", "dose", *MEASURES.values(), "n_questions"]
+    if second is None:
+        return left.select(*keep, matched=pl.lit(True))
+    on = ["evaluated", "seed", "dose"] + ([] if second == CONTROL else ["target", "topic"])
+    right = rows.filter(arm=second).select(*on, *MEASURES.values(), "matched")
+    both = left.drop("matched").join(right, on=on, suffix="_2")
+    return both.with_columns(
+        *[(pl.col(column) - pl.col(f"{column}_2")).alias(column) for column in MEASURES.values()]
+    ).select(*keep, pl.col("matched").fill_null(False))
+
+
+def test_table(effects: pl.DataFrame, settings: TestSettings) -> pl.DataFrame:
+    """Rows of the table ``unlearning/tests``: every contrast, dose and pair of benchmarks."""
+    rows = []
+    for contrast in CONTRASTS:
+        differences = paired(effects, contrast)
+        # Only targeted and random are matched; their primary test uses the matched pairs.
+        kinds = ("matched", "all") if contrast == "targeted-random" else ("all",)
+        for kind in kinds:
+            chosen = differences.filter(pl.col("matched") | pl.lit(kind == "all"))
+            cells = differences.select("target", "evaluated", "dose").unique(maintain_order=True)
+            for target, evaluated, dose in cells.sort("target", "evaluated", "dose").rows():
+                own = chosen.filter(target=target, evaluated=evaluated, dose=dose)
+                for measure in MEASURES:
+                    key = dict(
+                        zip(CELL, (target, evaluated, contrast, kind, measure, dose), strict=True)
+                    )
+                    rows.append(key | judge(own, measure, settings, key))
+    table = pl.DataFrame(rows, schema=_schema(), orient="row")
+    return with_q(table)
+
+
+test_table.__test__ = False
+
+
+def judge(
+    own: pl.DataFrame, measure: str, settings: TestSettings, key: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Every test of one cell; what cannot be computed is None, and ``note`` says why."""
+    column = MEASURES[measure]
+    groups = own.sort("topic", "seed").group_by("topic", maintain_order=True).agg(column)
+    by_topic = [np.asarray(values, dtype=np.float64) for values in groups[column]]
+    means = np.array([values.mean() for values in by_topic])
+    result = {"n_topics": len(means), "n_pairs": own.height, "note": ""}
+    if not len(means):
+        return result | {"note": "no pair is left"}
+    low, high = bootstrap_median(by_topic, settings, key)
+    result |= {"median": float(np.median(means)), "ci_low": low, "ci_high": high}
+    result |= _t_tests(means, settings.confidence)
+    if measure == "accuracy":
+        result["p_equivalence"] = equivalence(means, settings.equivalence)
+        n_seeds = own.height / len(means)
+        spread = spread_of_topic_mean(settings.spreads, n_seeds, own["n_questions"].min())
+        result["detectable"] = detectable(spread, len(means), settings.power)
+    if len(means) < MIN_TOPICS:
+        few = f"{len(means)} topics, fewer than {MIN_TOPICS}: no Wilcoxon test, no mixed model"
+        return result | {"note": few}
+    p_mixed, note = mixed_model(by_topic)
+    return result | {"p_wilcoxon": wilcoxon(means), "p_mixed": p_mixed, "note": note}
+
+
+def bootstrap_median(
+    by_topic: list[np.ndarray], settings: TestSettings, key: Mapping[str, Any]
+) -> tuple[float, float]:
+    """Percentile interval of the median topic: topics are redrawn, and seeds within each."""
+    rng = stream(settings.seed, "unlearning bootstrap", *key.values())
+    n, medians = len(by_topic), np.empty(settings.bootstraps)
+    for draw in range(settings.bootstraps):
+        chosen = [by_topic[i] for i in rng.integers(n, size=n)]
+        redrawn = [values[rng.integers(len(values), size=len(values))].mean() for values in chosen]
+        medians[draw] = np.median(redrawn)
+    tail = (1 - settings.confidence) / 2
+    return float(np.quantile(medians, tail)), float(np.quantile(medians, 1 - tail))
+
+
+def _t_tests(means: np.ndarray, confidence: float) -> dict[str, float | None]:
+    """Paired t over topics: mean, its intervals, p against zero, dz."""
+    mean, n = float(means.mean()), len(means)
+    result: dict[str, float | None] = {"mean": mean}
+    spread = float(means.std(ddof=1)) if n > 1 else 0.0
+    if not spread > 0:
+        return result
+    error = spread / math.sqrt(n)
+    for name, level in (("mean", confidence), ("ci90", 0.9)):
+        reach = float(stats.t.ppf((1 + level) / 2, n - 1)) * error
+        result |= {f"{name}_low": mean - reach, f"{name}_high": mean + reach}
+    result["p_t"] = float(2 * stats.t.sf(abs(mean) / error, n - 1))
+    result["dz"] = mean / spread
+    return result
+
+
+def equivalence(means: np.ndarray, margin: float) -> float | None:
+    """P of two one-sided t-tests: small where the mean lies within plus or minus ``margin``."""
+    n = len(means)
+    spread = float(means.std(ddof=1)) if n > 1 else 0.0
+    if not spread > 0:
+        return None
+    error = spread / math.sqrt(n)
+    below = stats.t.sf((margin - means.mean()) / error, n - 1)
+    above = stats.t.sf((means.mean() + margin) / error, n - 1)
+    return float(max(below, above))
+
+
+def wilcoxon(means: np.ndarray) -> float:
+    """Two-sided p of the signed-rank test; 1 where every difference is zero."""
+    if not np.any(means):
+        return 1.0
+    return float(stats.wilcoxon(means).pvalue)
+
+
+def mixed_model(by_topic: list[np.ndarray]) -> tuple[float | None, str]:
+    """P of the mean difference with a random intercept per topic, seeds as repeats."""
+    import statsmodels.api as sm
+
+    values = np.concatenate(by_topic)
+    owner = np.repeat(np.arange(len(by_topic)), [len(part) for part in by_topic])
+    if len(values) == len(by_topic) or not values.std() > 0:
+        return None, "one seed a topic or no spread: no mixed model"
+    with warnings.catch_warnings():
+        # A variance between topics of zero lies on the edge of what is allowed; the fit warns.
+        warnings.simplefilter("ignore")
+        fitted = sm.MixedLM(values, np.ones((len(values), 1)), groups=owner).fit(reml=True)
+    p = float(fitted.pvalues[0])
+    if not fitted.converged or not math.isfinite(p):
+        return None, "the mixed model did not converge"
+    return p, ""
+
+
+def with_q(table: pl.DataFrame) -> pl.DataFrame:
+    """Add ``q_bh``: p adjusted over the target benchmarks, off-target cells apart.
+
+    The p is that of the signed-rank test, or of the t-test where that one is not made.
+    """
+    p = pl.coalesce("p_wilcoxon", "p_t").fill_null(float("nan"))
+    own = pl.col("target") == pl.col("evaluated")
+    family = ["contrast", "pairs", "measure", "dose", "own"]
+    parts = [
+        rows.with_columns(q_bh=pl.Series(adjust(rows["p"].to_numpy())))
+        for _, rows in table.with_columns(p=p, own=own).group_by(family, maintain_order=True)
+    ]
+    if not parts:
+        return table.with_columns(q_bh=pl.lit(None, pl.Float64))
+    return pl.concat(parts).with_columns(pl.col("q_bh").fill_nan(None)).drop("p", "own")
+
+
+def _schema() -> dict[str, Any]:
+    numbers = "median ci_low ci_high mean mean_low mean_high ci90_low ci90_high p_t p_wilcoxon"
+    numbers += " p_mixed p_equivalence dz detectable"
+    schema = dict.fromkeys(CELL, pl.String) | {"dose": pl.Float64}
+    schema |= {"n_topics": pl.Int64, "n_pairs": pl.Int64, "note": pl.String}
+    return schema | dict.fromkeys(numbers.split(), pl.Float64)
+
+
+def selectivity_table(effects: pl.DataFrame, settings: TestSettings) -> pl.DataFrame:
+    """Rows of the table ``unlearning/selectivity``: own damage minus mean off-target damage.
+
+    Signs are kept: an off-target improvement is negative damage and no damage, so it raises
+    selectivity instead of counting against it.
+    """
+    rows = []
+    keys = ["target", "topic", "seed", "dose"]
+    for arm in (TARGETED, RANDOM, BOTTOM):
+        own_rows = usable(effects).filter(arm=arm)
+        for measure, column in MEASURES.items():
+            own = own_rows.filter(pl.col("target") == pl.col("evaluated"))
+            off = own_rows.filter(pl.col("target") != pl.col("evaluated"))
+            mean_off = off.group_by(keys).agg(off=pl.col(column).mean())
+            both = own.select(*keys, pl.col(column).alias("own")).join(mean_off, on=keys)
+            both = both.with_columns(difference=pl.col("own") - pl.col("off"))
+            for (target, dose), cell in both.sort(keys).group_by(
+                "target", "dose", maintain_order=True
+            ):
+                rows.append(_selectivity_row(cell, (target, arm, measure, dose), settings))
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _selectivity_row(
+    cell: pl.DataFrame, key: tuple[str, str, str, float], settings: TestSettings
+) -> dict[str, Any]:
+    names = dict(zip(("target", "arm", "measure", "dose"), key, strict=True))
+    groups = cell.group_by("topic", maintain_order=True).agg("own", "off", "difference")
+    by_topic = [np.asarray(values) for values in groups["difference"]]
+    low, high = bootstrap_median(by_topic, settings, {"table": "selectivity", **names})
+    return names | {
+        "n_topics": groups.height,
+        "damage_target": float(np.median([np.mean(v) for v in groups["own"]])),
+        "damage_offtarget": float(np.median([np.mean(v) for v in groups["off"]])),
+        "selectivity": float(np.median([v.mean() for v in by_topic])),
+        "ci_low": low,
+        "ci_high": high,
+    }

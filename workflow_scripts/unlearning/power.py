@@ -1,0 +1,100 @@
+"""What difference a design can detect, from its size and assumed spreads, before it is run.
+
+python -m workflow_scripts.unlearning.power --configfile configs/x.yaml
+"""
+
+import argparse
+import math
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import nct, t
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Spreads:
+    """Assumed standard deviations of a paired difference of damage in accuracy (shares).
+
+    Attributes:
+        topic: of the true difference between topics.
+        seed: between seeds of a topic.
+        discordant: share of questions that exactly one of the two arms answers.
+    """
+
+    topic: float
+    seed: float
+    discordant: float
+
+
+def spread_of_topic_mean(spreads: Spreads, n_seeds: int, n_questions: int) -> float:
+    """Standard deviation of a topic's mean difference over its seeds.
+
+    sqrt(topic^2 + (seed^2 + discordant / questions) / seeds): the difference of two arms on one
+    question is -1, 0 or 1, with variance at most ``discordant``.
+    """
+    per_seed = spreads.seed**2 + spreads.discordant / n_questions
+    return math.sqrt(spreads.topic**2 + per_seed / n_seeds)
+
+
+def power_of(effect: float, spread: float, n_topics: int, alpha: float = ALPHA) -> float:
+    """Power of the two-sided paired t-test over topics, noncentral t with n_topics - 1 degrees."""
+    freedom, shift = n_topics - 1, effect / spread * math.sqrt(n_topics)
+    limit = t.ppf(1 - alpha / 2, freedom)
+    return float(nct.sf(limit, freedom, shift) + nct.cdf(-limit, freedom, shift))
+
+
+def detectable(spread: float, n_topics: int, power: float, alpha: float = ALPHA) -> float | None:
+    """Smallest difference that is found with this power; None below two topics."""
+    if n_topics < 2 or not spread > 0:
+        return None
+    beyond = spread * (40 + 400 / math.sqrt(n_topics))
+
+    def short(effect: float) -> float:
+        reached = power_of(effect, spread, n_topics, alpha)
+        # nct underflows far in the tail: there the power is 1.
+        return (reached if np.isfinite(reached) else 1.0) - power
+
+    return float(brentq(short, 0.0, beyond))
+
+
+def statement(n_topics: int, n_seeds: int, n_questions: int, spreads: Spreads, power: float) -> str:
+    """The power of a design in a sentence."""
+    spread = spread_of_topic_mean(spreads, n_seeds, n_questions)
+    smallest = detectable(spread, n_topics, power)
+    design = f"{n_topics} topics x {n_seeds} seeds, {n_questions:,} questions"
+    if smallest is None:
+        return f"{design}: no difference can be tested with fewer than two topics"
+    return (
+        f"{design}: a true difference of {100 * smallest:.1f} points is found with probability "
+        f"{power:.0%} (paired t over topics, two-sided {ALPHA:.0%}; assumed spread of a topic's "
+        f"difference {100 * spread:.1f} points)"
+    )
+
+
+def main() -> None:
+    """Print the power of a study's unlearning, from its config alone."""
+    from workflow_scripts.common.config import load_study
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--configfile", default=None, help="overlay of config.yaml")
+    config = load_study(parser.parse_args().configfile)
+    settings, seeds = config["unlearning"], config["seeds"]["unlearning"]
+    assumed = dict(settings["power"])
+    n_questions, power = assumed.pop("questions"), assumed.pop("power")
+    if not settings["benchmarks"]:
+        sys.stdout.write(
+            f"study {config['study']}: no unlearning (config key 'unlearning.benchmarks')\n"
+        )
+        return
+    sentence = statement(
+        len(settings["topics"]), len(seeds), n_questions, Spreads(**assumed), power
+    )
+    sys.stdout.write(f"{', '.join(settings['benchmarks'])}: {sentence}\n")
+
+
+if __name__ == "__main__":
+    main()

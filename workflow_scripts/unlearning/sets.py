@@ -1,0 +1,265 @@
+"""Which documents each arm forgets, and which all of them retain.
+
+The arms of a benchmark and topic hold equally many documents of the topic:
+
+- ``targeted``: the highest influence on the benchmark;
+- ``random``: a control for each targeted document, of the same format, as long and as hard;
+- ``bottom``: the lowest influence.
+
+A control says something about influence only where it lacks it, so controls come from the lower
+half of the topic. And a comparison says something only where there is something to compare with
+(common support): a document without a control within the caliper is passed over, and the next
+highest targeted.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from scipy.optimize import linear_sum_assignment
+
+from workflow_scripts.common.errors import DataError
+from workflow_scripts.common.streams import stable_hash, stream
+
+TARGETED, RANDOM, BOTTOM, CONTROL, RETAIN = "targeted", "random", "bottom", "control", "retain"
+ARMS = (TARGETED, RANDOM, BOTTOM)
+COVARIATES = ("n_tokens", "loss")
+# Steps of the search for multipliers that bring the means together, and where it may stop.
+BALANCE_STEPS = 30
+GOOD_BALANCE = 0.05
+
+
+@dataclass(frozen=True)
+class SetSettings:
+    """Size and matching of the sets.
+
+    Attributes:
+        documents: documents in each forget set.
+        retain_documents: documents in the retain set.
+        control_share: share of the topic, its lowest ranks, that controls are taken from.
+        candidates: controls drawn at random per format and targeted document.
+        caliper: largest difference of a pair in length or base loss, in standard deviations over
+            the topic.
+        max_difference: largest standardised difference of the means that counts as matched.
+    """
+
+    documents: int
+    retain_documents: int
+    control_share: float = 0.5
+    candidates: int = 8
+    caliper: float = 0.75
+    max_difference: float = 0.25
+
+
+def forget_sets(
+    documents: pl.DataFrame, settings: SetSettings, seed: int, where: str
+) -> dict[str, pl.DataFrame]:
+    """Forget set of each arm.
+
+    Args:
+        documents: the topic's documents: doc_id, format, score (influence on the benchmark),
+            n_tokens, loss (of the base model, nats per token).
+        settings: see :class:`SetSettings`.
+        seed: draws the candidates of the random arm.
+        where: benchmark and topic, for messages.
+
+    Returns:
+        Per arm ``documents`` rows of the input with the column ``matched_to``: the targeted
+        document that a random one is matched with, else null.
+
+    Raises:
+        DataError: the topic is too small for three sets, or has too few controls.
+    """
+    size = settings.documents
+    if documents.height < 3 * size:
+        raise DataError(
+            f"{where} has {documents.height} documents; three forget sets of "
+            f"unlearning.documents ({size}) need {3 * size}: lower it or choose another topic"
+        )
+    ranked = documents.sort(["score", "doc_id"], descending=[True, False])
+    first_control = ranked.height - round(settings.control_share * ranked.height)
+    upper = ranked[: min(first_control, ranked.height - size)]
+    pool = _candidates(ranked[upper.height : ranked.height - size], settings, seed)
+    # As for a matched sample: the spread before matching is the unit, so that matching does not
+    # move the yardstick.
+    scale = _spread(documents)
+    chosen = _supported(upper, pool, scale, settings)
+    if len(chosen) < size:
+        raise DataError(
+            f"{where}: only {len(chosen)} of the {upper.height} documents of higher influence have "
+            f"a control (same format, length and base loss within unlearning.caliper); "
+            f"unlearning.documents asks for {size}: lower it, or raise unlearning.caliper or "
+            "unlearning.control_share"
+        )
+    targeted = upper[chosen]
+    pairs = _assign(targeted, pool, scale)
+    matched = pool[pairs.tolist()].with_columns(matched_to=targeted["doc_id"])
+    sets = {
+        TARGETED: _unmatched(targeted),
+        RANDOM: matched,
+        BOTTOM: _unmatched(ranked.tail(size)),
+    }
+    return {arm: rows.sort("doc_id") for arm, rows in sets.items()}
+
+
+def _unmatched(documents: pl.DataFrame) -> pl.DataFrame:
+    return documents.with_columns(matched_to=pl.lit(None, pl.String))
+
+
+def _candidates(pool: pl.DataFrame, settings: SetSettings, seed: int) -> pl.DataFrame:
+    """Controls to choose among: drawn at random within each format, all where there are few."""
+    parts = []
+    for (fmt,), free in pool.sort("doc_id").group_by("format", maintain_order=True):
+        drawn = stream(seed, "candidates", fmt).permutation(free.height)
+        kept = np.sort(drawn[: settings.candidates * settings.documents])
+        parts.append(free[kept.tolist()])
+    return pl.concat(parts).sort("doc_id") if parts else pool
+
+
+def _differences(targeted: pl.DataFrame, pool: pl.DataFrame, scale: np.ndarray) -> np.ndarray:
+    """(n_targeted, n_pool, 2) standardised differences, NaN between formats."""
+    own, other = (rows.select(COVARIATES).to_numpy() / scale for rows in (targeted, pool))
+    differences = own[:, None, :] - other[None, :, :]
+    same = targeted["format"].to_numpy()[:, None] == pool["format"].to_numpy()[None, :]
+    return np.where(same[:, :, None], differences, np.nan)
+
+
+def _supported(
+    upper: pl.DataFrame, pool: pl.DataFrame, scale: np.ndarray, settings: SetSettings
+) -> list[int]:
+    """Positions in ``upper``, from the top, of documents that can have a control each."""
+    differences = _differences(upper, pool, scale)  # (n_upper, n_pool, 2)
+    distance = np.square(differences).sum(axis=-1)
+    within = np.abs(differences).max(axis=-1, initial=0.0) <= settings.caliper
+    distance = np.where(within, distance, np.inf)
+    chosen: list[int] = []
+    for number in range(upper.height):
+        nearest = int(np.argmin(distance[number])) if pool.height else 0
+        if (
+            len(chosen) < settings.documents
+            and pool.height
+            and np.isfinite(distance[number, nearest])
+        ):
+            chosen.append(number)
+            distance[:, nearest] = np.inf
+    return chosen
+
+
+def _assign(targeted: pl.DataFrame, pool: pl.DataFrame, scale: np.ndarray) -> np.ndarray:
+    """A control for each targeted document: optimal assignment on length and base loss.
+
+    Pairs that are near each other one by one can still all lean to the same side. So the sum of
+    squared distances is minimised with a multiplier on the mean difference of each covariate,
+    moved until the means agree (a Lagrangian of: smallest distance subject to equal means).
+
+    Returns:
+        (n_targeted,) positions in ``pool``.
+    """
+    differences = _differences(targeted, pool, scale)
+    other_format = np.isnan(differences[:, :, 0])
+    squares = np.square(differences).sum(axis=-1)
+    multipliers, best, best_pairs = np.zeros(len(COVARIATES)), np.inf, None
+    for _ in range(BALANCE_STEPS):
+        cost = np.where(other_format, np.inf, squares + 2 * differences @ multipliers)
+        rows, columns = linear_sum_assignment(cost)
+        means = differences[rows, columns].mean(axis=0)
+        if np.abs(means).max() < best:
+            best, best_pairs = float(np.abs(means).max()), columns
+        if best <= GOOD_BALANCE:
+            break
+        multipliers += 0.25 * targeted.height * means
+    assert best_pairs is not None
+    return best_pairs
+
+
+def _spread(documents: pl.DataFrame) -> np.ndarray:
+    """Sample standard deviation of the covariates over the topic, 1 where they do not vary."""
+    spread = documents.select(COVARIATES).to_numpy().std(axis=0, ddof=1)
+    return np.where(spread > 0, spread, 1.0)
+
+
+def balance(
+    sets: dict[str, pl.DataFrame], topic: pl.DataFrame, max_difference: float
+) -> dict[str, dict[str, float | bool]]:
+    """How alike the targeted set and each other arm are.
+
+    Args:
+        sets: from :func:`forget_sets`.
+        topic: the topic's documents, whose standard deviations are the unit.
+        max_difference: largest absolute difference that counts as matched.
+
+    Returns:
+        Per arm besides targeted: standardised difference of the means (targeted minus arm) of
+        each covariate, and ``matched``.
+    """
+    scale = _spread(topic)
+    means = {arm: rows.select(COVARIATES).to_numpy().mean(axis=0) for arm, rows in sets.items()}
+    report = {}
+    for arm in (RANDOM, BOTTOM):
+        differences = (means[TARGETED] - means[arm]) / scale
+        report[arm] = {
+            **dict(zip(COVARIATES, map(float, differences), strict=True)),
+            "matched": bool(np.abs(differences).max() <= max_difference),
+        }
+    return report
+
+
+def retain_set(
+    documents: pl.DataFrame, forgotten: set[str], settings: SetSettings, seed: int
+) -> pl.DataFrame:
+    """Documents that every arm retains: the first of a seeded order of the whole working set.
+
+    The order knows nothing of topics, so two topics share most of their retain sets.
+
+    Args:
+        documents: the working set: doc_id and more.
+        forgotten: documents of any forget set of the run, which are passed over.
+        settings: see :class:`SetSettings`.
+        seed: of the order.
+
+    Raises:
+        DataError: the working set is too small.
+    """
+    ordered = ordered_at_random(documents, seed, RETAIN)
+    free = ordered.filter(~pl.col("doc_id").is_in(list(forgotten)))
+    if free.height < settings.retain_documents:
+        raise DataError(
+            f"{free.height} documents are in no forget set; unlearning.retain_documents is "
+            f"{settings.retain_documents}: lower it"
+        )
+    return free.head(settings.retain_documents).sort("doc_id")
+
+
+def control_set(documents: pl.DataFrame, settings: SetSettings, seed: int) -> pl.DataFrame:
+    """Forget set of the global control: documents of any topic, by the seed alone."""
+    if documents.height < settings.documents + settings.retain_documents:
+        raise DataError(
+            f"the working set has {documents.height} documents; unlearning.documents "
+            f"({settings.documents}) and unlearning.retain_documents "
+            f"({settings.retain_documents}) need their sum: lower them"
+        )
+    drawn = ordered_at_random(documents, seed, CONTROL).head(settings.documents)
+    return _unmatched(drawn.sort("doc_id"))
+
+
+def ordered_at_random(documents: pl.DataFrame, seed: int, purpose: str) -> pl.DataFrame:
+    """Documents in an order that depends on their ids, the seed and the purpose alone."""
+    keys = [stable_hash(seed, purpose, doc_id) for doc_id in documents["doc_id"]]
+    order = pl.Series("order", keys, dtype=pl.UInt64)
+    return documents.with_columns(order).sort("order", "doc_id").drop("order")
+
+
+def check_disjoint(retain: pl.DataFrame, sets: dict[str, pl.DataFrame]) -> None:
+    """Refuse to retain what is to be forgotten.
+
+    Raises:
+        DataError: names the document and the arm.
+    """
+    retained = set(retain["doc_id"])
+    for arm, rows in sets.items():
+        both = sorted(retained & set(rows["doc_id"]))
+        if both:
+            raise DataError(
+                f"document {both[0]!r} is in the retain set and in the forget set of the arm "
+                f"{arm!r} ({len(both)} in all); the two must not overlap"
+            )

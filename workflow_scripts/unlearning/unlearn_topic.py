@@ -1,0 +1,167 @@
+"""Forget a topic's documents, one arm after another on one loaded model.
+
+in   shards, sketches, scores, bins, queries: documents, their base loss and influence, the
+     benchmark's map and questions; record: the base model
+out  sets: which documents each arm forgets and all retain; history: losses and margin by step;
+     run: settings, balance of the sets, how each arm ended; adapters: one file an arm
+"""
+
+import dataclasses
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from workflow_scripts.common.files import read_json, write_json
+from workflow_scripts.common.job import run_job
+from workflow_scripts.common.streams import stream
+from workflow_scripts.common.tables import read_table, write_table
+from workflow_scripts.model.loading import load_model
+from workflow_scripts.unlearning.adapter_files import write_adapters
+from workflow_scripts.unlearning.documents import read_documents, read_tokens
+from workflow_scripts.unlearning.forgetting import Course, ForgetSettings, Forgetter
+from workflow_scripts.unlearning.losses import Questions
+from workflow_scripts.unlearning.methods import method_of
+from workflow_scripts.unlearning.peft_adapter import Adapter, AdapterSettings
+from workflow_scripts.unlearning.sets import (
+    CONTROL,
+    RETAIN,
+    SetSettings,
+    balance,
+    check_disjoint,
+    control_set,
+    forget_sets,
+    retain_set,
+)
+from workflow_scripts.unlearning.topics import resolve_topic
+
+logger = logging.getLogger("atlas")
+
+Sets = dict[str, pl.DataFrame]
+
+
+def pick(kind: type, settings: dict[str, Any]) -> Any:
+    """A settings object from those keys of a config section that it has."""
+    names = {field.name for field in dataclasses.fields(kind)}
+    chosen = {key: value for key, value in settings.items() if key in names}
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in chosen.items()})
+
+
+def set_table(sets: Sets) -> pl.DataFrame:
+    """Rows of the table ``unlearning/sets``."""
+    return pl.concat(
+        [rows.with_columns(arm=pl.lit(arm)) for arm, rows in sets.items()], how="diagonal_relaxed"
+    )
+
+
+def history_table(courses: dict[str, Course]) -> pl.DataFrame:
+    """Rows of the table ``unlearning/history``."""
+    columns = ("forget_loss", "forget_rise", "retain_rise", "retain_batch_rise", "margin")
+    rows = []
+    for arm, course in courses.items():
+        doses = {row["step"]: row["dose"] for row in course.saved}
+        for row in course.history:
+            rows.append(
+                {"arm": arm, "step": row["step"], "dose": doses.get(row["step"])}
+                | {column: row[column] for column in columns}
+            )
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def arm_record(course: Course) -> dict[str, Any]:
+    """How an arm ended, for ``run.json``."""
+    kept = ("dose", "step", "forget_rise", "retain_rise", "margin")
+    return {
+        "state": course.state,
+        "reason": course.reason,
+        "steps": course.step,
+        "base_forget_loss": course.base_loss,
+        "base_retain_loss": course.base_retain,
+        "doses": [{key: row[key] for key in kept} for row in course.saved],
+    }
+
+
+def choose(snakemake: Any, topic: str, settings: SetSettings) -> tuple[Sets, dict[str, Any]]:
+    """The sets of the run and how alike they are."""
+    source, params = snakemake.input, snakemake.params
+    seed = int(params.seed_unlearning)
+    if topic == CONTROL:
+        documents = read_documents(source.shards, source.sketches)
+        sets, report = {CONTROL: control_set(documents, settings, seed)}, {}
+    else:
+        documents = read_documents(source.shards, source.sketches, source.scores)
+        own = documents.filter(topic=topic)
+        if params.settings["ranking"] == "shuffled":
+            order = stream(seed, "shuffled ranking", topic).permutation(own.height)
+            own = own.with_columns(score=own["score"][order.tolist()])
+        where = f"topic {topic!r} (benchmark {snakemake.wildcards.benchmark!r})"
+        sets = forget_sets(own, settings, seed, where)
+        report = balance(sets, own, settings.max_difference)
+    forgotten = {doc_id for rows in sets.values() for doc_id in rows["doc_id"]}
+    retained = retain_set(documents, forgotten, settings, seed)
+    check_disjoint(retained, sets)
+    return sets | {RETAIN: retained}, report
+
+
+def main(snakemake: Any) -> None:
+    """Choose the sets, run the arms, write everything."""
+    source, output, params = snakemake.input, snakemake.output, snakemake.params
+    torch.set_num_threads(snakemake.threads)
+    seed, settings = int(params.seed_unlearning), dict(params.settings)
+    topic = CONTROL
+    if params.topic != CONTROL:
+        topic = resolve_topic(params.topic, read_table(source.bins, "influence/bins"))
+    sets, report = choose(snakemake, topic, pick(SetSettings, settings))
+    tokens = read_tokens(source.shards, [i for rows in sets.values() for i in rows["doc_id"]])
+    model = load_model(source.record, params.precision, params.device)
+    adapter = Adapter(model, pick(AdapterSettings, settings))
+
+    def documents_of(arm: str) -> list[np.ndarray]:
+        return [tokens[doc_id] for doc_id in sets[arm]["doc_id"]]
+
+    questions = None
+    if topic != CONTROL:
+        queries = read_table(source.queries, "benchmarks/queries")
+        drawn = stream(seed, "margin questions").permutation(queries.height)
+        chosen = np.sort(drawn[: settings["margin_questions"]]).tolist()
+        questions = Questions(queries[chosen], params.metric)
+
+    def margin() -> float | None:
+        if questions is None:
+            return None
+        return questions.mean_margin(adapter.causal_model(), params.tokens_per_batch)
+
+    forgetter = Forgetter(
+        adapter,
+        method_of(settings["method"]),
+        pick(ForgetSettings, settings | {"tokens_per_batch": params.tokens_per_batch}),
+        documents_of(RETAIN),
+        margin,
+        seed,
+    )
+    arms = [arm for arm in sets if arm != RETAIN]
+    state = Path(params.state)
+    courses = {arm: forgetter.run(documents_of(arm), state / f"{arm}.pt", arm) for arm in arms}
+    about = {
+        "base": read_json(source.record)["digest"],
+        "adapter": dataclasses.asdict(adapter.settings),
+        "topic": topic,
+        "seed": seed,
+    }
+    for arm, course in courses.items():
+        by_dose = {row["dose"]: row["weights"] for row in course.saved}
+        write_adapters(output[arm], by_dose, about | {"arm": arm})
+    write_table(set_table(sets), output.sets, "unlearning/sets")
+    write_table(history_table(courses), output.history, "unlearning/history")
+    arm_records = {arm: arm_record(course) for arm, course in courses.items()}
+    record = about | {"settings": settings, "balance": report, "arms": arm_records}
+    write_json(output.run, record)
+    shutil.rmtree(state, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)
