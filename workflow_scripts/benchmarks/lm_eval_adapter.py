@@ -69,6 +69,7 @@ class Examiner:
         model: "PreTrainedModel",
         tokenizer: "PreTrainedTokenizerBase",
         batch_size: int = BATCH_SIZE,
+        progress: bool = True,
     ) -> Answers:
         """Let lm-eval score every choice of every question.
 
@@ -76,6 +77,7 @@ class Examiner:
             model: causal language model, where it is to run.
             tokenizer: its tokenizer.
             batch_size: choices scored in one forward pass.
+            progress: log how far it is.
 
         Returns:
             Rows of the tables queries and answers, and the summary for ``results.json``.
@@ -85,7 +87,7 @@ class Examiner:
             NumericsError: a log-likelihood is not finite.
         """
         with quiet():
-            scorer = RecordingLM(model, tokenizer, batch_size)
+            scorer = RecordingLM(model, tokenizer, batch_size, progress)
             # evaluate, not simple_evaluate: that one also loads tasks by name, asks git and
             # lists the machine's hardware.
             report = evaluate(
@@ -114,7 +116,11 @@ class RecordingLM(HFLM):
     """
 
     def __init__(
-        self, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", batch_size: int
+        self,
+        model: "PreTrainedModel",
+        tokenizer: "PreTrainedTokenizerBase",
+        batch_size: int,
+        progress: bool = True,
     ) -> None:
         """Wrap a loaded model."""
         super().__init__(
@@ -127,6 +133,7 @@ class RecordingLM(HFLM):
         )
         self.scored: dict[tuple[str, str], tuple[list[int], int]] = {}
         self.n_cut = 0
+        self._shows_progress = progress
         self._progress: Progress | None = None
 
     def loglikelihood(self, requests: list, disable_tqdm: bool = True) -> list:
@@ -146,12 +153,14 @@ class RecordingLM(HFLM):
             self.scored[pair] = (ids, len(ids) - len(continuation))
         # Requests that differ in their last token alone share one row of a forward pass.
         rows = {tuple(context + continuation[:-1]) for _, context, continuation in requests}
-        self._progress = Progress(len(rows), "sequences")
+        if self._shows_progress:
+            self._progress = Progress(len(rows), "sequences")
         return super()._loglikelihood_tokens(requests, *args, **kwargs)
 
     def _model_call(self, inps: Any, *args: Any, **kwargs: Any) -> Any:
         logits = super()._model_call(inps, *args, **kwargs)
-        self._progress.advance(len(inps))
+        if self._progress:
+            self._progress.advance(len(inps))
         return logits
 
 

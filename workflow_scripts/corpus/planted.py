@@ -67,7 +67,7 @@ class WorldSettings:
     """
 
     documents_per_bin: int = 8
-    words_per_document: int = 68
+    words_per_document: int = 52
     topics: tuple[str, ...] = TOPICS
     formats: tuple[str, ...] = FORMATS
     benchmarks: tuple[str, ...] = BENCHMARKS

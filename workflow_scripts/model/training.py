@@ -52,7 +52,7 @@ class TrainSettings:
     passes: int = 12
     batch_size: int = 8
     learning_rate: float = 4e-3
-    weight_decay: float = 0.01
+    weight_decay: float = 0.1
     max_grad_norm: float = 1.0
     warmup_share: float = 0.1
     final_share: float = 0.01
@@ -172,6 +172,10 @@ def _check_documents(usable: list[np.ndarray], model: Olmo3ForCausalLM) -> None:
 
 def _optimizer(model: Olmo3ForCausalLM, settings: TrainSettings) -> torch.optim.AdamW:
     """AdamW; norm scales are not decayed. Fused: one kernel for all parameters of a group.
+
+    The decay matters: with 0.01 instead of 0.1 the planted world's rules were learnt in some runs
+    and memorised in others (accuracy 0.83 to 0.99, smallest support AUROC 0.85 to 0.98 over four
+    runs of 12 to 16 passes; with 0.1 0.99 in both runs tried).
 
     Muon for the matrices inside the layers was tried: its loss fell faster, but the map of its
     model ordered the doses worse (mean Spearman 0.50 against 0.80; one run each, other rates).

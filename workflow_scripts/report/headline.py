@@ -78,6 +78,33 @@ def planted_lines(planted: pl.DataFrame) -> list[str]:
     return lines
 
 
+def unlearning_lines(tests: pl.DataFrame) -> list[str]:
+    """What forgetting did to the target, at the largest dose: targeted against the controls."""
+    dose = tests["dose"].max()
+    own = tests.filter(pl.col("target") == pl.col("evaluated"), measure="accuracy", dose=dose)
+    contrasts = {"targeted - random": ("targeted-random", "matched")}
+    contrasts["bottom - random"] = ("bottom-random", "all")
+    lines = [
+        f"Points of accuracy lost at a rise of the forget loss of {dose:g} nats, median topic "
+        "(interval)",
+        f"{'':24} {'targeted':>10}  " + "  ".join(f"{name:>24}" for name in contrasts),
+    ]
+    for name in own["target"].unique().sort():
+        rows = own.filter(target=name)
+        cells = [_points(rows.filter(contrast=c, pairs=p)) for c, p in contrasts.values()]
+        alone = rows.filter(contrast="targeted")["median"]
+        damage = f"{100 * alone[0]:+.0f}" if len(alone) and alone[0] is not None else "n/a"
+        lines.append(f"{name:24} {damage:>10}  " + "  ".join(f"{cell:>24}" for cell in cells))
+    return lines
+
+
+def _points(rows: pl.DataFrame) -> str:
+    if rows.is_empty() or rows["median"][0] is None:
+        return "n/a"
+    median, low, high = (100 * rows[name][0] for name in ("median", "ci_low", "ci_high"))
+    return f"{median:+.0f} ({low:+.0f} to {high:+.0f})"
+
+
 def _mean_and_lowest(values: pl.Series) -> str:
     known = values.drop_nulls()
     return f"{known.mean():.2f} ({known.min():.2f})" if len(known) else "n/a"
@@ -109,6 +136,10 @@ def headline(folder: Path) -> str:
     if planted.exists():
         lines = planted_lines(read_table(planted, "validation/planted"))
         parts.append(["Planted truth recovered (AUROC)", *_indent(lines)])
+    tests = folder / "unlearning" / "tests.parquet"
+    if tests.exists():
+        lines = unlearning_lines(read_table(tests, "unlearning/tests"))
+        parts.append(["Forgetting the documents of a topic", *_indent(lines)])
     parts.append(["Where to look", *_indent(_places(folder))])
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
 

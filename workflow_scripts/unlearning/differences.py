@@ -263,8 +263,8 @@ def _selectivity_row(
     low, high = bootstrap_median(by_topic, settings, {"table": "selectivity", **names})
     return names | {
         "n_topics": groups.height,
-        "damage_target": float(np.median([np.mean(v) for v in groups["own"]])),
-        "damage_offtarget": float(np.median([np.mean(v) for v in groups["off"]])),
+        "damage_target": groups["own"].list.mean().median(),
+        "damage_offtarget": groups["off"].list.mean().median(),
         "selectivity": float(np.median([v.mean() for v in by_topic])),
         "ci_low": low,
         "ci_high": high,

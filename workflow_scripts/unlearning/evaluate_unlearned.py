@@ -6,7 +6,7 @@ out  evaluation: one row per arm, seed, dose and question, and the base model's
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import torch
@@ -21,6 +21,9 @@ from workflow_scripts.model.loading import load_model, load_tokenizer
 from workflow_scripts.unlearning.adapter_files import read_adapters
 from workflow_scripts.unlearning.peft_adapter import Adapter, AdapterSettings
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 logger = logging.getLogger("atlas")
 
 
@@ -32,23 +35,23 @@ def main(snakemake: Any) -> None:
     files = [read_adapters(path, base) for path in source.adapters]
     model = load_model(source.record, params.precision, params.device)
     tokenizer = load_tokenizer(Path(source.tokenizer).parent)
-    # <results>/unlearning/{benchmark}/{topic}/evaluation/{evaluated}.parquet
     definition = load_definition(params.evaluated)
     examiner = Examiner(definition, params.results, params.data)
 
-    def ask(**key: Any) -> pl.DataFrame:
-        answers = examiner.ask(asked, tokenizer).answers.select("query_id", "correct", "margin")
-        return answers.with_columns(**{name: pl.lit(value) for name, value in key.items()})
+    def ask(asked: "PreTrainedModel", **key: Any) -> pl.DataFrame:
+        answers = examiner.ask(asked, tokenizer, progress=False).answers
+        labels = {name: pl.lit(value) for name, value in key.items()}
+        return answers.select("query_id", "correct", "margin").with_columns(**labels)
 
-    asked = model
-    rows = [ask(arm="base", seed=0, dose=0.0)]
+    rows = [ask(model, arm="base", seed=0, dose=0.0)]
     adapter = Adapter(model, AdapterSettings(**files[0][1]["adapter"]))
-    asked = adapter.causal_model()
     progress = Progress(sum(len(by_dose) for by_dose, _ in files), "adapters")
     for by_dose, about in files:
         for dose, weights in by_dose.items():
             adapter.load(weights)
-            rows.append(ask(arm=about["arm"], seed=about["seed"], dose=dose))
+            rows.append(
+                ask(adapter.causal_model(), arm=about["arm"], seed=about["seed"], dose=dose)
+            )
             progress.advance()
     write_table(pl.concat(rows), snakemake.output.evaluation, "unlearning/evaluation")
 

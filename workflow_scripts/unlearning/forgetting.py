@@ -141,7 +141,7 @@ class Forgetter:
             state_file: where the state of an unfinished run is kept; none keeps no state.
             name: of the arm, for the log.
         """
-        run = _Run(self, list(forget), name)
+        run = self.start(forget, name)
         digest = self._digest(forget) if state_file else ""
         if state_file:
             run.restore(state_file, digest)
@@ -160,6 +160,10 @@ class Forgetter:
             f" ({course.reason})" if course.reason else "",
         )
         return course
+
+    def start(self, forget: Tokens, name: str = "arm") -> "Run":
+        """One arm before its first step, with the weights of the base model."""
+        return Run(self, list(forget), name)
 
     def _losses(self, documents: list[np.ndarray]) -> torch.Tensor:
         return all_losses(self.model, documents, self.settings.tokens_per_batch)
@@ -181,10 +185,11 @@ class Forgetter:
         return digest.hexdigest()
 
 
-class _Run:
+class Run:
     """One arm under way."""
 
     def __init__(self, owner: Forgetter, forget: list[np.ndarray], name: str) -> None:
+        """Start from the base model; see :meth:`Forgetter.run`."""
         self.owner, self.forget, self.name = owner, forget, name
         self.settings, self.model = owner.settings, owner.model
         owner.adapter.reset(owner.seed)

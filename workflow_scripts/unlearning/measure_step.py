@@ -1,0 +1,102 @@
+"""Measure a step of unlearning against the two forward and backward passes it needs, in one run.
+
+    python -m workflow_scripts.unlearning.measure_step results/planted
+
+The plain passes are those of a forget batch and a retain batch of the same documents through the
+model with the same adapters: loss, gradient of the adapters, nothing else. A step of unlearning
+also joins and clips the gradients, updates the weights, keeps the way back, and judges every step
+on the whole forget set. The target's margin is left out: it is an observation, made as often as
+the config asks. Results: seconds per step and their ratio.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from workflow_scripts.common.tables import read_table
+from workflow_scripts.model.loading import load_model
+from workflow_scripts.unlearning.forgetting import ForgetSettings, Forgetter
+from workflow_scripts.unlearning.losses import document_losses
+from workflow_scripts.unlearning.methods import method_of
+from workflow_scripts.unlearning.peft_adapter import Adapter, AdapterSettings
+
+
+def plain_steps(
+    adapter: Adapter, forget: list[np.ndarray], retain: list[np.ndarray], steps: int
+) -> float:
+    """Seconds of ``steps`` times two forward and backward passes."""
+    model, weights = adapter.causal_model(), adapter.parameters()
+    start = time.perf_counter()
+    for _ in range(steps):
+        for batch in (forget, retain):
+            torch.autograd.grad(document_losses(model, batch).mean(), weights)
+    return time.perf_counter() - start
+
+
+def unlearning_steps(forgetter: Forgetter, forget: list[np.ndarray], steps: int) -> float:
+    """Seconds of ``steps`` steps of unlearning, its preparation excluded."""
+    run = forgetter.start(forget)
+    start = time.perf_counter()
+    while run.course.step < steps and not run.course.state:
+        run.advance()
+    assert run.course.step == steps, run.course.reason
+    return time.perf_counter() - start
+
+
+def measure(results: Path, documents: int, steps: int, repeats: int, threads: int) -> list[float]:
+    """Run both in turn and return their ratio for each turn."""
+    torch.set_num_threads(threads)
+    shard = read_table(results / "corpus/shards/s0000.parquet", "corpus/shards", ["input_ids"])
+    tokens = [np.asarray(ids, np.int32) for ids in shard["input_ids"][: 2 * documents]]
+    forget, retain = tokens[:documents], tokens[documents:]
+    adapter = Adapter(load_model(results / "model/model.json"), AdapterSettings())
+    # No dose within reach: a dose is when an adapter is saved, and steps are what is measured.
+    settings = ForgetSettings(
+        (50.0,), learning_rate=1e-5, batch_documents=documents, margin_every=steps + 1
+    )
+    forgetter = Forgetter(adapter, method_of("ngdiff"), settings, retain, lambda: None, 0)
+    ratios = []
+    for turn in range(repeats + 1):
+        plain = plain_steps(adapter, forget, retain, steps)
+        ours = unlearning_steps(forgetter, forget, steps)
+        if turn == 0:
+            continue  # the first turn warms the allocator
+        ratios.append(ours / plain)
+        sys.stdout.write(
+            f"plain {1000 * plain / steps:.1f} ms, unlearning {1000 * ours / steps:.1f} ms a step, "
+            f"ratio {ours / plain:.3f}\n"
+        )
+    sys.stdout.write(
+        f"{documents} + {documents} documents a step, {threads} threads, {os.cpu_count()} cores\n"
+        f"ratio: median {statistics.median(ratios):.3f}, least {min(ratios):.3f}, "
+        f"most {max(ratios):.3f} over {repeats} turns\n"
+    )
+    return ratios
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=Path, help="folder of a finished study, results/<study>")
+    parser.add_argument("--documents", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    measure(
+        arguments.results,
+        arguments.documents,
+        arguments.steps,
+        arguments.repeats,
+        arguments.threads,
+    )
+
+
+if __name__ == "__main__":
+    main()
