@@ -8,7 +8,7 @@ from workflow_scripts.common.streams import stream
 from workflow_scripts.common.tables import polars_schema
 from workflow_scripts.model.training import ArchitectureSettings, TrainSettings, build_model, train
 from workflow_scripts.unlearning.differences import TestSettings
-from workflow_scripts.unlearning.forgetting import Forgetter, ForgetSettings
+from workflow_scripts.unlearning.forgetting import ForgetSettings, Forgetter
 from workflow_scripts.unlearning.methods import method_of
 from workflow_scripts.unlearning.peft_adapter import Adapter, AdapterSettings
 from workflow_scripts.unlearning.power import Spreads
@@ -20,7 +20,7 @@ ARCHITECTURE = ArchitectureSettings(
 LORA = AdapterSettings(rank=4, alpha=8)
 TESTS = TestSettings(
     confidence=0.95,
-    bootstraps=99,
+    bootstraps=40,
     seed=1,
     equivalence=0.05,
     spreads=Spreads(topic=0.1, seed=0.05, discordant=0.3),

@@ -44,11 +44,12 @@ class Clone:
 
 
 def planned_jobs(text):
-    """Jobs in the output of a dry-run, with the value of their wildcard."""
+    """Jobs in the output of a dry-run, with the values of their wildcards."""
     jobs = set()
     for block in re.split(r"\n(?=(?:local)?rule \w+:|Job stats:)", text):
         match = re.match(r"(?:local)?rule (\w+):", block.strip())
         if match:
-            wildcard = re.search(r"^ +wildcards: \w+=(\w+)", block, re.MULTILINE)
-            jobs.add(match[1] + (f" {wildcard[1]}" if wildcard else ""))
+            line = re.search(r"^ +wildcards: (.+)", block, re.MULTILINE)
+            values = re.findall(r"\w+=(\w+)", line[1]) if line else []
+            jobs.add(" ".join([match[1], *values]))
     return jobs - {"all"}

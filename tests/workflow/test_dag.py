@@ -6,16 +6,39 @@ import pytest
 
 from tests.workflow.clone import ROOT, Clone
 
+UNLEARNING = ["unlearn_topic", "evaluate_unlearned", "unlearn_control", "evaluate_control"]
+
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
     return Clone(tmp_path_factory.mktemp("dag") / "atlas")
 
 
-def test_demo_has_at_most_forty_jobs(clone):
+def test_demo_has_at_most_ninety_jobs(clone):
     code, text = clone.run("--dry-run")
     assert code == 0, text[-2000:]
-    assert int(re.search(r"^total +(\d+)", text, re.MULTILINE)[1]) <= 40
+    assert int(re.search(r"^total +(\d+)", text, re.MULTILINE)[1]) <= 90
+
+
+def test_study_without_unlearning_plans_none_of_it(clone):
+    jobs = clone.plan("--config", "unlearning={benchmarks: []}")
+    assert not {job for job in jobs if "unlearn" in job or "effects" in job}
+    assert len(jobs) < 40
+
+
+def test_published_design_is_planned_before_any_map_exists(clone):
+    """24 topics x 4 benchmarks x 3 seeds, by slot: every job stands in the dry-run."""
+    slots = ", ".join(f"top{place:02d}" for place in range(1, 25))
+    names = "social_reasoning, social_knowledge, stem_reasoning, stem_knowledge"
+    unlearning = f"unlearning={{benchmarks: [{names}], topics: [{slots}], control: true}}"
+    jobs = clone.plan("--config", unlearning, "seeds={unlearning: [1, 2, 3]}")
+    count = {rule: sum(job.startswith(f"{rule} ") for job in jobs) for rule in UNLEARNING}
+    assert count == {
+        "unlearn_topic": 24 * 4 * 3,
+        "evaluate_unlearned": 24 * 4 * 4,
+        "unlearn_control": 3,
+        "evaluate_control": 4,
+    }
 
 
 def test_edges_between_rules_are_the_stored_ones(clone):
@@ -35,7 +58,7 @@ def test_document_pass_does_not_know_the_benchmarks():
 
 
 def test_study_without_kept_rows_plans_no_scores_and_no_rows(clone):
-    jobs = clone.plan("--config", "attribution={rows: discard}")
+    jobs = clone.plan("--config", "attribution={rows: discard}", "unlearning={benchmarks: []}")
     assert not {job for job in jobs if job.startswith(("score_documents", "score_shuffled"))}
     assert "attribute_documents s0000" in jobs
 
@@ -46,6 +69,7 @@ def test_document_scores_are_refused_by_key_where_rows_are_discarded(clone):
         "results/planted/attribution/scores/social_reasoning.parquet",
         "--config",
         "attribution={rows: discard}",
+        "unlearning={benchmarks: []}",
     )
     assert code != 0
     assert "MissingRuleException" in text
@@ -61,6 +85,9 @@ def test_plan_grows_with_the_shards_alone(clone):
     [
         (["--config", "benchmarks=[social_resoning]"], "did you mean 'social_reasoning'?"),
         (["--configfile", "configs/local-text.yaml"], "data"),
+        (["--config", "unlearning={topics: [helth]}"], "did you mean 'health'?"),
+        (["--config", "unlearning={method: ngdif}"], "did you mean 'ngdiff'?"),
+        (["--config", "attribution={rows: discard}"], "'attribution.rows' is 'discard'"),
     ],
 )
 def test_bad_study_is_one_line(clone, words, message):

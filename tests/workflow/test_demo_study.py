@@ -6,6 +6,7 @@ import pytest
 from tests.workflow.clone import Clone
 from workflow_scripts.common.files import read_json
 
+TARGETS = ["social_reasoning", "social_knowledge"]
 BENCHMARKS = ["social_reasoning", "social_knowledge", "stem_reasoning", "stem_knowledge"]
 
 pytestmark = pytest.mark.slow
@@ -71,6 +72,52 @@ def test_nothing_stands_out_once_documents_are_shuffled(results):
     assert table["q_unusual"].drop_nulls().min() >= 0.05
 
 
+@pytest.fixture(scope="module")
+def tests(results):
+    return pl.read_parquet(results / "unlearning" / "tests.parquet")
+
+
+def own_accuracy(tests, contrast, pairs, dose=1.0):
+    rows = tests.filter(
+        pl.col("target") == pl.col("evaluated"),
+        contrast=contrast,
+        pairs=pairs,
+        measure="accuracy",
+        dose=dose,
+    )
+    assert rows.height == len(TARGETS)
+    return rows
+
+
+def test_forgetting_targeted_documents_hurts_more_than_matched_ones(tests):
+    rows = own_accuracy(tests, "targeted-random", "matched")
+    assert rows["median"].min() >= 0.20
+    assert rows["ci_low"].min() > 0
+
+
+def test_forgetting_documents_of_lowest_influence_hurts_no_more_than_random_ones(tests):
+    assert own_accuracy(tests, "bottom-random", "all")["ci90_high"].max() < 0.05
+
+
+def test_damage_is_specific_to_the_target(tests):
+    rows = tests.filter(contrast="targeted", measure="accuracy", dose=1.0)
+    own = dict(
+        rows.filter(pl.col("target") == pl.col("evaluated")).select("target", "median").rows()
+    )
+    off = rows.filter(pl.col("target") != pl.col("evaluated"))
+    assert off.height == len(TARGETS) * 3
+    for target, median in off.select("target", "median").rows():
+        assert median <= own[target] / 3
+
+
+def test_most_runs_are_matched_and_none_that_counts_collapsed(results):
+    effects = pl.read_parquet(results / "unlearning" / "effects.parquet")
+    assert not effects["collapsed"].any()
+    own = effects.filter(pl.col("target") == pl.col("evaluated"), arm="random", dose=1.0)
+    assert own.height == len(TARGETS) * 4 * 2
+    assert own["matched"].mean() >= 0.75
+
+
 def test_finished_demo_has_nothing_to_do(study):
     code, text = study.run("--dry-run")
     assert code == 0
@@ -101,3 +148,14 @@ def test_documents_of_float16_rows_keep_the_map(study, results):
     scores = pl.read_parquet(results / "attribution" / "scores" / f"{BENCHMARKS[0]}.parquet")
     largest = scores["score"].abs().max()
     assert (before["influence"] - after["influence"]).abs().max() <= 2e-4 * largest
+
+
+def test_shuffled_ranking_shows_no_difference(study, results):
+    """The whole protocol on influences dealt out at random; after the tests that need the map."""
+    words = ("--config", "unlearning={ranking: shuffled}", "--rerun-triggers", "params", "mtime")
+    code, text = study.run(*words, "--", "results/planted/unlearning/tests.parquet", timeout=1200)
+    assert code == 0, text[-3000:]
+    tests = pl.read_parquet(results / "unlearning" / "tests.parquet")
+    rows = own_accuracy(tests, "targeted-random", "all")
+    assert rows["median"].abs().max() < 0.10
+    assert rows["p_t"].min() > 0.05

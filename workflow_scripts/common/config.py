@@ -245,7 +245,7 @@ def _check_unlearning(config: Mapping[str, Any]) -> None:
         if name not in known:
             raise ConfigError(
                 f"config key 'unlearning.benchmarks' names {name!r}, which is not in 'benchmarks' "
-                f"({', '.join(known)}){nearest(name, known)}"
+                f"({', '.join(known)}){nearest(name, known) or '; [] means no unlearning'}"
             )
     for topic in settings["topics"]:
         if topic not in TOPICS and not SLOT.fullmatch(topic):

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MADE = "<!-- Made from {source} by `make docs`; edit that instead. -->\n"
 
 # Where a reader finds each table: the path under results/<study>/.
-STAGES = ("corpus", "benchmarks", "attribution", "influence", "validation", "report")
+STAGES = ("corpus", "benchmarks", "attribution", "influence", "unlearning", "validation", "report")
 
 
 def configuration_page() -> str:

@@ -13,7 +13,7 @@ from workflow_scripts.common.tables import read_table
 from workflow_scripts.report.style import save_csv, save_figure, style
 from workflow_scripts.report.unlearning_panels import draw_curves, draw_matrix, draw_pairs
 from workflow_scripts.report.unlearning_tables import damage_matrix, margin_curves, paired_effects
-from workflow_scripts.unlearning.forgetting import COLLAPSED
+from workflow_scripts.unlearning.names import COLLAPSED
 
 
 def main(snakemake: Any) -> None:

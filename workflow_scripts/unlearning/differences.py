@@ -15,8 +15,8 @@ from scipy import stats
 
 from workflow_scripts.common.streams import stream
 from workflow_scripts.influence.multiplicity import adjust
+from workflow_scripts.unlearning.names import BOTTOM, CONTROL, RANDOM, TARGETED
 from workflow_scripts.unlearning.power import Spreads, detectable, spread_of_topic_mean
-from workflow_scripts.unlearning.sets import BOTTOM, CONTROL, RANDOM, TARGETED
 
 # Contrast -> its two arms; a single arm is compared with the base model.
 CONTRASTS = {

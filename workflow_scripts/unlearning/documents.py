@@ -23,7 +23,8 @@ def read_documents(
         scores: one benchmark's document scores.
 
     Returns:
-        doc_id, topic, format, n_tokens, loss (nats per token) and, with ``scores``, score.
+        doc_id, topic, format, n_tokens, loss (nats per token) and score (null without
+        ``scores``).
 
     Raises:
         IntegrityError: a document has no loss or no score.
@@ -31,11 +32,14 @@ def read_documents(
     documents = pl.concat([read_table(path, "corpus/shards", KEYS) for path in shards])
     losses = pl.concat([pl.DataFrame(read_losses(path)) for path in sketches])
     joined = documents.join(losses.cast({"loss": pl.Float64}), on="doc_id", how="left")
-    if scores is not None:
+    needed = {"loss": "sketches"}
+    if scores is None:
+        joined = joined.with_columns(score=pl.lit(None, pl.Float64))
+    else:
         scored = read_table(scores, "attribution/scores", ["doc_id", "score"])
-        joined = joined.join(scored, on="doc_id", how="left")
-    for column, source in (("loss", "sketches"), ("score", "scores")):
-        if column in joined.columns and joined[column].null_count():
+        joined, needed["score"] = joined.join(scored, on="doc_id", how="left"), "scores"
+    for column, source in needed.items():
+        if joined[column].null_count():
             missing = joined.filter(pl.col(column).is_null())["doc_id"][0]
             raise IntegrityError(
                 f"document {missing!r} is in no file of attribution/{source}/; delete them and "

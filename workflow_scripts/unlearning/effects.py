@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from workflow_scripts.common.errors import IntegrityError
-from workflow_scripts.unlearning.forgetting import COLLAPSED
+from workflow_scripts.unlearning.names import COLLAPSED
 
 KEY = ["arm", "seed", "dose"]
 

@@ -19,8 +19,8 @@ from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.unlearning.differences import TestSettings, selectivity_table, test_table
 from workflow_scripts.unlearning.effects import effect_rows
+from workflow_scripts.unlearning.names import CONTROL
 from workflow_scripts.unlearning.power import Spreads
-from workflow_scripts.unlearning.sets import CONTROL
 
 logger = logging.getLogger("atlas")
 

@@ -27,6 +27,7 @@ from workflow_scripts.unlearning.losses import (
     predicted_tokens,
 )
 from workflow_scripts.unlearning.methods import Method, join_gradients, norm_of
+from workflow_scripts.unlearning.names import COLLAPSED, REACHED, UNREACHED
 from workflow_scripts.unlearning.peft_adapter import Adapter
 
 logger = logging.getLogger("atlas")
@@ -34,9 +35,6 @@ logger = logging.getLogger("atlas")
 # A step that overshoots its dose by more than this share is halved, at most so often.
 MAX_OVERSHOOT = 0.1
 MAX_HALVINGS = 8
-
-# States of an arm: every dose reached; steps ran out before; the model broke.
-REACHED, UNREACHED, COLLAPSED = "reached", "unreached", "collapsed"
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class ForgetSettings:
     gamma: float = 0.0
     retain_weight: float = 1.0
     tokens_per_batch: int = 4096
-    save_every: int = 25
+    save_every: int = 10
 
 
 class UnlearningError(AtlasError):
@@ -149,6 +147,8 @@ class Forgetter:
             run.advance()
             if state_file and run.course.step % self.settings.save_every == 0:
                 run.save(state_file, digest)
+        if state_file:
+            run.save(state_file, digest)  # a finished arm is not run again when a later one is killed
         course = run.course
         rises = ", ".join(f"{row['forget_rise']:+.2f}" for row in course.saved) or "none"
         logger.info(

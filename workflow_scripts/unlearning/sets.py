@@ -20,9 +20,8 @@ from scipy.optimize import linear_sum_assignment
 
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.streams import stable_hash, stream
+from workflow_scripts.unlearning.names import BOTTOM, CONTROL, RANDOM, RETAIN, TARGETED
 
-TARGETED, RANDOM, BOTTOM, CONTROL, RETAIN = "targeted", "random", "bottom", "control", "retain"
-ARMS = (TARGETED, RANDOM, BOTTOM)
 COVARIATES = ("n_tokens", "loss")
 # Steps of the search for multipliers that bring the means together, and where it may stop.
 BALANCE_STEPS = 30

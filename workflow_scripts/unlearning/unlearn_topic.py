@@ -26,10 +26,9 @@ from workflow_scripts.unlearning.documents import read_documents, read_tokens
 from workflow_scripts.unlearning.forgetting import Course, ForgetSettings, Forgetter
 from workflow_scripts.unlearning.losses import Questions
 from workflow_scripts.unlearning.methods import method_of
+from workflow_scripts.unlearning.names import CONTROL, RETAIN
 from workflow_scripts.unlearning.peft_adapter import Adapter, AdapterSettings
 from workflow_scripts.unlearning.sets import (
-    CONTROL,
-    RETAIN,
     SetSettings,
     balance,
     check_disjoint,

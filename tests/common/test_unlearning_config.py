@@ -1,0 +1,141 @@
+"""The keys of unlearning: bad values fail in one line by name; overlays merge as Snakemake's."""
+
+import copy
+
+import pytest
+import yaml
+
+from workflow_scripts.common.config import ROOT, complete, load_study
+from workflow_scripts.common.errors import ConfigError
+
+DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def changed(**paths):
+    """The default config with dotted keys (``__`` for dots) set."""
+    config = copy.deepcopy(DEFAULT)
+    for path, value in paths.items():
+        *parents, last = path.split("__")
+        section = config
+        for name in parents:
+            section = section.setdefault(name, {})
+        section[last] = value
+    return config
+
+
+@pytest.mark.parametrize(
+    ("paths", "words"),
+    [
+        ({"unlearning__dosis": [1]}, ["'unlearning.dosis'", "did you mean 'doses'?"]),
+        ({"unlearning__method": "ngdif"}, ["'ngdif'", "'simnpo'", "did you mean 'ngdiff'?"]),
+        ({"unlearning__parameters": "LoRA"}, ["'unlearning.parameters'", "'lora', 'full'"]),
+        ({"unlearning__ranking": "random"}, ["'unlearning.ranking'", "'influence', 'shuffled'"]),
+        ({"unlearning__documents": 1}, ["'unlearning.documents' is 1", "at least 2"]),
+        ({"unlearning__retain_documents": 0}, ["'unlearning.retain_documents' is 0"]),
+        ({"unlearning__control_share": 1.0}, ["'unlearning.control_share' is 1.0", "less than 1"]),
+        ({"unlearning__candidates": 0}, ["'unlearning.candidates' is 0", "at least 1"]),
+        ({"unlearning__caliper": 0}, ["'unlearning.caliper' is 0", "more than 0"]),
+        ({"unlearning__max_difference": -1}, ["'unlearning.max_difference' is -1", "more than 0"]),
+        ({"unlearning__control": "maybe"}, ["'unlearning.control' is 'maybe'", "boolean"]),
+        ({"unlearning__rank": 0}, ["'unlearning.rank' is 0", "at least 1"]),
+        ({"unlearning__doses": []}, ["'unlearning.doses' is []", "at least 1 items"]),
+        ({"unlearning__doses": [0, 1]}, ["'unlearning.doses.0' is 0", "more than 0"]),
+        ({"unlearning__doses": [0.5, 0.5]}, ["'unlearning.doses'", "without repeats"]),
+        ({"unlearning__doses": [1.0, 0.5]}, ["'unlearning.doses' is [1.0, 0.5]", "increase"]),
+        ({"unlearning__learning_rate": 0}, ["'unlearning.learning_rate' is 0", "more than 0"]),
+        ({"unlearning__measure_every": 0}, ["'unlearning.measure_every' is 0", "at least 1"]),
+        ({"unlearning__max_steps": 0}, ["'unlearning.max_steps' is 0", "at least 1"]),
+        ({"unlearning__max_forget_share": 1.5}, ["'unlearning.max_forget_share'", "at most 1"]),
+        ({"unlearning__max_retain_rise": 0}, ["'unlearning.max_retain_rise' is 0", "more than 0"]),
+        ({"unlearning__beta": 0}, ["'unlearning.beta' is 0", "more than 0"]),
+        ({"unlearning__gamma": -0.1}, ["'unlearning.gamma' is -0.1", "at least 0"]),
+        ({"unlearning__retain_weight": -1}, ["'unlearning.retain_weight' is -1", "at least 0"]),
+        ({"unlearning__equivalence": 1}, ["'unlearning.equivalence' is 1", "less than 1"]),
+        ({"unlearning__power__power": 1}, ["'unlearning.power.power' is 1", "less than 1"]),
+        ({"unlearning__power__discordant": 0}, ["'unlearning.power.discordant' is 0"]),
+        ({"unlearning__power__topics": 1}, ["'unlearning.power.topics'", "did you mean 'topic'?"]),
+        ({"seeds__unlearning": []}, ["'seeds.unlearning' is []", "at least 1 items"]),
+        ({"seeds__unlearning": [1, 1]}, ["'seeds.unlearning'", "without repeats"]),
+        ({"seeds__unlearning": 42}, ["'seeds.unlearning' is 42", "array"]),
+        (
+            {"unlearning__benchmarks": ["stem_reasonin"]},
+            ["'unlearning.benchmarks' names 'stem_reasonin'", "did you mean 'stem_reasoning'?"],
+        ),
+        ({"unlearning__topics": []}, ["'unlearning.topics' is []", "at least 1 items"]),
+        (
+            {"unlearning__topics": ["top00"]},
+            ["'unlearning.topics' names 'top00'", "top01 to top24"],
+        ),
+        ({"unlearning__topics": ["top25"]}, ["'unlearning.topics' names 'top25'"]),
+        ({"unlearning__topics": ["top1"]}, ["'unlearning.topics' names 'top1'"]),
+        ({"unlearning__topics": ["top010"]}, ["'unlearning.topics' names 'top010'"]),
+        ({"attribution__rows": "discard"}, ["'attribution.rows' is 'discard'", "'keep'"]),
+    ],
+)
+def test_bad_value_is_one_line_that_names_key_value_and_what_is_allowed(paths, words):
+    with pytest.raises(ConfigError) as caught:
+        complete(changed(**paths))
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_a_topic_label_with_a_slip_gets_the_nearest_label():
+    from workflow_scripts.common.taxonomy import TOPICS
+
+    assert complete(changed(unlearning__topics=[TOPICS[0], "top24"]))
+    with pytest.raises(ConfigError, match=f"did you mean '{TOPICS[0]}'"):
+        complete(changed(unlearning__topics=[TOPICS[0] + "s"]))
+
+
+def test_rows_may_be_discarded_where_nothing_is_unlearned():
+    full = complete(changed(attribution__rows="discard", unlearning__benchmarks=[]))
+    assert full["attribution"]["rows"] == "discard"
+
+
+def test_unlearning_is_off_where_the_config_does_not_name_it():
+    config = changed(attribution__rows="discard")
+    del config["unlearning"]
+    full = complete(config)
+    assert full["unlearning"]["benchmarks"] == []
+    assert full["unlearning"]["power"]["power"] == 0.8
+
+
+def test_doses_on_the_command_line_are_numbers():
+    assert complete(changed(unlearning__doses=["0.25", "1"]))["unlearning"]["doses"] == [0.25, 1]
+
+
+def test_a_study_is_the_default_config_under_its_overlay(tmp_path):
+    """Mappings merge, lists and numbers replace, and the rest is as in config.yaml."""
+    path = tmp_path / "x.yaml"
+    path.write_text("unlearning: {topics: [top01], doses: [0.1, 0.2]}\nseeds: {unlearning: [7]}\n")
+    full, base = load_study(path), load_study()
+    assert base == complete(DEFAULT)
+    assert full["unlearning"]["topics"] == ["top01"] and full["unlearning"]["doses"] == [0.1, 0.2]
+    assert full["seeds"]["unlearning"] == [7]
+    assert full["unlearning"]["benchmarks"] == base["unlearning"]["benchmarks"]
+    assert full["corpus"] == base["corpus"] and full["benchmarks"] == base["benchmarks"]
+
+
+def test_an_empty_overlay_changes_nothing(tmp_path):
+    (tmp_path / "x.yaml").write_text("# nothing\n")
+    assert load_study(str(tmp_path / "x.yaml")) == load_study()
+
+
+@pytest.mark.parametrize(
+    "text", [None, "study: [x", "- a\n- b\n"], ids=["missing", "broken", "a list"]
+)
+def test_an_overlay_that_cannot_be_read_is_refused_by_name(tmp_path, text):
+    path = tmp_path / "x.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_study(path)
+    assert str(path) in str(caught.value)
+
+
+def test_an_overlay_with_a_bad_key_is_refused(tmp_path):
+    (tmp_path / "x.yaml").write_text("unlearning: {dose: [1]}\n")
+    with pytest.raises(ConfigError, match=r"'unlearning\.dose'.*did you mean 'doses'"):
+        load_study(tmp_path / "x.yaml")

@@ -1,0 +1,392 @@
+"""Tests of damage against scipy, statsmodels and hand formulas; who takes part in them."""
+
+import dataclasses
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+from scipy import stats
+
+from tests.unlearning.made_up import TESTS, effect, effects_frame, random_effects
+from workflow_scripts.common.streams import stream
+from workflow_scripts.common.tables import read_table, write_table
+from workflow_scripts.unlearning.differences import (
+    CONTRASTS,
+    equivalence,
+    mixed_model,
+    paired,
+    selectivity_table,
+    test_table,
+    usable,
+    wilcoxon,
+)
+from workflow_scripts.unlearning.power import detectable, spread_of_topic_mean
+
+EIGHT = [f"t{i}" for i in range(8)]
+KEY = {"target": "x", "evaluated": "x", "measure": "accuracy", "dose": 1.0}
+# test_table is a function of the code under test; pytest would take it for a test.
+tested = test_table
+del test_table
+
+
+@pytest.fixture(scope="module")
+def effects():
+    return random_effects(EIGHT, doses=(1.0,))
+
+
+@pytest.fixture(scope="module")
+def table(effects):
+    return tested(effects, TESTS)
+
+
+@pytest.fixture(scope="module")
+def one_cell(effects):
+    """The two arms of the primary test, on one benchmark: mixed models take most of the time."""
+    return effects.filter(pl.col("arm") != "bottom", target="x", evaluated="x")
+
+
+def cell(table, contrast="targeted-random", pairs="all", **key):
+    return table.filter(contrast=contrast, pairs=pairs, **(KEY | key)).row(0, named=True)
+
+
+def topic_means(effects, first="targeted", second="random", evaluated="x", dose=1.0):
+    """Mean difference per topic, by hand: (8,) in the order of the topics."""
+    rows = effects.filter(target="x", evaluated=evaluated, dose=dose)
+    value = {
+        (r["topic"], r["arm"], r["seed"]): r["damage_accuracy"] for r in rows.iter_rows(named=True)
+    }
+    return np.array(
+        [np.mean([value[t, first, s] - value[t, second, s] for s in (1, 2)]) for t in EIGHT]
+    )
+
+
+def test_statistics_of_a_cell_are_those_of_the_topic_means(effects, table):
+    means, row = topic_means(effects), cell(table)
+    assert (row["n_topics"], row["n_pairs"], row["note"]) == (8, 16, "")
+    assert row["median"] == pytest.approx(np.median(means))
+    assert row["mean"] == pytest.approx(means.mean())
+    assert row["dz"] == pytest.approx(means.mean() / means.std(ddof=1))
+    t_test = stats.ttest_1samp(means, 0)
+    assert row["p_t"] == pytest.approx(t_test.pvalue)
+    for name, level in (("mean", 0.95), ("ci90", 0.9)):
+        interval = t_test.confidence_interval(level)
+        assert row[f"{name}_low"] == pytest.approx(interval.low)
+        assert row[f"{name}_high"] == pytest.approx(interval.high)
+    assert row["p_wilcoxon"] == pytest.approx(stats.wilcoxon(means).pvalue)
+    assert row["ci_low"] <= row["median"] <= row["ci_high"]
+
+
+def test_the_paired_t_is_that_of_the_two_arms(effects, table):
+    arms = [topic_means(effects, arm, arm) for arm in ("targeted", "bottom")]
+    assert not np.any(arms)  # an arm against itself
+    base = effects.filter(target="x", evaluated="x", dose=1.0)
+    first, second = (
+        base.filter(arm=arm).group_by("topic").agg(pl.mean("damage_accuracy")).sort("topic")
+        for arm in ("targeted", "bottom")
+    )
+    expected = stats.ttest_rel(first["damage_accuracy"], second["damage_accuracy"]).pvalue
+    assert cell(table, "targeted-bottom")["p_t"] == pytest.approx(expected)
+
+
+def test_an_arm_alone_is_its_damage_against_the_base_model(effects, table):
+    rows = effects.filter(target="x", evaluated="x", dose=1.0, arm="bottom")
+    means = rows.group_by("topic").agg(pl.mean("damage_accuracy"))["damage_accuracy"]
+    assert cell(table, "bottom")["median"] == pytest.approx(means.median())
+    assert cell(table, "bottom")["mean"] == pytest.approx(means.mean())
+
+
+def test_signs_turn_with_the_contrast(one_cell, table):
+    turned = {"targeted": "random", "random": "targeted"}
+    swapped = tested(one_cell.with_columns(pl.col("arm").replace(turned)), TESTS)
+    assert cell(swapped)["median"] == pytest.approx(-cell(table)["median"])
+    assert cell(swapped)["mean_low"] == pytest.approx(-cell(table)["mean_high"])
+    assert cell(table)["median"] > 0  # targeted was given 0.2 more damage
+
+
+def test_the_margin_is_tested_on_its_own_column(table):
+    """Here damage in margin is twice that in accuracy: same p, twice the median."""
+    margin = cell(table, measure="margin")
+    assert margin["median"] == pytest.approx(2 * cell(table)["median"])
+    assert margin["p_t"] == pytest.approx(cell(table)["p_t"])
+    assert margin["p_equivalence"] is None and margin["detectable"] is None
+
+
+def test_equivalence_is_two_one_sided_t_tests(effects, table):
+    means = topic_means(effects)
+    above = stats.ttest_1samp(means, -0.05, alternative="greater").pvalue
+    below = stats.ttest_1samp(means, 0.05, alternative="less").pvalue
+    assert cell(table)["p_equivalence"] == pytest.approx(max(above, below))
+
+
+def test_equivalence_agrees_with_its_interval():
+    """Schuirmann: p below 0.05 exactly where the 90% interval lies within the margin."""
+    rng = stream(3, "equivalence")
+    decided = []
+    for _ in range(60):
+        means = rng.normal(0.01, 0.04, size=7)
+        interval = stats.ttest_1samp(means, 0).confidence_interval(0.9)
+        inside = interval.low > -0.05 and interval.high < 0.05
+        assert (equivalence(means, 0.05) < 0.05) == inside
+        decided.append(inside)
+    assert 5 < sum(decided) < 55
+
+
+def test_a_clear_difference_is_not_equivalent_and_none_is():
+    assert equivalence(np.array([0.2, 0.21, 0.19, 0.2]), 0.05) > 0.99
+    assert equivalence(np.array([0.01, -0.01, 0.0, 0.005]), 0.05) < 0.01
+
+
+def test_the_mixed_model_is_the_balanced_one_way_random_effects_model():
+    """With equally many seeds the mean's variance is that of topic means: a z of the paired t."""
+    rng = stream(4, "mixed")
+    by_topic = [0.1 + rng.normal(0, 0.2) + rng.normal(0, 0.05, size=3) for _ in range(10)]
+    p, note = mixed_model(by_topic)
+    means = np.array([values.mean() for values in by_topic])
+    z = stats.ttest_1samp(means, 0).statistic
+    assert note == ""
+    assert p == pytest.approx(2 * stats.norm.sf(abs(z)), rel=1e-3)
+
+
+def test_a_mixed_model_that_cannot_be_fitted_is_none_with_a_note():
+    one_seed = [np.array([value]) for value in (0.1, 0.2, 0.3)]
+    flat = [np.array([0.25, 0.25])] * 3
+    for by_topic in (one_seed, flat):
+        p, note = mixed_model(by_topic)
+        assert p is None and "no mixed model" in note
+
+
+def test_a_mixed_model_whose_seeds_agree_exactly_is_no_error():
+    """No spread within topics: the fit is singular, which ends neither the rule nor the table."""
+    by_topic = [np.array([value, value]) for value in (0.1, 0.25, 0.3, -0.05, 0.2, 0.15)]
+    p, note = mixed_model(by_topic)
+    assert (p is None) == bool(note)
+
+
+def test_wilcoxon_of_no_difference_at_all_is_one():
+    assert wilcoxon(np.zeros(7)) == 1.0
+    values = np.array([0.1, -0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+    assert wilcoxon(values) == pytest.approx(stats.wilcoxon(values).pvalue)
+
+
+@pytest.mark.parametrize(("n", "tested_by_ranks"), [(5, False), (6, True)])
+def test_ranks_and_the_mixed_model_need_six_topics(n, tested_by_ranks):
+    few = random_effects(EIGHT[:n], targets=("x",), doses=(1.0,)).filter(pl.col("arm") != "bottom")
+    row = cell(tested(few, TESTS))
+    assert row["n_topics"] == n
+    assert (row["p_wilcoxon"] is not None) == tested_by_ranks
+    assert (row["p_mixed"] is not None) == tested_by_ranks
+    assert bool(row["note"]) != tested_by_ranks
+    if not tested_by_ranks:
+        assert row["note"].startswith("5 topics, fewer than 6")
+    assert row["p_t"] is not None and row["q_bh"] is not None
+
+
+def test_one_seed_has_no_mixed_model_and_says_so():
+    row = cell(tested(random_effects(EIGHT, seeds=(1,)), TESTS))
+    assert row["p_mixed"] is None and "one seed a topic" in row["note"]
+    assert row["p_wilcoxon"] is not None
+
+
+def test_one_topic_has_a_median_and_no_test():
+    row = cell(tested(random_effects(EIGHT[:1]), TESTS))
+    assert row["median"] is not None and row["ci_low"] <= row["median"] <= row["ci_high"]
+    for name in ("p_t", "p_wilcoxon", "p_mixed", "p_equivalence", "dz", "mean_low", "detectable"):
+        assert row[name] is None
+    assert row["q_bh"] is None
+
+
+@pytest.mark.parametrize("damage", [0.25, 0.1])
+def test_topics_that_all_agree_have_no_t_test(damage):
+    """Equal differences have no spread: 0.25 exactly, 0.1 but for rounding."""
+    rows = [effect("x", topic, "targeted", 1, damage) for topic in EIGHT[:3]]
+    row = cell(tested(effects_frame(rows), TESTS), "targeted")
+    assert row["median"] == damage and row["mean"] == pytest.approx(damage)
+    assert row["p_t"] is None and row["dz"] is None and row["p_equivalence"] is None
+
+
+def test_the_detectable_difference_is_the_designs_and_not_the_datas(table):
+    spread = spread_of_topic_mean(TESTS.spreads, 2, 40)
+    expected = detectable(spread, 8, 0.8)
+    found = table.filter(measure="accuracy", pairs="all")["detectable"]
+    np.testing.assert_allclose(found, expected)
+
+
+def test_unmatched_pairs_are_in_all_and_not_in_matched():
+    """The bad pair has a difference of 9; the others 0.1."""
+    rows = []
+    for number, topic in enumerate(EIGHT[:3]):
+        rows += [
+            effect("x", topic, "targeted", 1, 9.1 if number == 2 else 0.1 + 0.01 * number),
+            effect("x", topic, "random", 1, 0.0, matched=number != 2),
+        ]
+    table = tested(effects_frame(rows), TESTS)
+    matched, every = cell(table, pairs="matched"), cell(table, pairs="all")
+    assert (matched["n_pairs"], every["n_pairs"]) == (2, 3)
+    assert matched["mean"] == pytest.approx(0.105)
+    assert every["mean"] == pytest.approx((0.1 + 0.11 + 9.1) / 3)
+    assert set(table.filter(pairs="matched")["contrast"]) == {"targeted-random"}
+
+
+def test_a_cell_without_any_matched_pair_stays_and_says_so():
+    rows = [
+        effect("x", topic, arm, 1, 0.1, matched=False if arm == "random" else None)
+        for topic in EIGHT[:3]
+        for arm in ("targeted", "random")
+    ]
+    row = cell(tested(effects_frame(rows), TESTS), pairs="matched")
+    assert (row["n_topics"], row["n_pairs"], row["median"]) == (0, 0, None)
+    assert row["note"] == "no pair is left"
+
+
+def test_collapsed_and_unreached_runs_are_never_averaged_in():
+    """t1's random run collapsed, t2's targeted one ran out of steps: both pairs are gone."""
+    good = [
+        effect("x", topic, arm, 1, 0.3 if arm == "targeted" else 0.1)
+        for topic in ("t0", "t3")
+        for arm in ("targeted", "random")
+    ]
+    broken = [
+        effect("x", "t1", "targeted", 1, 7.0),
+        effect("x", "t1", "random", 1, None, collapsed=True),
+        effect("x", "t2", "targeted", 1, None),
+        effect("x", "t2", "random", 1, 5.0),
+    ]
+    frame = effects_frame(good + broken)
+    assert usable(frame).height == 6
+    row = cell(tested(frame, TESTS))
+    assert (row["n_topics"], row["median"]) == (2, pytest.approx(0.2))
+    # A collapsed row is left out even where it has numbers.
+    numbers = frame.with_columns(
+        damage_accuracy=pl.col("damage_accuracy").fill_null(50.0),
+        damage_margin=pl.col("damage_margin").fill_null(50.0),
+    ).filter(pl.col("topic") != "t2")
+    assert cell(tested(numbers, TESTS))["median"] == pytest.approx(0.2)
+
+
+def test_arms_are_compared_at_equal_dose_and_seed():
+    rows = [
+        effect("x", "t", "targeted", 1, 0.5, dose=1.0),
+        effect("x", "t", "random", 1, 0.1, dose=0.5),
+        effect("x", "t", "random", 2, 0.1, dose=1.0),
+    ]
+    assert paired(effects_frame(rows), "targeted-random").is_empty()
+
+
+def test_the_control_is_compared_with_every_topic_of_its_seed():
+    rows = [
+        effect("x", "t0", "targeted", 1, 0.5),
+        effect("x", "t1", "targeted", 1, 0.3),
+        effect("x", "t1", "targeted", 2, 0.4),
+        effect("control", "control", "control", 1, 0.1, evaluated="x"),
+        effect("control", "control", "control", 2, 0.2, evaluated="x"),
+        effect("control", "control", "control", 1, 0.9, evaluated="y"),
+    ]
+    frame = effects_frame(rows)
+    both = paired(frame, "targeted-control").sort("topic", "seed")
+    np.testing.assert_allclose(both["damage_accuracy"], [0.4, 0.2, 0.2])
+    alone = tested(frame, TESTS).filter(contrast="control", measure="accuracy")
+    assert set(alone["target"]) == {"control"} and set(alone["evaluated"]) == {"x", "y"}
+
+
+def test_q_values_adjust_over_targets_with_off_target_cells_apart(effects, table):
+    own = pl.col("target") == pl.col("evaluated")
+    for family in (own, ~own):
+        for contrast in ("targeted-random", "bottom"):
+            rows = table.filter(
+                family, contrast=contrast, pairs="all", measure="accuracy", dose=1.0
+            )
+            assert rows.height == 2
+            expected = stats.false_discovery_control(rows["p_wilcoxon"])
+            np.testing.assert_allclose(rows["q_bh"], expected)
+
+
+def test_q_values_use_the_t_test_where_there_are_no_ranks():
+    table = tested(random_effects(EIGHT[:4]), TESTS)
+    rows = table.filter(
+        pl.col("target") == pl.col("evaluated"),
+        contrast="targeted-random", pairs="all", measure="accuracy", dose=1.0,
+    )  # fmt: skip
+    np.testing.assert_allclose(rows["q_bh"], stats.false_discovery_control(rows["p_t"]))
+
+
+def test_tables_do_not_depend_on_the_order_of_the_rows(effects, one_cell):
+    key = ["target", "evaluated", "contrast", "pairs", "measure", "dose"]
+    turned = one_cell.sample(fraction=1.0, shuffle=True, seed=4)
+    assert_frame_equal(
+        tested(turned, TESTS).sort(key), tested(one_cell, TESTS).sort(key), check_exact=True
+    )
+    turned = effects.sample(fraction=1.0, shuffle=True, seed=4)
+    key = ["target", "arm", "measure", "dose"]
+    assert_frame_equal(
+        selectivity_table(turned, TESTS).sort(key), selectivity_table(effects, TESTS).sort(key)
+    )
+
+
+def test_the_bootstrap_follows_its_seed_and_covers_more_when_asked(one_cell, table):
+    other = cell(tested(one_cell, dataclasses.replace(TESTS, seed=2)))
+    assert other["ci_low"] != cell(table)["ci_low"]
+    assert other["p_t"] == cell(table)["p_t"]
+    narrow = cell(tested(one_cell, dataclasses.replace(TESTS, confidence=0.5)))
+    wide = cell(tested(one_cell, dataclasses.replace(TESTS, confidence=0.99)))
+    assert wide["ci_low"] <= narrow["ci_low"] <= narrow["ci_high"] <= wide["ci_high"]
+    assert wide["ci_high"] - wide["ci_low"] > narrow["ci_high"] - narrow["ci_low"]
+
+
+def test_a_cells_bootstrap_does_not_depend_on_the_other_cells(one_cell, table):
+    alone = tested(one_cell, TESTS)
+    same = ("median", "ci_low", "ci_high", "p_t", "p_mixed")
+    assert [cell(alone)[k] for k in same] == [cell(table)[k] for k in same]
+
+
+def test_every_contrast_dose_and_pair_of_benchmarks_has_its_rows(table, tmp_path):
+    made = [name for name in CONTRASTS if "control" not in name]
+    # Two targets, two evaluated, two measures; targeted-random twice.
+    assert table.height == 8 * (len(made) + 1)
+    write_table(table, tmp_path / "tests.parquet", "unlearning/tests")
+    assert read_table(tmp_path / "tests.parquet", "unlearning/tests").height == table.height
+
+
+def selectivity_rows(own, off):
+    return effects_frame(
+        [
+            effect("x", topic, "targeted", 1, value, evaluated=evaluated)
+            for topic, values in zip(("t0", "t1", "t2"), zip(own, *off, strict=True), strict=True)
+            for evaluated, value in zip(("x", "y", "z"), values, strict=True)
+        ]
+    )
+
+
+def test_selectivity_is_own_less_mean_off_target_damage(tmp_path):
+    """Per topic: 0.4 - mean(0.2, 0), 0.5 - mean(0.1, 0.3), 0.1 - mean(0.1, 0.1)."""
+    frame = selectivity_rows([0.4, 0.5, 0.1], [[0.2, 0.1, 0.1], [0.0, 0.3, 0.1]])
+    table = selectivity_table(frame, TESTS)
+    row = table.filter(measure="accuracy").row(0, named=True)
+    assert row["n_topics"] == 3
+    assert row["selectivity"] == pytest.approx(np.median([0.3, 0.3, 0.0]))
+    assert row["damage_target"] == pytest.approx(0.4)
+    assert row["damage_offtarget"] == pytest.approx(0.1)
+    assert row["ci_low"] <= row["selectivity"] <= row["ci_high"]
+    write_table(table, tmp_path / "s.parquet", "unlearning/selectivity")
+
+
+def test_an_off_target_improvement_keeps_its_sign():
+    """Own damage 0.1 with the others improved by 0.2 each: selectivity 0.3, not -0.1."""
+    frame = selectivity_rows([0.1] * 3, [[-0.2] * 3, [-0.2] * 3])
+    row = selectivity_table(frame, TESTS).filter(measure="accuracy").row(0, named=True)
+    assert row["damage_offtarget"] == pytest.approx(-0.2)
+    assert row["selectivity"] == pytest.approx(0.3)
+
+
+def test_a_study_of_one_benchmark_has_a_selectivity_table_without_rows(tmp_path):
+    table = selectivity_table(random_effects(EIGHT[:2], targets=("x",)), TESTS)
+    write_table(table, tmp_path / "s.parquet", "unlearning/selectivity")
+    assert read_table(tmp_path / "s.parquet", "unlearning/selectivity").is_empty()
+
+
+def test_a_study_whose_runs_all_collapsed_has_tables_without_rows(tmp_path):
+    rows = [
+        effect("x", "t", arm, 1, None, collapsed=True) for arm in ("targeted", "random", "bottom")
+    ]
+    write_table(tested(effects_frame(rows), TESTS), tmp_path / "t.parquet", "unlearning/tests")
+    assert read_table(tmp_path / "t.parquet", "unlearning/tests").is_empty()
