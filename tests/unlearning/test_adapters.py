@@ -49,22 +49,6 @@ def test_reset_takes_training_back(adapter, weights):
     assert torch.equal(logits(adapter.causal_model()), logits(base_model(weights)))
 
 
-def test_disabled_gives_the_base_model_and_then_the_adapter_again(adapter, weights):
-    disturb(adapter)
-    trained = logits(adapter.causal_model())
-    with adapter.disabled():
-        assert torch.equal(logits(adapter.causal_model()), logits(base_model(weights)))
-    assert torch.equal(logits(adapter.causal_model()), trained)
-
-
-def test_the_adapter_comes_back_after_an_error_while_it_was_disabled(adapter):
-    disturb(adapter)
-    trained = logits(adapter.causal_model())
-    with pytest.raises(RuntimeError, match="inside"), adapter.disabled():
-        raise RuntimeError("inside")
-    assert torch.equal(logits(adapter.causal_model()), trained)
-
-
 def test_loaded_weights_give_the_same_logits(adapter, weights):
     disturb(adapter)
     other = Adapter(base_model(weights), adapter.settings)

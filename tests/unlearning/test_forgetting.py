@@ -345,9 +345,12 @@ def test_halving_gives_up_after_so_many_times_and_saves_what_there_is(weights):
 
 
 @pytest.mark.parametrize("settings", [{}, MINI], ids=["whole", "mini-batches"])
-def test_the_retain_batch_of_a_row_is_that_of_the_step_that_followed(weights, settings):
+def test_a_row_keeps_the_worst_retain_batch_until_the_next_measurement(weights, settings):
     """The first step leaves from the base model, where no retain loss has risen."""
     course = forgetter(weights, **settings).run(FORGET)
-    assert course.history[0]["retain_batch_rise"] == pytest.approx(0, abs=1e-5)
+    first = course.history[0]["retain_batch_rise"]
+    assert first >= -1e-5
+    if not settings:
+        assert first == pytest.approx(0, abs=1e-5)
     assert course.history[-1]["retain_batch_rise"] is None
     assert all(row["retain_batch_rise"] is not None for row in course.history[:-1])

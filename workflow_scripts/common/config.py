@@ -66,6 +66,10 @@ def load_study(overlay: str | Path | None = None) -> dict[str, Any]:
             value = yaml.safe_load(path.read_text())
         except (OSError, yaml.YAMLError) as error:
             raise ConfigError(f"config file {path} cannot be read: {error}") from None
+        if not isinstance(value or {}, Mapping):
+            raise ConfigError(
+                f"config file {path} must hold keys and values, not {type(value).__name__}"
+            )
         config = _merged(config, value or {})
     return complete(config)
 
@@ -241,6 +245,11 @@ def _check_unlearning(config: Mapping[str, Any]) -> None:
         ConfigError: two keys contradict each other, or a topic is none.
     """
     settings, known = config["unlearning"], config["benchmarks"]
+    if "control" in known:
+        raise ConfigError(
+            "config key 'benchmarks' names 'control', which is the name of unlearning's global "
+            "control in every table; rename the benchmark"
+        )
     for name in settings["benchmarks"]:
         if name not in known:
             raise ConfigError(

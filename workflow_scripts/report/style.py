@@ -102,5 +102,8 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 
 
 def number_text(value: Any, digits: int = 2) -> str:
-    """A number with a real minus sign, or ``n/a`` for none."""
-    return "n/a" if value is None else f"{value:.{digits}f}".replace("-", "\u2212")
+    """A number with a real minus sign, or ``n/a`` for none; what rounds to zero has no sign."""
+    if value is None:
+        return "n/a"
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "" if float(text) == 0 else "\u2212")

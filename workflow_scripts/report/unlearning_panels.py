@@ -1,6 +1,7 @@
 """Figures of unlearning: damage by dose, paired effects per topic, damage on every benchmark."""
 
 from collections.abc import Mapping
+from textwrap import fill
 
 import numpy as np
 import polars as pl
@@ -27,6 +28,8 @@ ARM_NAMES = {
     "bottom": "bottom (lowest influence)",
     "control": "control (any topic)",
 }
+# Characters of a line in the labels of the matrix, so that neighbours do not touch.
+LABEL_WIDTH = 18
 ARM_MARKERS = {"targeted": "o", "random": "s", "bottom": "D", "control": "^"}
 
 
@@ -105,6 +108,8 @@ def _points(axes: Axes, rows: pl.DataFrame, arm: str) -> None:
     if not rows.height:
         return
     rows = rows.sort("dose")
+    colour = ARM_COLOURS[arm]
+    axes.plot([0, rows["dose"][0]], [0, 100 * rows["median"][0]], color=colour, linewidth=1.2)
     # Arms stand side by side, so that their bars do not hide each other.
     shift = 0.012 * (list(ARM_COLOURS).index(arm) - 1) * rows["dose"].max()
     median = 100 * rows["median"].to_numpy()
@@ -113,7 +118,7 @@ def _points(axes: Axes, rows: pl.DataFrame, arm: str) -> None:
         rows["dose"].to_numpy() + shift,
         median,
         yerr=reach,
-        color=ARM_COLOURS[arm],
+        color=colour,
         marker=ARM_MARKERS[arm],
         markersize=5,
         capsize=2.5,
@@ -130,7 +135,7 @@ def draw_pairs(
     confidence: float,
 ) -> Figure:
     """Damage of each topic's arms beside each other, and the difference that matters."""
-    n_topics = max(pairs.filter(target=name)["topic"].n_unique() for name in titles)
+    n_topics = max(1, *(pairs.filter(target=name)["topic"].n_unique() for name in titles))
     figure = new_figure(11.69, 2.6 + 0.34 * n_topics * len(titles))
     height = figure.get_size_inches()[1]
     panels = figure.subplots(
@@ -212,10 +217,11 @@ def _verdict(tests: pl.DataFrame, target: str, dose: float, confidence: float) -
             pairs=kind,
             measure="accuracy",
             dose=dose,
-        ).row(0, named=True)
-        if row["median"] is None:
-            lines.append(f"{contrast.replace('-', ' − ')}:\n{row['note']}")
+        )
+        if row.is_empty() or row["median"][0] is None:
+            lines.append(f"{contrast.replace('-', ' − ')}:\nno pair is left")
             continue
+        row = row.row(0, named=True)
         median, low, high = (number_text(100 * row[k], 0) for k in ("median", "ci_low", "ci_high"))
         p = "p_wilcoxon" if row["p_wilcoxon"] is not None else "p_t"
         value = "n/a" if row[p] is None else f"{row[p]:.2g}"
@@ -233,6 +239,8 @@ def draw_matrix(
 ) -> Figure:
     """Damage of the benchmark in the columns where documents were chosen for that in the rows."""
     targets = [name for name in titles if name in matrix["target"].unique()]
+    if not targets:
+        return _nothing("What else breaks?")
     figure = new_figure(11.69, 2.6 + 0.75 * len(targets))
     height = figure.get_size_inches()[1]
     panels = figure.subplots(
@@ -240,10 +248,10 @@ def draw_matrix(
         2,
         sharey=True,
         gridspec_kw={
-            "left": 0.15,
+            "left": 0.13,
             "right": 0.985,
             "top": 1 - 1.35 / height,
-            "bottom": 0.75 / height,
+            "bottom": 0.85 / height,
             "wspace": 0.06,
         },
     )
@@ -252,13 +260,20 @@ def draw_matrix(
         _cells(axes, matrix.filter(arm=arm), targets, titles, limit)
         axes.set_title(f"Forgotten: {ARM_NAMES[arm]}", fontsize=9.5, fontweight="bold", loc="left")
     panels[0].set_ylabel("Documents chosen for")
-    figure.supxlabel("Accuracy lost on", fontsize=8)
+    figure.supxlabel("Accuracy lost on", fontsize=8, y=0.12 / height)
     lines = [
         f"Points of accuracy lost at a rise of the forget loss of {dose:g} nats per token; median "
         f"topic with its {confidence:.0%} interval. Red: damage; blue: improvement.",
         "Framed: the benchmark that the documents were chosen for.",
     ]
     heading(figure, "What else breaks?", lines, 1 - 0.15 / height, 0.02)
+    return figure
+
+
+def _nothing(title: str) -> Figure:
+    """A figure that says there is nothing to draw."""
+    figure = new_figure(11.69, 2.0)
+    heading(figure, title, ["No run reached this dose without collapsing."], 0.9, 0.02)
     return figure
 
 
@@ -288,8 +303,9 @@ def _cells(
             if target == name:
                 frame = {"fill": False, "edgecolor": INK, "linewidth": 1.6}
                 axes.add_patch(Rectangle((j - 0.48, i - 0.47), 0.96, 0.94, **frame))
-    axes.set_xticks(range(len(names)), [titles[name] for name in names], fontsize=8)
-    axes.set_yticks(range(len(targets)), [titles[name] for name in targets], fontsize=8)
+    shown = {name: fill(title, LABEL_WIDTH) for name, title in titles.items()}
+    axes.set_xticks(range(len(names)), [shown[name] for name in names], fontsize=8)
+    axes.set_yticks(range(len(targets)), [shown[name] for name in targets], fontsize=8)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)

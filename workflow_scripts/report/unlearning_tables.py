@@ -7,8 +7,16 @@ import polars as pl
 from scipy.stats import t
 
 from workflow_scripts.unlearning.differences import usable
+from workflow_scripts.unlearning.names import ARMS
 
 GRID_POINTS = 41
+CURVE = {
+    "forget_rise": pl.Float64,
+    "n_topics": pl.Int64,
+    "damage_margin": pl.Float64,
+    "ci_low": pl.Float64,
+    "ci_high": pl.Float64,
+}
 
 
 def margin_curves(
@@ -23,7 +31,8 @@ def margin_curves(
 
     Args:
         histories: table ``unlearning/history`` by (target, topic, seed).
-        collapsed: (target, topic, seed, arm) of collapsed runs, which are left out.
+        collapsed: (target, topic, seed, arm) of collapsed runs, whose last measurement, that of
+            the collapse, is left out.
         max_rise: end of the grid of rises, nats per token.
         confidence: of the t interval over topics.
 
@@ -33,9 +42,11 @@ def margin_curves(
     grid = np.linspace(0, max_rise, GRID_POINTS)
     curves: dict[tuple[str, str], dict[str, list[np.ndarray]]] = {}
     for (target, topic, seed), history in histories.items():
-        for (arm,), rows in history.drop_nulls("margin").group_by("arm", maintain_order=True):
-            if (target, topic, seed, arm) not in collapsed:
-                lost = _lost_margin(rows, grid)
+        for (arm,), rows in history.sort("step").group_by("arm", maintain_order=True):
+            broke = (target, topic, seed, arm) in collapsed
+            measured = rows[: rows.height - broke].drop_nulls("margin")
+            if measured.height:
+                lost = _lost_margin(measured, grid)
                 curves.setdefault((target, str(arm)), {}).setdefault(topic, []).append(lost)
     parts = [
         _mean_curve(grid, [np.mean(runs, axis=0) for runs in topics.values()], confidence).select(
@@ -43,12 +54,12 @@ def margin_curves(
         )
         for (target, arm), topics in sorted(curves.items())
     ]
-    return pl.concat(parts)
+    empty = pl.DataFrame(schema={"target": pl.String, "arm": pl.String, **CURVE})
+    return pl.concat([empty, *parts])
 
 
 def _lost_margin(rows: pl.DataFrame, grid: np.ndarray) -> np.ndarray:
     """Margin lost at each rise of the grid; NaN beyond what the run reached."""
-    rows = rows.sort("step")
     lost = rows["margin"][0] - rows["margin"].to_numpy()
     # A step may lower the forget loss; the furthest rise so far is what the run has reached.
     reached = np.maximum.accumulate(np.maximum(rows["forget_rise"].to_numpy(), 0.0))
@@ -65,15 +76,8 @@ def _mean_curve(grid: np.ndarray, topics: list[np.ndarray], confidence: float) -
     spread = np.nanstd(values[:, several], axis=0, ddof=1) / np.sqrt(n[several])
     reach = t.ppf((1 + confidence) / 2, n[several] - 1) * spread
     low[several], high[several] = mean[several] - reach, mean[several] + reach
-    return pl.DataFrame(
-        {
-            "forget_rise": grid[kept],
-            "n_topics": n,
-            "damage_margin": mean,
-            "ci_low": low,
-            "ci_high": high,
-        }
-    ).fill_nan(None)
+    columns = (grid[kept], n, mean, low, high)
+    return pl.DataFrame(dict(zip(CURVE, columns, strict=True)), schema=CURVE).fill_nan(None)
 
 
 def paired_effects(effects: pl.DataFrame, dose: float) -> pl.DataFrame:
@@ -81,7 +85,9 @@ def paired_effects(effects: pl.DataFrame, dose: float) -> pl.DataFrame:
     rows = usable(effects).filter(
         pl.col("target") == pl.col("evaluated"), pl.col("arm") != "control", dose=dose
     )
-    wide = rows.pivot("arm", index=["target", "topic", "seed"], values="damage_accuracy")
+    wide = rows.pivot(
+        "arm", on_columns=ARMS, index=["target", "topic", "seed"], values="damage_accuracy"
+    )
     matched = effects.filter(
         pl.col("target") == pl.col("evaluated"), arm="random", dose=dose
     ).select("target", "topic", "seed", "matched")

@@ -27,7 +27,7 @@ def write_adapters(
         about: what they belong to; ``base`` is the digest of the base model.
     """
     tensors = {
-        f"{dose:g}/{name}": weight.contiguous()
+        f"{float(dose)!r}/{name}": weight.contiguous()
         for dose, weights in by_dose.items()
         for name, weight in weights.items()
     }

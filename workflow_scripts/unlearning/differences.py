@@ -30,6 +30,16 @@ CONTRASTS = {
     "targeted-control": (TARGETED, CONTROL),
 }
 MEASURES = {"accuracy": "damage_accuracy", "margin": "damage_margin"}
+SELECTIVITY = {
+    "target": pl.String,
+    "arm": pl.String,
+    "measure": pl.String,
+    "dose": pl.Float64,
+    "n_topics": pl.Int64,
+    **dict.fromkeys(
+        ("damage_target", "damage_offtarget", "selectivity", "ci_low", "ci_high"), pl.Float64
+    ),
+}
 CELL = ["target", "evaluated", "contrast", "pairs", "measure", "dose"]
 # Below this many topics the smallest p of a signed-rank test is above 0.05 (2 / 2^5 = 0.0625), and
 # the variance between topics that a mixed model needs is hardly estimated.
@@ -155,10 +165,9 @@ def bootstrap_median(
 
 def _t_tests(means: np.ndarray, confidence: float) -> dict[str, float | None]:
     """Paired t over topics: mean, its intervals, p against zero, dz."""
-    mean, n = float(means.mean()), len(means)
+    mean, n, spread = float(means.mean()), len(means), spread_of(means)
     result: dict[str, float | None] = {"mean": mean}
-    spread = float(means.std(ddof=1)) if n > 1 else 0.0
-    if not spread > 0:
+    if not spread:
         return result
     error = spread / math.sqrt(n)
     for name, level in (("mean", confidence), ("ci90", 0.9)):
@@ -169,11 +178,17 @@ def _t_tests(means: np.ndarray, confidence: float) -> dict[str, float | None]:
     return result
 
 
+def spread_of(values: np.ndarray) -> float:
+    """Sample standard deviation; 0 for one value, and for values equal but for rounding."""
+    if len(values) < 2 or np.ptp(values) <= 1e-12:
+        return 0.0
+    return float(values.std(ddof=1))
+
+
 def equivalence(means: np.ndarray, margin: float) -> float | None:
     """P of two one-sided t-tests: small where the mean lies within plus or minus ``margin``."""
-    n = len(means)
-    spread = float(means.std(ddof=1)) if n > 1 else 0.0
-    if not spread > 0:
+    n, spread = len(means), spread_of(means)
+    if not spread:
         return None
     error = spread / math.sqrt(n)
     below = stats.t.sf((margin - means.mean()) / error, n - 1)
@@ -194,7 +209,7 @@ def mixed_model(by_topic: list[np.ndarray]) -> tuple[float | None, str]:
 
     values = np.concatenate(by_topic)
     owner = np.repeat(np.arange(len(by_topic)), [len(part) for part in by_topic])
-    if len(values) == len(by_topic) or not values.std() > 0:
+    if len(values) == len(by_topic) or not spread_of(values):
         return None, "one seed a topic or no spread: no mixed model"
     with warnings.catch_warnings():
         # A variance between topics of zero lies on the edge of what is allowed; the fit warns.
@@ -251,7 +266,7 @@ def selectivity_table(effects: pl.DataFrame, settings: TestSettings) -> pl.DataF
                 "target", "dose", maintain_order=True
             ):
                 rows.append(_selectivity_row(cell, (target, arm, measure, dose), settings))
-    return pl.DataFrame(rows, infer_schema_length=None)
+    return pl.DataFrame(rows, schema=SELECTIVITY, orient="row")
 
 
 def _selectivity_row(

@@ -40,7 +40,7 @@ def main(snakemake: Any) -> None:
 
     def ask(asked: "PreTrainedModel", **key: Any) -> pl.DataFrame:
         answers = examiner.ask(asked, tokenizer, progress=False).answers
-        labels = {name: pl.lit(value) for name, value in key.items()}
+        labels = {name: pl.lit(pl.Series([value])).first() for name, value in key.items()}
         return answers.select("query_id", "correct", "margin").with_columns(**labels)
 
     rows = [ask(model, arm="base", seed=0, dose=0.0)]

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.streams import stream
 from workflow_scripts.unlearning.losses import (
     Tokens,
@@ -74,10 +73,6 @@ class ForgetSettings:
     save_every: int = 10
 
 
-class UnlearningError(AtlasError):
-    """The forgetting cannot start or go on."""
-
-
 @dataclass
 class Course:
     """How one arm went.
@@ -110,8 +105,9 @@ class Forgetter:
         method: Method,
         settings: ForgetSettings,
         retain: Tokens,
-        margin: Callable[[], float],
+        margin: Callable[[], float | None],
         seed: int,
+        observed: str = "",
     ) -> None:
         """Measure the base model on the retain set.
 
@@ -122,9 +118,11 @@ class Forgetter:
             retain: token ids of the retain documents, shared by the arms.
             margin: measures the target benchmark's mean margin with the present weights.
             seed: fixes LoRA's start and the order of documents, the same for every arm.
+            observed: stands for what ``margin`` measures, in the identity of a saved state.
         """
         self.adapter, self.method, self.settings = adapter, method, settings
         self.model, self.margin, self.seed = adapter.causal_model(), margin, seed
+        self.observed = observed
         self.model.eval()
         adapter.reset(seed)
         self.retain = list(retain)
@@ -148,7 +146,9 @@ class Forgetter:
             if state_file and run.course.step % self.settings.save_every == 0:
                 run.save(state_file, digest)
         if state_file:
-            run.save(state_file, digest)  # a finished arm is not run again when a later one is killed
+            run.save(
+                state_file, digest
+            )  # a finished arm is not run again when a later one is killed
         course = run.course
         rises = ", ".join(f"{row['forget_rise']:+.2f}" for row in course.saved) or "none"
         logger.info(
@@ -175,6 +175,7 @@ class Forgetter:
             "adapter": dataclasses.asdict(self.adapter.settings),
             "method": self.method.name,
             "seed": self.seed,
+            "observed": self.observed,
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             "base": self.base_retain.tolist(),
@@ -208,7 +209,8 @@ class Run:
         course, settings = self.course, self.settings
         chosen = self._batch("forget", len(self.forget))
         losses = document_losses(self.model, [self.forget[i] for i in chosen])
-        if self.whole or course.step % settings.measure_every == 0:
+        due = course.step % settings.measure_every == 0 or course.step >= settings.max_steps
+        if self.whole or due:
             measured = losses.detach() if self.whole else self.owner._losses(self.forget)
             if not self._measure(float(measured.mean()) - course.base_loss):
                 return
@@ -266,7 +268,8 @@ class Run:
         self.course.halvings += 1
         with torch.no_grad():
             for weight, anchor in zip(self.weights, self.anchor, strict=True):
-                weight.copy_((weight + anchor) / 2)
+                halfway = (weight + anchor) / 2
+                weight.copy_(torch.where(torch.isfinite(halfway), halfway, anchor))
 
     def _retain_rise(self) -> float:
         """Rise of the mean loss over the whole retain set, nats per token."""
@@ -287,17 +290,29 @@ class Run:
             forget_gradient, retain_gradient, owner.method.normalised, settings.retain_weight
         )
         norm = norm_of(gradient)
-        course.step += 1
-        course.history[-1]["retain_batch_rise"] = float(
-            (retain_losses.detach().cpu() - owner.base_retain[kept]).mean()
-        )
+        self._note_retain(retain_losses.detach().cpu() - owner.base_retain[kept])
         if not torch.isfinite(norm):
-            self._end(COLLAPSED, "the gradient is not finite")
+            # The step is refused; back toward the last point where all was finite, if there is.
+            if course.halvings < MAX_HALVINGS and not self._at_anchor():
+                self._halve()
+            else:
+                self._end(COLLAPSED, "the gradient is not finite")
             return
+        course.step += 1
         torch._foreach_mul_(gradient, (settings.max_grad_norm / norm).clamp(max=1.0))
         for weight, part in zip(self.weights, gradient, strict=True):
             weight.grad = part
         self.optimizer.step()
+
+    def _note_retain(self, rises: torch.Tensor) -> None:
+        """Keep the worst rise of a retain batch since the last measurement; NaN is the worst."""
+        row, rise = self.course.history[-1], float(rises.mean())
+        worst = row["retain_batch_rise"]
+        if worst is None or not rise <= worst:
+            row["retain_batch_rise"] = rise
+
+    def _at_anchor(self) -> bool:
+        return all(map(torch.equal, self.weights, self.anchor))
 
     def _batch(self, side: str, n_documents: int) -> np.ndarray:
         """Documents of the present step: shuffled passes over the set, a function of the step."""

@@ -10,6 +10,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from workflow_scripts.benchmarks.answers import in_units, margin
+from workflow_scripts.common.files import value_digest
 
 Tokens = Sequence[np.ndarray]
 
@@ -90,6 +91,11 @@ class Questions:
         self.choices = [[text.strip() for text in texts] for texts in queries["choices"]]
         self.sequences = [np.array(ids) for row in queries["choice_input_ids"] for ids in row]
         self.starts = [start for row in queries["choice_start"] for start in row]
+
+    def digest(self) -> str:
+        """Stands for the questions: their tokens, where answers begin, the gold and the metric."""
+        tokens = [ids.tolist() for ids in self.sequences]
+        return value_digest([tokens, self.starts, self.gold, self.choices, self.metric])
 
     @torch.no_grad()
     def mean_margin(self, model: PreTrainedModel, tokens_per_batch: int) -> float:

@@ -104,7 +104,7 @@ def join_gradients(
         scale_f = 1 / norm_of(forget).clamp_min(1e-12)
         scale_r = retain_weight / norm_of(retain).clamp_min(1e-12)
     else:
-        scale_f, scale_r = torch.tensor(1.0), torch.tensor(retain_weight)
+        scale_f, scale_r = 1.0, retain_weight
     joined = torch._foreach_mul(list(forget), scale_f)
     torch._foreach_add_(joined, torch._foreach_mul(list(retain), scale_r))
     return joined

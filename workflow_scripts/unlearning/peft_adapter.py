@@ -4,7 +4,6 @@ Also offers training of all weights, for small models, behind the same few funct
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -107,18 +106,6 @@ class Adapter:
         with torch.no_grad():
             for name, weight in own.items():
                 weight.copy_(weights[name])
-
-    @contextmanager
-    def disabled(self) -> Iterator[None]:
-        """Call the base model inside this block."""
-        if self.settings.parameters == "full":
-            current = self.weights()
-            self.load(self._start)
-            yield
-            self.load(current)
-            return
-        with self.model.disable_adapter():
-            yield
 
     def causal_model(self) -> "PreTrainedModel":
         """The causal language model under the adapters, adapters in effect."""

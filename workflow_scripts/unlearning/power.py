@@ -8,9 +8,9 @@ import math
 import sys
 from dataclasses import dataclass
 
-import numpy as np
+from scipy.integrate import quad
 from scipy.optimize import brentq
-from scipy.stats import nct, t
+from scipy.stats import chi, norm, t
 
 ALPHA = 0.05
 
@@ -41,24 +41,33 @@ def spread_of_topic_mean(spreads: Spreads, n_seeds: int, n_questions: int) -> fl
 
 
 def power_of(effect: float, spread: float, n_topics: int, alpha: float = ALPHA) -> float:
-    """Power of the two-sided paired t-test over topics, noncentral t with n_topics - 1 degrees."""
+    """Power of the two-sided paired t-test over topics.
+
+    P(|Z + shift| > limit S) with Z normal and S the root of a chi-square over its n_topics - 1
+    degrees, integrated over S. (SciPy's noncentral t returns NaN for few topics and large
+    shifts, long before the power is 1.)
+    """
     freedom, shift = n_topics - 1, effect / spread * math.sqrt(n_topics)
-    limit = t.ppf(1 - alpha / 2, freedom)
-    return float(nct.sf(limit, freedom, shift) + nct.cdf(-limit, freedom, shift))
+    limit, law = t.ppf(1 - alpha / 2, freedom), chi(freedom, scale=1 / math.sqrt(freedom))
+
+    def beyond(s: float) -> float:
+        return law.pdf(s) * (norm.sf(limit * s - shift) + norm.cdf(-limit * s - shift))
+
+    ends = law.ppf(1e-12), law.isf(1e-12)
+    return float(quad(beyond, *ends, limit=200)[0])
 
 
 def detectable(spread: float, n_topics: int, power: float, alpha: float = ALPHA) -> float | None:
     """Smallest difference that is found with this power; None below two topics."""
     if n_topics < 2 or not spread > 0:
         return None
-    beyond = spread * (40 + 400 / math.sqrt(n_topics))
-
-    def short(effect: float) -> float:
-        reached = power_of(effect, spread, n_topics, alpha)
-        # nct underflows far in the tail: there the power is 1.
-        return (reached if np.isfinite(reached) else 1.0) - power
-
-    return float(brentq(short, 0.0, beyond))
+    if power <= alpha:
+        return 0.0
+    beyond = spread
+    while power_of(beyond, spread, n_topics, alpha) < power:
+        beyond *= 2
+    found = brentq(lambda effect: power_of(effect, spread, n_topics, alpha) - power, 0, beyond)
+    return float(found)
 
 
 def statement(n_topics: int, n_seeds: int, n_questions: int, spreads: Spreads, power: float) -> str:

@@ -91,7 +91,7 @@ def forget_sets(
             "unlearning.control_share"
         )
     targeted = upper[chosen]
-    pairs = _assign(targeted, pool, scale)
+    pairs = _assign(targeted, pool, scale, settings.caliper)
     matched = pool[pairs.tolist()].with_columns(matched_to=targeted["doc_id"])
     sets = {
         TARGETED: _unmatched(targeted),
@@ -115,36 +115,53 @@ def _candidates(pool: pl.DataFrame, settings: SetSettings, seed: int) -> pl.Data
     return pl.concat(parts).sort("doc_id") if parts else pool
 
 
-def _differences(targeted: pl.DataFrame, pool: pl.DataFrame, scale: np.ndarray) -> np.ndarray:
-    """(n_targeted, n_pool, 2) standardised differences, NaN between formats."""
-    own, other = (rows.select(COVARIATES).to_numpy() / scale for rows in (targeted, pool))
-    differences = own[:, None, :] - other[None, :, :]
-    same = targeted["format"].to_numpy()[:, None] == pool["format"].to_numpy()[None, :]
-    return np.where(same[:, :, None], differences, np.nan)
+def _standardised(documents: pl.DataFrame, scale: np.ndarray) -> np.ndarray:
+    return documents.select(COVARIATES).to_numpy() / scale
+
+
+def _places(documents: pl.DataFrame) -> dict[str, np.ndarray]:
+    """Positions of the documents of each format."""
+    formats = documents["format"].to_numpy()
+    return {fmt: np.flatnonzero(formats == fmt) for fmt in sorted(set(formats.tolist()))}
 
 
 def _supported(
     upper: pl.DataFrame, pool: pl.DataFrame, scale: np.ndarray, settings: SetSettings
 ) -> list[int]:
-    """Positions in ``upper``, from the top, of documents that can have a control each."""
-    differences = _differences(upper, pool, scale)  # (n_upper, n_pool, 2)
-    distance = np.square(differences).sum(axis=-1)
-    within = np.abs(differences).max(axis=-1, initial=0.0) <= settings.caliper
-    distance = np.where(within, distance, np.inf)
+    """Positions in ``upper``, from the top, of documents that can have a control each.
+
+    A document that finds its controls taken passes one on along an augmenting path, so that none
+    is passed over which a better arrangement would have room for.
+    """
+    own, other, places = _standardised(upper, scale), _standardised(pool, scale), _places(pool)
+    formats, allowed = upper["format"].to_list(), {}
+    holder: dict[int, int] = {}
+
+    def place(row: int, tried: set[int]) -> bool:
+        # Free controls first: with a large pool no path is longer than one.
+        for column in sorted(allowed[row], key=lambda column: (column in holder, column)):
+            if column not in tried:
+                tried.add(column)
+                if column not in holder or place(holder[column], tried):
+                    holder[column] = row
+                    return True
+        return False
+
     chosen: list[int] = []
-    for number in range(upper.height):
-        nearest = int(np.argmin(distance[number])) if pool.height else 0
-        if (
-            len(chosen) < settings.documents
-            and pool.height
-            and np.isfinite(distance[number, nearest])
-        ):
-            chosen.append(number)
-            distance[:, nearest] = np.inf
+    for row in range(upper.height):
+        if len(chosen) == settings.documents:
+            break
+        columns = places.get(formats[row], np.empty(0, int))
+        within = np.abs(other[columns] - own[row]).max(axis=-1, initial=0.0) <= settings.caliper
+        allowed[row] = columns[within].tolist()
+        if place(row, set()):
+            chosen.append(row)
     return chosen
 
 
-def _assign(targeted: pl.DataFrame, pool: pl.DataFrame, scale: np.ndarray) -> np.ndarray:
+def _assign(
+    targeted: pl.DataFrame, pool: pl.DataFrame, scale: np.ndarray, caliper: float
+) -> np.ndarray:
     """A control for each targeted document: optimal assignment on length and base loss.
 
     Pairs that are near each other one by one can still all lean to the same side. So the sum of
@@ -154,19 +171,26 @@ def _assign(targeted: pl.DataFrame, pool: pl.DataFrame, scale: np.ndarray) -> np
     Returns:
         (n_targeted,) positions in ``pool``.
     """
-    differences = _differences(targeted, pool, scale)
-    other_format = np.isnan(differences[:, :, 0])
-    squares = np.square(differences).sum(axis=-1)
+    own, other, places = _standardised(targeted, scale), _standardised(pool, scale), _places(pool)
+    blocks = [
+        (rows, places[fmt], own[rows][:, None, :] - other[places[fmt]][None, :, :])
+        for fmt, rows in _places(targeted).items()
+    ]
     multipliers, best, best_pairs = np.zeros(len(COVARIATES)), np.inf, None
     for _ in range(BALANCE_STEPS):
-        cost = np.where(other_format, np.inf, squares + 2 * differences @ multipliers)
-        rows, columns = linear_sum_assignment(cost)
-        means = differences[rows, columns].mean(axis=0)
-        if np.abs(means).max() < best:
-            best, best_pairs = float(np.abs(means).max()), columns
+        pairs, total = np.empty(targeted.height, dtype=int), np.zeros(len(COVARIATES))
+        for rows, columns, differences in blocks:
+            cost = np.square(differences).sum(axis=-1) + 2 * differences @ multipliers
+            cost[np.abs(differences).max(axis=-1) > caliper] = np.inf
+            i, j = linear_sum_assignment(cost)
+            pairs[rows[i]] = columns[j]
+            total += differences[i, j].sum(axis=0)
+        distance = float(np.abs(total).max()) / targeted.height
+        if distance < best:
+            best, best_pairs = distance, pairs
         if best <= GOOD_BALANCE:
             break
-        multipliers += 0.25 * targeted.height * means
+        multipliers += 0.25 * total
     assert best_pairs is not None
     return best_pairs
 

@@ -8,6 +8,7 @@ out  sets: which documents each arm forgets and all retain; history: losses and 
 
 import dataclasses
 import logging
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,13 @@ def history_table(courses: dict[str, Course]) -> pl.DataFrame:
         for row in course.history:
             rows.append(
                 {"arm": arm, "step": row["step"], "dose": doses.get(row["step"])}
-                | {column: row[column] for column in columns}
+                | {column: _finite(row[column]) for column in columns}
             )
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def arm_record(course: Course) -> dict[str, Any]:
@@ -141,6 +146,7 @@ def main(snakemake: Any) -> None:
         documents_of(RETAIN),
         margin,
         seed,
+        observed=questions.digest() if questions else "",
     )
     arms = [arm for arm in sets if arm != RETAIN]
     state = Path(params.state)
