@@ -90,7 +90,6 @@ if FORGOTTEN:
         params:
             version=VERSION["unlearning"],
             evaluated="{evaluated}",
-            results=RESULTS,
             data=config["data"],
             precision=config["model"]["precision"],
             device=config["model"]["device"],
@@ -174,7 +173,6 @@ if FORGOTTEN and config["unlearning"]["control"]:
         params:
             version=VERSION["unlearning"],
             evaluated="{evaluated}",
-            results=RESULTS,
             data=config["data"],
             precision=config["model"]["precision"],
             device=config["model"]["device"],

@@ -398,7 +398,7 @@ def exam(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("exam")
     tokenizer = fit_tokenizer([f"{p} {c}" for p in PROMPTS for c in CHOICES], 320)
-    tokenizer.save_pretrained(folder / "tokenizer")
+    tokenizer.save_pretrained(folder / "results" / "corpus" / "tokenizer")
     torch.manual_seed(0)
     special = {f"{k}_token_id": getattr(tokenizer, f"{k}_token_id") for k in ("pad", "bos", "eos")}
     config = Olmo3Config(
@@ -436,12 +436,11 @@ def evaluate(exam, out, files=None):
             input={
                 "adapters": exam.files if files is None else files,
                 "record": str(exam.folder / "model.json"),
-                "tokenizer": str(exam.folder / "tokenizer" / "tokenizer.json"),
+                "tokenizer": str(exam.folder / "results/corpus/tokenizer/tokenizer.json"),
             },
             output={"evaluation": out / "social_knowledge.parquet"},
             params={
                 "evaluated": "social_knowledge",
-                "results": str(exam.folder / "results"),
                 "data": "none",
                 "precision": "float32",
                 "device": "cpu",

@@ -36,7 +36,9 @@ def main(snakemake: Any) -> None:
     model = load_model(source.record, params.precision, params.device)
     tokenizer = load_tokenizer(Path(source.tokenizer).parent)
     definition = load_definition(params.evaluated)
-    examiner = Examiner(definition, params.results, params.data)
+    # <results>/corpus/tokenizer/tokenizer.json
+    results = Path(source.tokenizer).parents[2]
+    examiner = Examiner(definition, str(results), params.data)
 
     def ask(asked: "PreTrainedModel", **key: Any) -> pl.DataFrame:
         answers = examiner.ask(asked, tokenizer, progress=False).answers
