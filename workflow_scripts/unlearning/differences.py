@@ -156,11 +156,16 @@ def bootstrap_median(
     # Not by ``pairs``: where every pair is matched, the two rows are the same.
     names = [value for name, value in key.items() if name != "pairs"]
     rng = stream(settings.seed, "unlearning bootstrap", *names)
-    n, medians = len(by_topic), np.empty(settings.bootstraps)
-    for draw in range(settings.bootstraps):
-        chosen = [by_topic[i] for i in rng.integers(n, size=n)]
-        redrawn = [values[rng.integers(len(values), size=len(values))].mean() for values in chosen]
-        medians[draw] = np.median(redrawn)
+    n, n_seeds = len(by_topic), np.array([len(values) for values in by_topic])
+    padded = np.full((n, n_seeds.max()), np.nan)
+    for row, values in zip(padded, by_topic, strict=True):
+        row[: len(values)] = values
+    topics = rng.integers(n, size=(settings.bootstraps, n))
+    lengths = n_seeds[topics][:, :, None]  # (draws, n, 1)
+    seeds = np.floor(rng.random((*topics.shape, n_seeds.max())) * lengths).astype(int)
+    redrawn = padded[topics[:, :, None], seeds]  # (draws, n, seeds)
+    kept = np.arange(n_seeds.max()) < lengths
+    medians = np.median(np.where(kept, redrawn, 0).sum(axis=-1) / lengths[:, :, 0], axis=-1)
     tail = (1 - settings.confidence) / 2
     return float(np.quantile(medians, tail)), float(np.quantile(medians, 1 - tail))
 
