@@ -83,7 +83,11 @@ def test_plan_grows_with_the_shards_alone(clone):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--config", "benchmarks=[social_resoning]"], "did you mean 'social_reasoning'?"),
+        (
+            ["--config", "benchmarks=[social_resoning]", "unlearning={benchmarks: []}"],
+            "did you mean 'social_reasoning'?",
+        ),
+        (["--config", "benchmarks=[social_resoning]"], "(social_resoning) lacks"),
         (["--configfile", "configs/local-text.yaml"], "data"),
         (["--config", "unlearning={topics: [helth]}"], "did you mean 'health'?"),
         (["--config", "unlearning={method: ngdif}"], "did you mean 'ngdiff'?"),

@@ -259,19 +259,19 @@ def test_killed_unlearning_resumes_to_the_same_bytes(clone):
     """Killed in the second arm: the first is not run again, and every file is the same."""
     folder = results(clone, "unlearning/social_knowledge/top01/seed1")
     names = ["sets.parquet", "history.parquet", "run.json", "random.safetensors"]
-    before = {name: file_digest(folder / name) for name in names}
-    effects = file_digest(results(clone, "unlearning/effects.parquet"))
-    for name in names:
-        (folder / name).unlink()
-    target = "results/small/unlearning/effects.parquet"
-    words = (*CONFIG, "--", target)
+    effects = results(clone, "unlearning/effects.parquet")
+    before = {path: file_digest(path) for path in [*map(folder.joinpath, names), effects]}
+    for path in before:
+        path.unlink()
+    target = "results/small/unlearning/social_knowledge/top01/seed1/run.json"
     state = results(clone, ".state/unlearn_topic/social_knowledge-top01-1/random.pt")
-    kill_once(clone, words, state.exists)
+    kill_once(clone, (*CONFIG, "--", target), state.exists)
     assert not (folder / "run.json").exists()
-    code, text = clone.run("--rerun-incomplete", *words)
+    code, text = clone.run(
+        "--rerun-incomplete", *CONFIG, "--", "results/small/unlearning/effects.parquet"
+    )
     assert code == 0, text[-3000:]
     log = results(clone, "logs/unlearn_topic/social_knowledge-top01-1.log").read_text()
     assert "targeted: resumed at step" in log
-    assert {name: file_digest(folder / name) for name in names} == before
-    assert file_digest(results(clone, "unlearning/effects.parquet")) == effects
+    assert {path: file_digest(path) for path in before} == before
     assert not state.exists()

@@ -253,8 +253,8 @@ def _check_unlearning(config: Mapping[str, Any]) -> None:
     for name in settings["benchmarks"]:
         if name not in known:
             raise ConfigError(
-                f"config key 'unlearning.benchmarks' names {name!r}, which is not in 'benchmarks' "
-                f"({', '.join(known)}){nearest(name, known) or '; [] means no unlearning'}"
+                f"config key 'benchmarks' ({', '.join(known)}) lacks {name!r}, which "
+                "'unlearning.benchmarks' names; the two must agree, and [] there means no unlearning"
             )
     for topic in settings["topics"]:
         if topic not in TOPICS and not SLOT.fullmatch(topic):

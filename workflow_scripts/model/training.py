@@ -58,7 +58,7 @@ class TrainSettings:
     final_share: float = 0.01
     beta1: float = 0.9
     beta2: float = 0.98
-    save_every: int = 1000
+    save_every: int = 250
     report_every: int = 100
 
     def __post_init__(self) -> None:
