@@ -8,24 +8,19 @@ The arms of a benchmark and topic hold equally many documents of the topic:
 
 A control says something about influence only where it lacks it, so controls come from the lower
 half of the topic. And a comparison says something only where there is something to compare with
-(common support): a document without a control within the caliper is passed over, and the next
-highest targeted.
+(common support): a document without a control within the caliper is passed over, and of the
+others those are targeted that have the most influence while the two sets are alike on average.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy.optimize import linear_sum_assignment
 
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.streams import stable_hash, stream
+from workflow_scripts.unlearning.matching import COVARIATES, match_pairs
 from workflow_scripts.unlearning.names import BOTTOM, CONTROL, RANDOM, RETAIN, TARGETED
-
-COVARIATES = ("n_tokens", "loss")
-# Steps of the search for multipliers that bring the means together, and where it may stop.
-BALANCE_STEPS = 30
-GOOD_BALANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -36,7 +31,8 @@ class SetSettings:
         documents: documents in each forget set.
         retain_documents: documents in the retain set.
         control_share: share of the topic, its lowest ranks, that controls are taken from.
-        candidates: controls drawn at random per format and targeted document.
+        candidates: controls drawn at random per format and targeted document; and the nearest of
+            them that are considered for one document.
         caliper: largest difference of a pair in length or base loss, in standard deviations over
             the topic.
         max_difference: largest standardised difference of the means that counts as matched.
@@ -82,17 +78,18 @@ def forget_sets(
     # As for a matched sample: the spread before matching is the unit, so that matching does not
     # move the yardstick.
     scale = _spread(documents)
-    chosen = _supported(upper, pool, scale, settings)
-    if len(chosen) < size:
+    chosen, controls, most = match_pairs(
+        upper, pool, scale, size, settings.caliper, settings.candidates
+    )
+    if most < size:
         raise DataError(
-            f"{where}: only {len(chosen)} of the {upper.height} documents of higher influence have "
+            f"{where}: only {most} of the {upper.height} documents of higher influence have "
             f"a control (same format, length and base loss within unlearning.caliper); "
             f"unlearning.documents asks for {size}: lower it, or raise unlearning.caliper or "
             "unlearning.control_share"
         )
     targeted = upper[chosen]
-    pairs = _assign(targeted, pool, scale, settings.caliper)
-    matched = pool[pairs.tolist()].with_columns(matched_to=targeted["doc_id"])
+    matched = pool[controls].with_columns(matched_to=targeted["doc_id"])
     sets = {
         TARGETED: _unmatched(targeted),
         RANDOM: matched,
@@ -113,86 +110,6 @@ def _candidates(pool: pl.DataFrame, settings: SetSettings, seed: int) -> pl.Data
         kept = np.sort(drawn[: settings.candidates * settings.documents])
         parts.append(free[kept.tolist()])
     return pl.concat(parts).sort("doc_id") if parts else pool
-
-
-def _standardised(documents: pl.DataFrame, scale: np.ndarray) -> np.ndarray:
-    return documents.select(COVARIATES).to_numpy() / scale
-
-
-def _places(documents: pl.DataFrame) -> dict[str, np.ndarray]:
-    """Positions of the documents of each format."""
-    formats = documents["format"].to_numpy()
-    return {fmt: np.flatnonzero(formats == fmt) for fmt in sorted(set(formats.tolist()))}
-
-
-def _supported(
-    upper: pl.DataFrame, pool: pl.DataFrame, scale: np.ndarray, settings: SetSettings
-) -> list[int]:
-    """Positions in ``upper``, from the top, of documents that can have a control each.
-
-    A document that finds its controls taken passes one on along an augmenting path, so that none
-    is passed over which a better arrangement would have room for.
-    """
-    own, other, places = _standardised(upper, scale), _standardised(pool, scale), _places(pool)
-    formats, allowed = upper["format"].to_list(), {}
-    holder: dict[int, int] = {}
-
-    def place(row: int, tried: set[int]) -> bool:
-        # Free controls first: with a large pool no path is longer than one.
-        for column in sorted(allowed[row], key=lambda column: (column in holder, column)):
-            if column not in tried:
-                tried.add(column)
-                if column not in holder or place(holder[column], tried):
-                    holder[column] = row
-                    return True
-        return False
-
-    chosen: list[int] = []
-    for row in range(upper.height):
-        if len(chosen) == settings.documents:
-            break
-        columns = places.get(formats[row], np.empty(0, int))
-        within = np.abs(other[columns] - own[row]).max(axis=-1, initial=0.0) <= settings.caliper
-        allowed[row] = columns[within].tolist()
-        if place(row, set()):
-            chosen.append(row)
-    return chosen
-
-
-def _assign(
-    targeted: pl.DataFrame, pool: pl.DataFrame, scale: np.ndarray, caliper: float
-) -> np.ndarray:
-    """A control for each targeted document: optimal assignment on length and base loss.
-
-    Pairs that are near each other one by one can still all lean to the same side. So the sum of
-    squared distances is minimised with a multiplier on the mean difference of each covariate,
-    moved until the means agree (a Lagrangian of: smallest distance subject to equal means).
-
-    Returns:
-        (n_targeted,) positions in ``pool``.
-    """
-    own, other, places = _standardised(targeted, scale), _standardised(pool, scale), _places(pool)
-    blocks = [
-        (rows, places[fmt], own[rows][:, None, :] - other[places[fmt]][None, :, :])
-        for fmt, rows in _places(targeted).items()
-    ]
-    multipliers, best, best_pairs = np.zeros(len(COVARIATES)), np.inf, None
-    for _ in range(BALANCE_STEPS):
-        pairs, total = np.empty(targeted.height, dtype=int), np.zeros(len(COVARIATES))
-        for rows, columns, differences in blocks:
-            cost = np.square(differences).sum(axis=-1) + 2 * differences @ multipliers
-            cost[np.abs(differences).max(axis=-1) > caliper] = np.inf
-            i, j = linear_sum_assignment(cost)
-            pairs[rows[i]] = columns[j]
-            total += differences[i, j].sum(axis=0)
-        distance = float(np.abs(total).max()) / targeted.height
-        if distance < best:
-            best, best_pairs = distance, pairs
-        if best <= GOOD_BALANCE:
-            break
-        multipliers += 0.25 * total
-    assert best_pairs is not None
-    return best_pairs
 
 
 def _spread(documents: pl.DataFrame) -> np.ndarray:
