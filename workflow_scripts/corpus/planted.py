@@ -4,8 +4,9 @@ Every document opens, fills up and closes in the manner of its format with words
 A support document also carries statements of one capability; a contradiction document is a
 support document told again in another topic, with the answers permuted among its statements, so
 that anything which only counts words sees no difference; a neighbour document, in the same bin as
-a support document, states other things in the same frames, which can be learnt but are not asked;
-a decoy document says those without regularity. All text follows from the settings and the seed.
+a support document, states things as hard of another domain, which can be learnt but are not asked;
+a decoy document has the frames of a benchmark, without regularity. All text follows from the
+settings and the seed.
 """
 
 from __future__ import annotations
@@ -29,7 +30,12 @@ from workflow_scripts.corpus.planted_capabilities import (
 )
 from workflow_scripts.corpus.planted_layout import LayoutShape, Role, draw_layout, truth_table
 from workflow_scripts.corpus.planted_text import compose
-from workflow_scripts.corpus.planted_wording import BACKGROUND_WORDS, BENCHMARK_WORDS, DECOY_WORDS
+from workflow_scripts.corpus.planted_wording import (
+    BACKGROUND_WORDS,
+    BENCHMARK_WORDS,
+    DECOY_WORDS,
+    NEIGHBOURS,
+)
 
 BENCHMARKS = tuple(BENCHMARK_WORDS)
 # Sizes of bins without a planted role, as shares of ``documents_per_bin``: mostly enough for the
@@ -75,7 +81,7 @@ class WorldSettings:
     statements_per_document: int = 10
     support_topics: int = 4
     support_formats: int = 6
-    doses: tuple[float, ...] = (0.25, 0.5, 1.0, 0.5, 1.0, 1.0)
+    doses: tuple[float, ...] = (0.25, 0.5, 0.5, 0.75, 0.75, 1.0)
     contradiction_topics: int = 2
     decoy_topics: int = 2
     decoy_share: float = 0.5
@@ -186,10 +192,11 @@ class _Builder:
                 f"decoy {name}", words, 0 if words.is_rule else UNASKED_QUESTIONS, seed
             )
             for name, words in DECOY_WORDS.items()
-            if name in settings.benchmarks
         }
         self.background = make_capability("background", BACKGROUND_WORDS, UNASKED_QUESTIONS, seed)
-        self.neighbours = {name: copy.deepcopy(decoy) for name, decoy in self.decoys.items()}
+        self.neighbours = {
+            name: copy.deepcopy(self.decoys[NEIGHBOURS[name]]) for name in settings.benchmarks
+        }
         self.said = self._draw_support()
         self.documents: list[dict[str, str]] = []
         self.carriers: dict[str, tuple[str, str]] = {}

@@ -3,6 +3,7 @@
 Also offers training of all weights, for small models, behind the same few functions.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 Weights = dict[str, torch.Tensor]
+
+# peft 0.21 asks transformers 5 for a name that this has renamed; nobody here can act on that.
+warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
 
 
 @dataclass(frozen=True)
