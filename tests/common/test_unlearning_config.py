@@ -59,7 +59,10 @@ def changed(**paths):
         ({"seeds__unlearning": 42}, ["'seeds.unlearning' is 42", "array"]),
         (
             {"unlearning__benchmarks": ["stem_reasonin"]},
-            ["'unlearning.benchmarks' names 'stem_reasonin'", "did you mean 'stem_reasoning'?"],
+            [
+                "lacks 'stem_reasonin', which 'unlearning.benchmarks'",
+                "did you mean 'stem_reasoning'?",
+            ],
         ),
         ({"unlearning__topics": []}, ["'unlearning.topics' is []", "at least 1 items"]),
         (

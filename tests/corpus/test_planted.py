@@ -201,7 +201,8 @@ def test_every_topic_and_format_has_its_words_and_frame() -> None:
 def test_lengths_are_nearly_equal(world: World) -> None:
     lengths = sorted(len(document["text"].split()) for document in world.documents)
     assert lengths[len(lengths) // 50] > 0.7 * WorldSettings().words_per_document
-    # Ten statements of a rule, up to twelve words each in a frame of forty, are longer than the page aims for.
+    # Ten statements of a rule, up to twelve words each, in a format's frame of forty, are longer
+    # than the page aims for.
     assert lengths[-1] < 16 * WorldSettings().statements_per_document
 
 

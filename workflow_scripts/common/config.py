@@ -254,7 +254,8 @@ def _check_unlearning(config: Mapping[str, Any]) -> None:
         if name not in known:
             raise ConfigError(
                 f"config key 'benchmarks' ({', '.join(known)}) lacks {name!r}, which "
-                "'unlearning.benchmarks' names; they must agree, and [] there means no unlearning"
+                "'unlearning.benchmarks' names; they must agree, and [] there means no "
+                f"unlearning{nearest(name, known)}"
             )
     for topic in settings["topics"]:
         if topic not in TOPICS and not SLOT.fullmatch(topic):
