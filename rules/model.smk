@@ -25,8 +25,7 @@ if config["model"]["source"] == "train":
             "../envs/engine.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(2500),
-            runtime=scaled(240),
+            **needs("train_model"),
         params:
             version=VERSION["model"],
             seed=config["seeds"]["model"],
@@ -51,8 +50,7 @@ else:
             "../envs/engine.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(1000),
-            runtime=scaled(60),
+            **needs("reference_model"),
         params:
             version=VERSION["model"],
             path=config["model"]["pretrained"]["path"],
