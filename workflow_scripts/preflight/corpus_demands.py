@@ -5,6 +5,7 @@ from workflow_scripts.preflight.demand import (
     ANSWERS,
     DOCUMENT,
     DUPLICATES,
+    ENGINE,
     HARNESS,
     MB,
     READ,
@@ -27,6 +28,7 @@ from workflow_scripts.preflight.model_work import (
     FORWARD,
     TRAINING,
     activation_bytes,
+    pass_device_bytes,
     question_seconds,
     rate,
 )
@@ -138,6 +140,17 @@ MODEL = {
         when(lambda s: not has_train(s)),
         memory=lambda s, b: TORCH,
         seconds=lambda s, b: s.weight_bytes / 200e6,
+    ),
+}
+
+RATE = {
+    # No job of a study: snakemake measure_rate asks for it alone.
+    "measure_rate": Demand(
+        "preflight",
+        several(lambda s: 0),
+        memory=lambda s, b: ENGINE,
+        seconds=lambda s, b: 120,
+        device=lambda s, b: pass_device_bytes(s, 0),
     ),
 }
 

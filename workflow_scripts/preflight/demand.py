@@ -25,6 +25,7 @@ DOCUMENT, TOKEN = 400, 64
 # near duplicates and weighed by words; entries of rows taken up; float64 FLOP of a product.
 READ, TOKENIZE, DUPLICATES, WORDS, ENTRIES, PRODUCT = 20e6, 1.5e6, 1.4e6, 1e6, 2e8, 2e10
 ANSWERS = 4
+ANSWERS_PER_BATCH = 16
 
 Amount = Callable[[Sizes, str], float]
 
@@ -39,7 +40,10 @@ class Demand:
         memory: bytes of one job where the processor is, without the model on a CPU.
         seconds: of one job's work.
         disk: bytes that one job leaves.
-        device: bytes where the model is, for a rule that runs it on ``model.device``; else None.
+        device: bytes where the model is, for a rule that runs it on ``model.device``; 0 or None
+            for one that does not.
+        loads: bytes of the largest model that passes through the processor's memory on its way
+            to a GPU.
         rows: documents (or questions) that one job works on, for the plan.
         tokens: tokens that one job runs through the model, for the plan.
     """
@@ -50,6 +54,7 @@ class Demand:
     seconds: Amount
     disk: Amount = lambda s, b: 1 * MB
     device: Amount | None = None
+    loads: Amount = lambda s, b: s.weight_bytes
     rows: Amount = lambda s, b: 0
     tokens: Amount = lambda s, b: 0
 
@@ -100,8 +105,9 @@ def answer_tokens(s: Sizes, questions: float) -> float:
 
 
 def asked_device(s: Sizes, b: str) -> float:
-    """Bytes of the model and a batch of questions, without gradients."""
-    return s.weight_bytes + activation_bytes(s, 32 * s.config["preflight"]["question_tokens"])
+    """Bytes of the model and a batch of questions, without gradients: one layer and the logits."""
+    tokens = ANSWERS_PER_BATCH * s.config["preflight"]["question_tokens"]
+    return s.weight_bytes + activation_bytes(s, tokens, layers=1)
 
 
 def has_train(s: Sizes) -> bool:

@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from workflow_scripts.preflight.corpus_demands import BENCHMARKS, CORPUS, MODEL
+from workflow_scripts.preflight.corpus_demands import BENCHMARKS, CORPUS, MODEL, RATE
 from workflow_scripts.preflight.demand import CUDA, MB, Demand
 from workflow_scripts.preflight.map_demands import ATTRIBUTION, INFLUENCE, REPORT, VALIDATION
-from workflow_scripts.preflight.model_work import load_bytes, load_seconds
+from workflow_scripts.preflight.model_work import load_seconds
 from workflow_scripts.preflight.sizes import Sizes
 from workflow_scripts.preflight.unlearning_demands import UNLEARNING
 
@@ -20,6 +20,7 @@ DEMANDS: dict[str, Demand] = {
     **UNLEARNING,
     **VALIDATION,
     **REPORT,
+    **RATE,
 }
 # What a job asks for beyond its estimate: memory for what the formula leaves out; time for a slow
 # machine, after minutes for the start on a shared file system.
@@ -29,7 +30,9 @@ SMALLEST_MB, ROUND_MB = 500, 100
 
 def uses_gpu(sizes: Sizes, rule: str) -> bool:
     """Whether a rule's jobs need a GPU."""
-    return DEMANDS[rule].device is not None and sizes.config["model"]["device"] == "cuda"
+    if sizes.config["model"]["device"] != "cuda":
+        return False
+    return device_bytes(sizes, rule, sizes.config["benchmarks"][0]) > 0
 
 
 def device_bytes(sizes: Sizes, rule: str, benchmark: str = "") -> float:
@@ -43,7 +46,7 @@ def memory_mb(sizes: Sizes, rule: str, benchmark: str = "") -> int:
     demand = DEMANDS[rule]
     need = demand.memory(sizes, benchmark)
     if uses_gpu(sizes, rule):
-        need += CUDA + load_bytes(sizes)
+        need += CUDA + demand.loads(sizes, benchmark)
     else:
         need += device_bytes(sizes, rule, benchmark)
     return max(SMALLEST_MB, ROUND_MB * math.ceil(MEMORY_MARGIN * need / MB / ROUND_MB))
@@ -52,7 +55,7 @@ def memory_mb(sizes: Sizes, rule: str, benchmark: str = "") -> int:
 def work_seconds(sizes: Sizes, rule: str, benchmark: str = "") -> float:
     """Seconds that one job of a rule is expected to work, the loading of the model included."""
     demand = DEMANDS[rule]
-    loading = load_seconds(sizes) if demand.device else 0
+    loading = load_seconds(sizes) if device_bytes(sizes, rule, benchmark) else 0
     return demand.seconds(sizes, benchmark) + loading
 
 

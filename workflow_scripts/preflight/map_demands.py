@@ -61,6 +61,8 @@ ATTRIBUTION = {
             + s.documents / s.shards * (100 + s.keep_rows * s.row_bytes)
         ),
         device=lambda s, b: max(pass_device_bytes(s, s.shard_groups), gate_device_bytes(s)),
+        # The numerics gate reads the weights again, in float32.
+        loads=lambda s, b: 4 * s.shape.parameters,
         rows=lambda s, b: s.documents / s.shards,
         tokens=lambda s, b: s.tokens / s.shards,
     ),
@@ -129,6 +131,7 @@ VALIDATION = {
             (2 + asks("untrained")(s)) * 2 * s.groups * s.all_questions * s.width / PRODUCT
         ),
         device=lambda s, b: asks("untrained")(s) * pass_device_bytes(s, 0, "float32"),
+        loads=lambda s, b: 4 * s.shape.parameters,
         rows=lambda s, b: s.all_questions,
     ),
     "score_lexical": Demand(
@@ -162,6 +165,7 @@ VALIDATION = {
         ),
         disk=lambda s, b: 12 * s.groups * s.width + roots_bytes(s),
         device=untrained_device,
+        loads=lambda s, b: 4 * s.shape.parameters,
         rows=lambda s, b: s.documents,
         tokens=lambda s, b: s.tokens + s.fitted_documents * s.mean_tokens,
     ),

@@ -95,12 +95,22 @@ def unlearning_seconds(sizes: Sizes, arms: int) -> float:
     return sizes.shape.active * tokens / rate(sizes.config)
 
 
-def activation_bytes(sizes: Sizes, tokens: float, precision: str | None = None) -> float:
-    """Bytes that a forward and backward pass over one batch of ``tokens`` tokens holds."""
+def activation_bytes(
+    sizes: Sizes, tokens: float, precision: str | None = None, layers: int | None = None
+) -> float:
+    """Bytes that a pass over one batch of ``tokens`` tokens holds.
+
+    Args:
+        sizes: of the study.
+        tokens: padded tokens of the batch.
+        precision: of the activations; that of the study without.
+        layers: how many are held at the same time: all of them for a backward pass, without.
+    """
     shape = sizes.shape
     size = BYTES[precision or sizes.config["model"]["precision"]]
     layer = HIDDEN_KEPT * shape.hidden + INTERMEDIATE_KEPT * shape.intermediate
-    return tokens * (size * shape.layers * layer + LOGIT_BYTES * shape.vocabulary)
+    held = size * (layers or shape.layers) * layer
+    return tokens * (held + LOGIT_BYTES * shape.vocabulary)
 
 
 def batch_row_bytes(sizes: Sizes) -> float:
@@ -162,14 +172,6 @@ def roots_bytes(sizes: Sizes) -> int:
 def _slowdown(sizes: Sizes, precision: str | None) -> float:
     same = precision in (None, sizes.config["model"]["precision"])
     return 1.0 if same else FLOAT32_RATE[sizes.config["model"]["device"]]
-
-
-def load_bytes(sizes: Sizes) -> int:
-    """Bytes of the processor's memory through which the weights pass on their way to a GPU.
-
-    The largest load: the numerics gate reads them in float32.
-    """
-    return 4 * sizes.shape.parameters
 
 
 def load_seconds(sizes: Sizes) -> float:
