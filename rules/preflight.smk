@@ -9,10 +9,10 @@ from workflow_scripts.preflight.model_work import rate_path
 
 
 rule preflight:
-    """Print jobs, disk, memory and GPU-hours by stage; refuse what does not fit."""
-    localrule: True
     log:
         "<logs>/preflight.log",
+    """Print jobs, disk, memory and GPU-hours by stage; refuse what does not fit."""
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
