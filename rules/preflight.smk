@@ -8,11 +8,14 @@ the study depends on either.
 from workflow_scripts.preflight.model_work import rate_path
 
 
+localrules:
+    preflight,
+
+
 rule preflight:
+    """Print jobs, disk, memory and GPU-hours by stage; refuse what does not fit."""
     log:
         "<logs>/preflight.log",
-    """Print jobs, disk, memory and GPU-hours by stage; refuse what does not fit."""
-    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:

@@ -6,6 +6,7 @@ from workflow_scripts.preflight.demand import (
     DOCUMENT,
     DUPLICATES,
     ENGINE,
+    GB,
     HARNESS,
     MB,
     READ,
@@ -26,14 +27,64 @@ from workflow_scripts.preflight.demand import (
 )
 from workflow_scripts.preflight.model_work import (
     FORWARD,
+    QUESTION_RATE,
     TRAINING,
     activation_bytes,
     pass_device_bytes,
     question_seconds,
     rate,
 )
+from workflow_scripts.preflight.sizes import Sizes
+
+# Documents whose manifest rows are held at a time, in bytes: manifests are read in pieces.
+PIECES = 1 * GB
+# Parameters of a WebOrganizer classifier, and how much of a document it reads.
+CLASSIFIER, CLASSIFIED_TOKENS = 140e6, 1024
+
+
+def from_hub(s: Sizes) -> bool:
+    """Whether the corpus is a dataset of the hub."""
+    return s.config["corpus"]["source"] == "hub"
+
+
+def classifiers(s: Sizes) -> int:
+    """Classifiers that label the corpus: of topics, of formats, of both or none."""
+    annotate = s.config["corpus"].get("annotate", {})
+    return sum(bool(annotate.get(f"{kind}_model")) for kind in ("topic", "format"))
+
+
+def classified_tokens(s: Sizes) -> float:
+    """Tokens of one part that are labelled: every document of the source."""
+    return s.source_documents / s.parts * min(s.mean_tokens, CLASSIFIED_TOKENS)
+
+
+def training_device(s: Sizes, b: str) -> float:
+    """Bytes of the training: weights, gradients, two moments, and the activations of a batch."""
+    batch = s.config["model"]["train"]["batch_size"] * s.config["corpus"]["max_tokens"]
+    return 20 * s.shape.parameters + activation_bytes(s, batch, "float32")
+
 
 CORPUS = {
+    "fetch_files": Demand(
+        "corpus",
+        several(lambda s: s.parts * from_hub(s)),
+        memory=lambda s, b: TABLES,
+        seconds=lambda s, b: read_bytes(s) / READ,
+    ),
+    "annotate_part": Demand(
+        "corpus",
+        several(lambda s: s.parts * (classifiers(s) > 0)),
+        memory=lambda s, b: TORCH + 4 * GB,
+        seconds=lambda s, b: (
+            (FORWARD * CLASSIFIER * classifiers(s) * classified_tokens(s))
+            / (rate(s.config) * QUESTION_RATE)
+        ),
+        disk=lambda s, b: 50 * s.source_documents / s.parts,
+        device=lambda s, b: 4 * GB,
+        loads=lambda s, b: 4 * CLASSIFIER,
+        rows=lambda s, b: s.source_documents / s.parts,
+        tokens=lambda s, b: classifiers(s) * classified_tokens(s),
+    ),
     "plant_world": Demand(
         "corpus",
         when(lambda s: s.config["corpus"]["source"] == "planted"),
@@ -44,7 +95,7 @@ CORPUS = {
     "index_documents": Demand(
         "corpus",
         several(lambda s: s.parts),
-        memory=lambda s, b: TABLES + DOCUMENT * s.source_documents / s.parts,
+        memory=lambda s, b: TABLES + min(PIECES, DOCUMENT * s.source_documents / s.parts),
         seconds=lambda s, b: read_bytes(s) / READ,
         disk=lambda s, b: 100 * s.source_documents / s.parts,
         rows=lambda s, b: s.source_documents / s.parts,
@@ -53,9 +104,7 @@ CORPUS = {
         "corpus",
         once,
         memory=lambda s, b: (
-            TABLES
-            + 24 * s.source_documents
-            + DOCUMENT * (s.source_documents / s.parts + 2 * s.documents)
+            TABLES + min(PIECES, DOCUMENT * s.source_documents) + 2 * DOCUMENT * s.documents
         ),
         seconds=lambda s, b: 2e-6 * s.source_documents,
         disk=lambda s, b: 100 * s.documents,
@@ -117,21 +166,14 @@ MODEL = {
     "train_model": Demand(
         "model",
         when(has_train),
-        memory=lambda s, b: (
-            TORCH
-            + 20 * s.shape.parameters
-            + 20 * s.tokens
-            + activation_bytes(
-                s,
-                s.config["model"]["train"]["batch_size"] * s.config["corpus"]["max_tokens"],
-                "float32",
-            )
-        ),
+        memory=lambda s, b: TORCH + 20 * s.tokens,
         seconds=lambda s, b: (
             (TRAINING * s.shape.active * s.tokens * s.config["model"]["train"]["passes"])
             / rate(s.config)
         ),
         disk=lambda s, b: 4 * s.shape.parameters,
+        device=training_device,
+        loads=lambda s, b: 4 * s.shape.parameters,
         rows=lambda s, b: s.documents,
         tokens=lambda s, b: s.tokens * s.config["model"]["train"]["passes"],
     ),
@@ -150,7 +192,7 @@ RATE = {
         several(lambda s: 0),
         memory=lambda s, b: ENGINE,
         seconds=lambda s, b: 120,
-        device=lambda s, b: pass_device_bytes(s, 0),
+        device=lambda s, b: pass_device_bytes(s),
     ),
 }
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from workflow_scripts.preflight.corpus_demands import BENCHMARKS, CORPUS, MODEL, RATE
-from workflow_scripts.preflight.demand import CUDA, MB, Demand
+from workflow_scripts.preflight.demand import CUDA, GB, MB, Demand
 from workflow_scripts.preflight.map_demands import ATTRIBUTION, INFLUENCE, REPORT, VALIDATION
 from workflow_scripts.preflight.model_work import load_seconds
 from workflow_scripts.preflight.sizes import Sizes
@@ -30,9 +30,20 @@ SMALLEST_MB, ROUND_MB = 500, 100
 
 def uses_gpu(sizes: Sizes, rule: str) -> bool:
     """Whether a rule's jobs need a GPU."""
-    if sizes.config["model"]["device"] != "cuda":
-        return False
-    return device_bytes(sizes, rule, sizes.config["benchmarks"][0]) > 0
+    return sizes.on_gpu and device_bytes(sizes, rule, sizes.config["benchmarks"][0]) > 0
+
+
+def gpus(sizes: Sizes, rule: str) -> int:
+    """GPUs that one job of a rule needs: one, or as many as hold a model dealt over them."""
+    if not uses_gpu(sizes, rule):
+        return 0
+    if rule == "train_model":
+        return sizes.config["model"]["train"].get("tasks", 1)
+    declared = sizes.config["hardware"]["gpu_memory_gb"] * GB
+    if sizes.config["model"]["device"] != "auto" or not declared:
+        return 1
+    largest = max(device_bytes(sizes, rule, name) for name in sizes.config["benchmarks"])
+    return math.ceil(largest / declared)
 
 
 def device_bytes(sizes: Sizes, rule: str, benchmark: str = "") -> float:
@@ -82,5 +93,5 @@ def resources_of(
 
         return resource
 
-    gpu = {"gpu": 1} if uses_gpu(sizes, rule) else {}
+    gpu = {"gpu": gpus(sizes, rule)} if uses_gpu(sizes, rule) else {}
     return {"mem_mb": scaled(memory_mb), "runtime": scaled(minutes), **gpu}

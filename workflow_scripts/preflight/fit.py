@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from workflow_scripts.common.errors import AtlasError
-from workflow_scripts.preflight.demands import device_bytes
+from workflow_scripts.preflight.demands import device_bytes, gpus
 from workflow_scripts.preflight.model_work import (
     activation_bytes,
     gate_device_bytes,
@@ -39,7 +39,7 @@ def obstacles(plan: Plan) -> Iterator[str]:
             f"{declared['scratch_gb']:,.0f}; {_less_disk(plan)}"
         )
     for each in plan.rules:
-        if 0 < declared["gpu_memory_gb"] < each.device_gb and _on_gpu(plan):
+        if 0 < declared["gpu_memory_gb"] * gpus(plan.sizes, each.rule) < each.device_gb:
             yield (
                 f"rule {each.rule} needs about {each.device_gb:,.0f} GB on the GPU, config key "
                 f"'hardware.gpu_memory_gb' declares {declared['gpu_memory_gb']:,.0f}; "
@@ -57,10 +57,6 @@ def obstacles(plan: Plan) -> Iterator[str]:
                 f"'hardware.job_hours' declares {declared['job_hours']:,g}; "
                 f"{_less_time(plan, each)}"
             )
-
-
-def _on_gpu(plan: Plan) -> bool:
-    return plan.sizes.config["model"]["device"] == "cuda"
 
 
 def _less_disk(plan: Plan) -> str:

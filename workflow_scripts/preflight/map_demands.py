@@ -47,20 +47,20 @@ ATTRIBUTION = {
         ),
         seconds=lambda s, b: pass_seconds(s, s.fitted_documents * s.mean_tokens),
         disk=lambda s, b: roots_bytes(s),
-        device=lambda s, b: pass_device_bytes(s, 0) + 8 * roots_bytes(s),
+        device=lambda s, b: pass_device_bytes(s) + 8 * roots_bytes(s),
         rows=lambda s, b: s.fitted_documents,
         tokens=lambda s, b: s.fitted_documents * s.mean_tokens,
     ),
     "attribute_documents": Demand(
         "attribution",
         several(lambda s: s.shards),
-        memory=lambda s, b: ENGINE + TOKEN * s.tokens / s.shards,
+        memory=lambda s, b: ENGINE + TOKEN * s.tokens / s.shards + 12 * s.shard_groups * s.width,
         seconds=lambda s, b: pass_seconds(s, s.tokens / s.shards),
         disk=lambda s, b: (
             12 * s.shard_groups * s.width
             + s.documents / s.shards * (100 + s.keep_rows * s.row_bytes)
         ),
-        device=lambda s, b: max(pass_device_bytes(s, s.shard_groups), gate_device_bytes(s)),
+        device=lambda s, b: max(pass_device_bytes(s), gate_device_bytes(s)),
         # The numerics gate reads the weights again, in float32.
         loads=lambda s, b: 4 * s.shape.parameters,
         rows=lambda s, b: s.documents / s.shards,
@@ -72,7 +72,7 @@ ATTRIBUTION = {
         memory=lambda s, b: ENGINE + 16 * s.questions(b) * s.width,
         seconds=lambda s, b: question_seconds(s, s.questions(b), 1, FORWARD_BACKWARD),
         disk=lambda s, b: 8 * s.questions(b) * s.width,
-        device=lambda s, b: pass_device_bytes(s, 0),
+        device=lambda s, b: pass_device_bytes(s),
         rows=lambda s, b: s.questions(b),
         tokens=lambda s, b: answer_tokens(s, s.questions(b)) / ANSWERS,
     ),
@@ -118,8 +118,8 @@ INFLUENCE = {
 
 
 def untrained_device(s: Sizes, b: str) -> float:
-    """Bytes of the untrained control's document pass: float32, every group."""
-    return pass_device_bytes(s, s.groups, "float32") + 8 * roots_bytes(s)
+    """Bytes of the untrained control's document pass, which is float32."""
+    return pass_device_bytes(s, "float32") + 8 * roots_bytes(s)
 
 
 VALIDATION = {
@@ -130,7 +130,7 @@ VALIDATION = {
         seconds=lambda s, b: (
             (2 + asks("untrained")(s)) * 2 * s.groups * s.all_questions * s.width / PRODUCT
         ),
-        device=lambda s, b: asks("untrained")(s) * pass_device_bytes(s, 0, "float32"),
+        device=lambda s, b: asks("untrained")(s) * pass_device_bytes(s, "float32"),
         loads=lambda s, b: 4 * s.shape.parameters,
         rows=lambda s, b: s.all_questions,
     ),
@@ -159,7 +159,7 @@ VALIDATION = {
     "attribute_untrained": Demand(
         "validation",
         when(asks("untrained")),
-        memory=lambda s, b: ENGINE + TOKEN * s.tokens,
+        memory=lambda s, b: ENGINE + TOKEN * s.tokens + 12 * s.groups * s.width,
         seconds=lambda s, b: pass_seconds(
             s, s.tokens + s.fitted_documents * s.mean_tokens, "float32"
         ),

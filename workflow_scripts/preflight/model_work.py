@@ -20,10 +20,11 @@ TRAINING = 6
 PASS_RATIO = 1.15
 # Questions are short and go in small batches, through an evaluation harness: a share of the rate.
 QUESTION_RATE = 0.25
-# Sustained rates where the config states none and none was measured, FLOP/s.
-DEFAULT_RATE = {"cpu": 0.03e12, "cuda": 400e12}
-# Float32 runs on a GPU through tensor cores at an eighth of the bfloat16 rate.
-FLOAT32_RATE = {"cpu": 1.0, "cuda": 1 / 8}
+# Sustained rates where the config states none and none was measured, FLOP/s: one thread of a
+# processor in float32, a GPU in bfloat16.
+CPU_RATE, GPU_RATE = 0.03e12, 400e12
+# A GPU's other precisions in units of that: tf32 has tensor cores of half the rate, float32 none.
+GPU_PRECISIONS = {"bfloat16": 1.0, "tf32": 0.4, "float32": 0.125}
 
 # Kept per token for the backward pass, without checkpointing, in units of the activations' bytes:
 # attention (queries, keys, values, output and their norms), the residual stream and its norms in
@@ -36,6 +37,8 @@ LOGIT_BYTES = 10
 LORA_KEPT = 1.25
 # Batches are made of documents of like length; the fullest holds the short ones.
 SHORT = 50
+# Float32 rows of one batch are held below this by the engine.
+ROW_BYTES = 2**28
 
 
 def rate(config: Mapping[str, Any]) -> float:
@@ -44,7 +47,10 @@ def rate(config: Mapping[str, Any]) -> float:
     if stated:
         return stated * 1e12
     measured = measured_rate(config)
-    return measured["flops"] if measured else DEFAULT_RATE[config["model"]["device"]]
+    if measured:
+        return measured["flops"]
+    model = config["model"]
+    return CPU_RATE if model["device"] == "cpu" else GPU_RATE * GPU_PRECISIONS[model["precision"]]
 
 
 def rate_path(config: Mapping[str, Any]) -> Path:
@@ -116,39 +122,29 @@ def activation_bytes(
 def batch_row_bytes(sizes: Sizes) -> float:
     """Bytes of the projected rows of one batch: raw, whitened, stored, and the three variants."""
     rows = sizes.config["attribution"]["tokens_per_batch"] / min(SHORT, sizes.mean_tokens)
-    return 6 * 4 * min(rows, sizes.documents) * sizes.width
+    return 6 * min(4 * min(rows, sizes.documents) * sizes.width, ROW_BYTES)
 
 
-def pass_device_bytes(sizes: Sizes, groups: int, precision: str | None = None) -> float:
-    """Bytes of the document pass where the model is: weights, activations, rows, roots, sketch.
+def pass_device_bytes(sizes: Sizes, precision: str | None = None) -> float:
+    """Bytes of the document pass where the model is: weights, activations, rows and roots.
 
     Args:
         sizes: of the study.
-        groups: (bin, fold) groups whose three sums are held.
         precision: of the weights; that of the study without.
     """
     precision = precision or sizes.config["model"]["precision"]
     weights = sizes.shape.parameters * BYTES[precision]
     tokens = sizes.config["attribution"]["tokens_per_batch"]
     activations = activation_bytes(sizes, tokens, precision)
-    return (
-        weights
-        + activations
-        + batch_row_bytes(sizes)
-        + roots_bytes(sizes)
-        + 12 * groups * (sizes.width)
-    )
+    return weights + activations + batch_row_bytes(sizes) + roots_bytes(sizes)
 
 
 def gate_device_bytes(sizes: Sizes) -> float:
-    """Bytes while rows are recomputed beside the model of the pass; 0 where that is float32."""
+    """Bytes while rows are recomputed in float32; 0 where the pass is float32 itself."""
     if sizes.config["model"]["precision"] == "float32":
         return 0
     longest = sizes.config["corpus"]["max_tokens"]
-    both = sizes.weight_bytes + 4 * sizes.shape.parameters
-    return (
-        both + activation_bytes(sizes, longest, "float32") + 12 * sizes.shard_groups * (sizes.width)
-    )
+    return 4 * sizes.shape.parameters + activation_bytes(sizes, longest, "float32")
 
 
 def unlearning_device_bytes(sizes: Sizes) -> float:
@@ -170,8 +166,10 @@ def roots_bytes(sizes: Sizes) -> int:
 
 
 def _slowdown(sizes: Sizes, precision: str | None) -> float:
-    same = precision in (None, sizes.config["model"]["precision"])
-    return 1.0 if same else FLOAT32_RATE[sizes.config["model"]["device"]]
+    """Rate in this precision, in units of the rate in that of the study."""
+    if precision is None or not sizes.on_gpu:
+        return 1.0
+    return GPU_PRECISIONS[precision] / GPU_PRECISIONS[sizes.config["model"]["precision"]]
 
 
 def load_seconds(sizes: Sizes) -> float:

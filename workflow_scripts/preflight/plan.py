@@ -8,6 +8,7 @@ from typing import Any
 from workflow_scripts.preflight.demands import (
     DEMANDS,
     device_bytes,
+    gpus,
     memory_mb,
     minutes,
     uses_gpu,
@@ -143,7 +144,7 @@ def _rule_plan(sizes: Sizes, name: str) -> RulePlan:
 
 def _hours(sizes: Sizes, name: str, jobs: Mapping[str, int]) -> tuple[float, float]:
     hours = sum(count * work_seconds(sizes, name, each) for each, count in jobs.items()) / 3600
-    return (hours, 0.0) if uses_gpu(sizes, name) else (0.0, hours)
+    return (hours * gpus(sizes, name), 0.0) if uses_gpu(sizes, name) else (0.0, hours)
 
 
 def _change(sizes: Sizes, benchmark: str) -> dict[str, float]:

@@ -17,7 +17,7 @@ from workflow_scripts.preflight.shape import ModelShape, shape_of
 # (measured: 78 tokens for 52 words).
 BYTES_PER_TOKEN = 4.8
 TOKENS_PER_PLANTED_WORD = 2
-BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
+BYTES = {"float32": 4, "tf32": 4, "float16": 2, "bfloat16": 2}
 ARMS = 3
 
 
@@ -93,6 +93,11 @@ class Sizes:
     def weight_bytes(self) -> int:
         """Bytes of the model's weights in the precision of the study."""
         return self.shape.parameters * BYTES[self.config["model"]["precision"]]
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the model runs on a GPU."""
+        return self.config["model"]["device"] != "cpu"
 
     @property
     def fitted_documents(self) -> int:

@@ -62,7 +62,7 @@ def _table(plan: Plan) -> Iterator[str]:
 
 
 def _rule(plan: Plan, each: RulePlan) -> str:
-    gpu = each.device_gb if plan.sizes.config["model"]["device"] == "cuda" else 0
+    gpu = each.device_gb if plan.sizes.on_gpu else 0
     return _line(
         (
             f"  {each.rule}",
@@ -91,7 +91,7 @@ def _foot(plan: Plan) -> Iterator[str]:
         f"{PASS_RATIO} times that"
     )
     gpu, cpu = plan.total("gpu_hours"), plan.total("cpu_hours")
-    if device == "cuda":
+    if sizes.on_gpu:
         gpus = config["hardware"]["gpus"]
         yield (
             f"in all {gpu:,.0f} GPU-hours, {plan.days:,.1f} days on {gpus} GPU(s), and {cpu:,.0f} "
@@ -101,5 +101,5 @@ def _foot(plan: Plan) -> Iterator[str]:
         yield f"in all {cpu:,.1f} hours of work, {plan.total('disk_gb'):,.1f} GB on disk"
     yield "a changed benchmark costs (the document pass is not repeated):"
     for name, cost in plan.change.items():
-        spent = f"{cost['gpu_hours']:,.1f} GPU-hours and " if device == "cuda" else ""
+        spent = f"{cost['gpu_hours']:,.1f} GPU-hours and " if sizes.on_gpu else ""
         yield f"  {name}: {cost['jobs']:,} jobs, {spent}{cost['cpu_hours']:,.1f} other hours"
