@@ -85,6 +85,7 @@ rule attribute_documents:
 rule attribute_queries:
     """Gradient of each question's gold answer, whitened as the documents are."""
     input:
+        **QUERY_INPUT,
         queries="<results>/benchmarks/{benchmark}/queries.parquet",
         moments="<results>/attribution/preconditioner/moments.safetensors",
         settings="<results>/attribution/preconditioner/settings.json",

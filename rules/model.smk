@@ -61,4 +61,31 @@ else:
     MODEL_FILES = []
 
 
+# Another model may be asked for the gradients of the questions.
+QUERY_INPUT = {}
+if config["model"]["query"]["path"]:
+
+    rule reference_query_model:
+        """Pin the model whose gradients of the questions are used."""
+        output:
+            record="<results>/model/query_model.json",
+        log:
+            "<logs>/reference_query_model.log",
+        benchmark:
+            "<timings>/reference_query_model.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            **needs("reference_query_model"),
+        params:
+            version=VERSION["model"],
+            path=resolve(config["model"]["query"]["path"], config["data"]),
+            revision=config["model"]["query"]["revision"],
+        script:
+            "../workflow_scripts/model/reference_model.py"
+
+    QUERY_INPUT = {"query_record": "<results>/model/query_model.json"}
+
+
 TARGETS += [f"{RESULTS}/model/model.json"]

@@ -18,8 +18,10 @@ def clone(tmp_path_factory):
     return Clone(tmp_path_factory.mktemp("preflight") / "atlas")
 
 
-def planned(overlay):
-    plan = make_plan(sizes_of(load_study(ROOT / overlay)))
+def planned(overlay, query_path=""):
+    config = load_study(ROOT / overlay)
+    config["model"]["query"]["path"] = query_path
+    plan = make_plan(sizes_of(config))
     return {each.rule: each.jobs for each in plan.rules}
 
 
@@ -48,9 +50,12 @@ def test_published_study_is_planned_offline_from_empty_files(clone):
     }
 
 
-def test_pilot_is_planned_offline_from_empty_files(clone):
+def test_pilot_is_planned_offline_from_empty_files_and_a_query_model_is_one_job_more(clone):
     write_stubs(clone.folder / "data", load_study(ROOT / PILOT))
-    assert dry_run(clone, PILOT) == planned(PILOT)
+    query = f"model={{query: {{path: organisation/tuned, revision: '{'0' * 40}'}}}}"
+    jobs = dry_run(clone, PILOT, "--config", query)
+    assert jobs == planned(PILOT, query_path="organisation/tuned")
+    assert jobs == planned(PILOT) | {"reference_query_model": 1}
 
 
 def test_snakemake_preflight_prints_the_plan_writes_it_down_and_refuses(clone):

@@ -1,5 +1,7 @@
 """What the rules of corpus, model and benchmarks ask for."""
 
+from dataclasses import replace
+
 from workflow_scripts.common.taxonomy import TOPICS
 from workflow_scripts.preflight.demand import (
     ANSWERS,
@@ -184,6 +186,9 @@ MODEL = {
         seconds=lambda s, b: s.weight_bytes / 200e6,
     ),
 }
+MODEL["reference_query_model"] = replace(
+    MODEL["reference_model"], jobs=when(lambda s: s.query_model)
+)
 
 RATE = {
     # No job of a study: snakemake measure_rate asks for it alone.

@@ -69,8 +69,10 @@ ATTRIBUTION = {
     "attribute_queries": Demand(
         "attribution",
         by_benchmark(lambda s: 1),
-        memory=lambda s, b: ENGINE + 16 * s.questions(b) * s.width,
-        seconds=lambda s, b: question_seconds(s, s.questions(b), 1, FORWARD_BACKWARD),
+        memory=lambda s, b: ENGINE + (16 + 8 * s.query_model) * s.questions(b) * s.width,
+        seconds=lambda s, b: question_seconds(
+            s, (1 + s.query_model) * s.questions(b), 1, FORWARD_BACKWARD
+        ),
         disk=lambda s, b: 8 * s.questions(b) * s.width,
         device=lambda s, b: pass_device_bytes(s),
         rows=lambda s, b: s.questions(b),

@@ -95,6 +95,11 @@ class Sizes:
         return self.shape.parameters * BYTES[self.config["model"]["precision"]]
 
     @property
+    def query_model(self) -> bool:
+        """Whether another model gives the gradients of the questions."""
+        return bool(self.config["model"]["query"]["path"])
+
+    @property
     def on_gpu(self) -> bool:
         """Whether the model runs on a GPU."""
         return self.config["model"]["device"] != "cpu"
