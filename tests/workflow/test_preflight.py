@@ -31,6 +31,7 @@ def dry_run(clone, overlay, *words):
     return job_counts(text)
 
 
+@pytest.mark.slow
 def test_small_study_has_the_jobs_of_its_plan(clone):
     assert dry_run(clone, "tests/config/small.yaml") == planned("tests/config/small.yaml")
 
