@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report lint format test test-all bench power docs clean
+.PHONY: help setup demo report lint format test test-all bench power plan docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,9 @@ bench: $(VENV)/.installed ## cost of the document pass and of an unlearning step
 
 power: $(VENV)/.installed ## what difference a study's unlearning can detect, before it is run (CONFIG=configs/x.yaml)
 	@$(BIN)/python -m workflow_scripts.unlearning.power $(if $(CONFIG),--configfile $(CONFIG))
+
+plan: $(VENV)/.installed ## print what a study will cost before it is run (CONFIG=configs/x.yaml)
+	@$(BIN)/python -m workflow_scripts.preflight.show_plan $(if $(CONFIG),--configfile $(CONFIG))
 
 docs: $(VENV)/.installed ## write the reference pages from the schemas
 	$(BIN)/python -m workflow_scripts.common.reference

@@ -45,6 +45,7 @@ include: "rules/influence.smk"
 include: "rules/unlearning.smk"
 include: "rules/validation.smk"
 include: "rules/report.smk"
+include: "rules/preflight.smk"
 
 
 rule all:

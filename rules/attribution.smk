@@ -35,8 +35,7 @@ rule fit_preconditioner:
         "../envs/engine.yaml"
     threads: 1
     resources:
-        mem_mb=scaled(2500),
-        runtime=scaled(120),
+        **needs("fit_preconditioner"),
     params:
         **PROJECTION,
         **COMPUTE,
@@ -68,8 +67,7 @@ rule attribute_documents:
         "../envs/engine.yaml"
     threads: 1
     resources:
-        mem_mb=scaled(2500),
-        runtime=scaled(240),
+        **needs("attribute_documents"),
     params:
         **PROJECTION,
         **COMPUTE,
@@ -87,6 +85,7 @@ rule attribute_documents:
 rule attribute_queries:
     """Gradient of each question's gold answer, whitened as the documents are."""
     input:
+        **QUERY_INPUT,
         queries="<results>/benchmarks/{benchmark}/queries.parquet",
         moments="<results>/attribution/preconditioner/moments.safetensors",
         settings="<results>/attribution/preconditioner/settings.json",
@@ -104,8 +103,7 @@ rule attribute_queries:
         "../envs/engine.yaml"
     threads: 1
     resources:
-        mem_mb=scaled(2500),
-        runtime=scaled(60),
+        **needs("attribute_queries", "benchmark"),
     params:
         **PROJECTION,
         **COMPUTE,
@@ -136,8 +134,7 @@ if KEEP_ROWS:
             "../envs/engine.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(2000),
-            runtime=scaled(60),
+            **needs("score_documents", "benchmark"),
         params:
             version=VERSION["attribution"],
         script:

@@ -39,8 +39,7 @@ rule answer_benchmark:
         "../envs/engine.yaml"
     threads: 1
     resources:
-        mem_mb=scaled(2500),
-        runtime=scaled(30),
+        **needs("answer_benchmark", "benchmark"),
     params:
         version=VERSION["benchmarks"],
         definition="{benchmark}",

@@ -3,6 +3,8 @@
 from importlib import import_module
 
 from workflow_scripts.common.resources import scaled
+from workflow_scripts.preflight.demands import resources_of
+from workflow_scripts.preflight.sizes import sizes_of
 
 STAGES = [
     "corpus",
@@ -20,6 +22,21 @@ RESULTS = f"results/{config['study']}"
 PARTS = [f"p{index:04d}" for index in range(config["corpus"]["parts"])]
 SHARDS = [f"s{index:04d}" for index in range(config["corpus"]["shards"])]
 BENCHMARKS = config["benchmarks"]
+
+try:
+    SIZES = sizes_of(config)
+except AtlasError as error:
+    print(f"config error: {error}", file=sys.stderr)
+    sys.exit(1)
+
+
+def needs(name, wildcard=None):
+    """Resources of a rule: what drives its costs in this study, times the attempt.
+
+    ``wildcard`` names the one that holds a benchmark, where its questions drive the rule.
+    """
+    return resources_of(SIZES, name, wildcard)
+
 
 # What the study asks for; each rule file adds its own.
 TARGETS = []

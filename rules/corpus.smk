@@ -43,8 +43,7 @@ if config["corpus"]["source"] == "planted":
             "../envs/analysis.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(1000),
-            runtime=scaled(10),
+            **needs("plant_world"),
         params:
             version=VERSION["corpus"],
             world=config["corpus"]["planted"],
@@ -69,8 +68,7 @@ rule index_documents:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=scaled(4000),
-        runtime=scaled(120),
+        **needs("index_documents"),
     params:
         version=VERSION["corpus"],
         layout=SOURCE_LAYOUT,
@@ -95,8 +93,7 @@ rule sample_bins:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=scaled(4000),
-        runtime=scaled(60),
+        **needs("sample_bins"),
     params:
         version=VERSION["corpus"],
         parts=PARTS,
@@ -124,8 +121,7 @@ rule collect_documents:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=scaled(4000),
-        runtime=scaled(120),
+        **needs("collect_documents"),
     params:
         version=VERSION["corpus"],
         layout=SOURCE_LAYOUT,
@@ -150,8 +146,7 @@ if config["model"]["source"] == "train":
             "../envs/engine.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(4000),
-            runtime=scaled(30),
+            **needs("fit_tokenizer"),
         params:
             version=VERSION["corpus"],
             vocab_size=config["corpus"]["vocab_size"],
@@ -175,8 +170,7 @@ else:
             "../envs/engine.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(2000),
-            runtime=scaled(10),
+            **needs("copy_tokenizer"),
         params:
             version=VERSION["corpus"],
             path=resolve(config["model"]["pretrained"]["path"], config["data"]),
@@ -199,8 +193,7 @@ rule cut_shards:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=scaled(2000),
-        runtime=scaled(10),
+        **needs("cut_shards"),
     params:
         version=VERSION["corpus"],
         shards=SHARDS,
@@ -227,8 +220,7 @@ rule tokenize_shard:
         "../envs/engine.yaml"
     threads: 1
     resources:
-        mem_mb=scaled(4000),
-        runtime=scaled(60),
+        **needs("tokenize_shard"),
     params:
         version=VERSION["corpus"],
         max_tokens=config["corpus"]["max_tokens"],
@@ -252,8 +244,7 @@ rule summarise_bins:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=scaled(4000),
-        runtime=scaled(120),
+        **needs("summarise_bins"),
     params:
         version=VERSION["corpus"],
         documents_per_bin=config["corpus"]["documents_per_bin"],

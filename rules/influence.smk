@@ -34,8 +34,7 @@ rule estimate_bins:
         "../envs/engine.yaml"
     threads: 1
     resources:
-        mem_mb=scaled(2000),
-        runtime=scaled(60),
+        **needs("estimate_bins", "benchmark"),
     params:
         version=VERSION["influence"],
         confidence=config["influence"]["confidence"],
@@ -58,8 +57,7 @@ rule gather_bins:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=scaled(1000),
-        runtime=scaled(10),
+        **needs("gather_bins"),
     params:
         version=VERSION["influence"],
         benchmarks=BENCHMARKS,
@@ -83,8 +81,7 @@ rule compare_maps:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=scaled(2000),
-        runtime=scaled(30),
+        **needs("compare_maps"),
     params:
         version=VERSION["influence"],
         cells=CELLS,

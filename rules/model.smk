@@ -25,8 +25,7 @@ if config["model"]["source"] == "train":
             "../envs/engine.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(2500),
-            runtime=scaled(240),
+            **needs("train_model"),
         params:
             version=VERSION["model"],
             seed=config["seeds"]["model"],
@@ -51,8 +50,7 @@ else:
             "../envs/engine.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(1000),
-            runtime=scaled(60),
+            **needs("reference_model"),
         params:
             version=VERSION["model"],
             path=config["model"]["pretrained"]["path"],
@@ -61,6 +59,33 @@ else:
             "../workflow_scripts/model/reference_model.py"
 
     MODEL_FILES = []
+
+
+# Another model may be asked for the gradients of the questions.
+QUERY_INPUT = {}
+if config["model"]["query"]["path"]:
+
+    rule reference_query_model:
+        """Pin the model whose gradients of the questions are used."""
+        output:
+            record="<results>/model/query_model.json",
+        log:
+            "<logs>/reference_query_model.log",
+        benchmark:
+            "<timings>/reference_query_model.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            **needs("reference_query_model"),
+        params:
+            version=VERSION["model"],
+            path=resolve(config["model"]["query"]["path"], config["data"]),
+            revision=config["model"]["query"]["revision"],
+        script:
+            "../workflow_scripts/model/reference_model.py"
+
+    QUERY_INPUT = {"query_record": "<results>/model/query_model.json"}
 
 
 TARGETS += [f"{RESULTS}/model/model.json"]

@@ -49,8 +49,7 @@ rule plot_maps:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=scaled(1500),
-        runtime=scaled(20),
+        **needs("plot_maps"),
     params:
         version=VERSION["report"],
         benchmarks=BENCHMARKS,
@@ -94,8 +93,7 @@ if CONTRASTED:
             "../envs/analysis.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(1500),
-            runtime=scaled(20),
+            **needs("plot_contrasts"),
         params:
             version=VERSION["report"],
             cells={name: cell | {"title": TITLES[name]} for name, cell in CELLS.items()},
@@ -145,8 +143,7 @@ if PLANTED:
             "../envs/analysis.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(1500),
-            runtime=scaled(20),
+            **needs("plot_planted"),
         params:
             version=VERSION["report"],
             benchmarks=PLANTED,
@@ -208,8 +205,7 @@ if FORGOTTEN:
             "../envs/analysis.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(1500),
-            runtime=scaled(20),
+            **needs("plot_unlearning"),
         params:
             version=VERSION["report"],
             benchmarks=BENCHMARKS,

@@ -47,8 +47,7 @@ if FORGOTTEN:
             "../envs/engine.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(2500),
-            runtime=scaled(240),
+            **needs("unlearn_topic", "benchmark"),
         params:
             version=VERSION["unlearning"],
             seed_unlearning="{seed}",
@@ -85,8 +84,7 @@ if FORGOTTEN:
             "../envs/engine.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(2500),
-            runtime=scaled(240),
+            **needs("evaluate_unlearned", "evaluated"),
         params:
             version=VERSION["unlearning"],
             evaluated="{evaluated}",
@@ -132,8 +130,7 @@ if FORGOTTEN and config["unlearning"]["control"]:
             "../envs/engine.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(2500),
-            runtime=scaled(240),
+            **needs("unlearn_control"),
         params:
             version=VERSION["unlearning"],
             seed_unlearning="{seed}",
@@ -168,8 +165,7 @@ if FORGOTTEN and config["unlearning"]["control"]:
             "../envs/engine.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(2500),
-            runtime=scaled(240),
+            **needs("evaluate_control", "evaluated"),
         params:
             version=VERSION["unlearning"],
             evaluated="{evaluated}",
@@ -206,8 +202,7 @@ if FORGOTTEN:
             "../envs/analysis.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(1500),
-            runtime=scaled(30),
+            **needs("estimate_effects"),
         params:
             version=VERSION["unlearning"],
             doses=RUN_SETTINGS["doses"],

@@ -57,8 +57,7 @@ rule score_gradient_baselines:
         "../envs/engine.yaml"
     threads: 1
     resources:
-        mem_mb=scaled(2500),
-        runtime=scaled(60),
+        **needs("score_gradient_baselines"),
     params:
         **STATISTICS,
         **PROJECTION,
@@ -89,8 +88,7 @@ rule score_lexical:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=scaled(2000),
-        runtime=scaled(60),
+        **needs("score_lexical"),
     params:
         **STATISTICS,
         version=VERSION["validation"],
@@ -117,8 +115,7 @@ rule score_shuffled:
         "../envs/engine.yaml"
     threads: 1
     resources:
-        mem_mb=scaled(2500),
-        runtime=scaled(60),
+        **needs("score_shuffled"),
     params:
         **STATISTICS,
         version=VERSION["validation"],
@@ -149,8 +146,7 @@ if config["validation"]["untrained"]:
             "../envs/engine.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(2500),
-            runtime=scaled(240),
+            **needs("attribute_untrained"),
         params:
             **PROJECTION,
             version=VERSION["validation"],
@@ -183,8 +179,7 @@ if PLANTED:
             "../envs/analysis.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(1000),
-            runtime=scaled(10),
+            **needs("check_planted"),
         params:
             version=VERSION["validation"],
             scorers=SCORERS,

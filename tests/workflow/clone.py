@@ -53,3 +53,10 @@ def planned_jobs(text):
             values = re.findall(r"\w+=(\w+)", line[1]) if line else []
             jobs.add(" ".join([match[1], *values]))
     return jobs - {"all"}
+
+
+def job_counts(text):
+    """Jobs of each rule in the job statistics of a run or dry-run."""
+    table = re.search(r"^Job stats:\n.*\n-.*\n((?:\w+ +\d+\n)+)", text, re.MULTILINE)[1]
+    counts = {rule: int(count) for rule, count in (line.split() for line in table.splitlines())}
+    return {rule: count for rule, count in counts.items() if rule not in ("all", "total")}

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from tests.workflow.clone import ROOT, Clone
-
-UNLEARNING = ["unlearn_topic", "evaluate_unlearned", "unlearn_control", "evaluate_control"]
+from tests.workflow.clone import ROOT, Clone, job_counts
+from workflow_scripts.common.config import load_study
+from workflow_scripts.preflight.plan import make_plan
+from workflow_scripts.preflight.sizes import sizes_of
 
 
 @pytest.fixture(scope="module")
@@ -14,31 +15,18 @@ def clone(tmp_path_factory):
     return Clone(tmp_path_factory.mktemp("dag") / "atlas")
 
 
-def test_demo_has_at_most_ninety_jobs(clone):
+def test_demo_has_at_most_ninety_jobs_and_those_of_the_preflight(clone):
     code, text = clone.run("--dry-run")
     assert code == 0, text[-2000:]
     assert int(re.search(r"^total +(\d+)", text, re.MULTILINE)[1]) <= 90
+    plan = make_plan(sizes_of(load_study()))
+    assert {each.rule: each.jobs for each in plan.rules} == job_counts(text)
 
 
 def test_study_without_unlearning_plans_none_of_it(clone):
     jobs = clone.plan("--config", "unlearning={benchmarks: []}")
     assert not {job for job in jobs if "unlearn" in job or "effects" in job}
     assert len(jobs) < 40
-
-
-def test_published_design_is_planned_before_any_map_exists(clone):
-    """24 topics x 4 benchmarks x 3 seeds, by slot: every job stands in the dry-run."""
-    slots = ", ".join(f"top{place:02d}" for place in range(1, 25))
-    names = "social_reasoning, social_knowledge, stem_reasoning, stem_knowledge"
-    unlearning = f"unlearning={{benchmarks: [{names}], topics: [{slots}], control: true}}"
-    jobs = clone.plan("--config", unlearning, "seeds={unlearning: [1, 2, 3]}")
-    count = {rule: sum(job.startswith(f"{rule} ") for job in jobs) for rule in UNLEARNING}
-    assert count == {
-        "unlearn_topic": 24 * 4 * 3,
-        "evaluate_unlearned": 24 * 4 * 4,
-        "unlearn_control": 3,
-        "evaluate_control": 4,
-    }
 
 
 def test_edges_between_rules_are_the_stored_ones(clone):

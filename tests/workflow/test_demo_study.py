@@ -4,7 +4,10 @@ import polars as pl
 import pytest
 
 from tests.workflow.clone import Clone
+from workflow_scripts.common.config import load_study
 from workflow_scripts.common.files import read_json
+from workflow_scripts.preflight.demands import DEMANDS, memory_mb, minutes
+from workflow_scripts.preflight.sizes import sizes_of
 
 TARGETS = ["social_reasoning", "social_knowledge"]
 BENCHMARKS = ["social_reasoning", "social_knowledge", "stem_reasoning", "stem_knowledge"]
@@ -135,6 +138,17 @@ def test_no_job_needs_more_than_two_and_a_half_gigabytes(results):
         name: mb for name, mb in peaks.items() if mb not in ("-", "NA") and float(mb) > 2500
     }
     assert not too_large
+
+
+def test_no_job_took_more_than_it_asked_for(results):
+    sizes = sizes_of(load_study())
+    for path in sorted((results / "timings").rglob("*.tsv")):
+        rule = path.relative_to(results / "timings").parts[0].removesuffix(".tsv")
+        row = pl.read_csv(path, separator="\t", infer_schema=False).row(0, named=True)
+        benchmark = next(iter(DEMANDS[rule].jobs(sizes)))
+        assert float(row["s"]) <= 60 * minutes(sizes, rule, benchmark), path
+        if row["max_rss"] not in ("-", "NA"):
+            assert float(row["max_rss"]) <= memory_mb(sizes, rule, benchmark), path
 
 
 def test_documents_of_float16_rows_keep_the_map(study, results):

@@ -119,6 +119,32 @@ def unit_query_rows(raw: torch.Tensor, roots: torch.Tensor) -> np.ndarray:
     return rows
 
 
+def check_comparable(kind: Sequence[Any], other: Sequence[Any], path: str) -> None:
+    """Refuse a query model whose rows cannot be multiplied with those of the documents.
+
+    Args:
+        kind: names of the linear layers and size of the vocabulary of the document model.
+        other: the same of the query model.
+        path: where the query model is.
+
+    Raises:
+        IntegrityError: layers or vocabulary differ.
+    """
+    for name, one, two in zip(("linear layers", "tokens"), kind, other, strict=True):
+        if one != two:
+            counts = [value if isinstance(value, int) else len(value) for value in (one, two)]
+            raise IntegrityError(
+                f"config key 'model.query.path' names {path!r} with {counts[1]} {name}, the "
+                f"study's model has {counts[0]}, and they must be the same; take a model that was "
+                "tuned from it"
+            )
+
+
+def row_cosines(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(Q,) float64 cosines of unit rows (Q, d) with their counterparts."""
+    return np.einsum("qd,qd->q", rows, others, dtype=np.float64)
+
+
 def raw_path(path: str | os.PathLike) -> Path:
     """Where the raw rows that belong to ``queries/<benchmark>.npy`` lie."""
     return Path(path).with_suffix(".raw.npy")

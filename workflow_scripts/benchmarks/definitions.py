@@ -65,6 +65,7 @@ class Definition:
     target: str
     instruction: str
     limit: int | None
+    questions: int | None
     tasks: tuple[TaskEntry, ...]
     path: Path
 
@@ -105,9 +106,8 @@ def load_definition(name: str, folder: Path = FOLDER) -> Definition:
         _check_unique([entry.name for entry in tasks])
     except ConfigError as error:
         raise ConfigError(f"benchmark {name!r} ({shown(path)}): {error}") from None
-    return Definition(
-        **value | {"name": name, "tasks": tasks, "path": path, "limit": value.get("limit")}
-    )
+    optional = {key: value.get(key) for key in ("limit", "questions")}
+    return Definition(**value | optional | {"name": name, "tasks": tasks, "path": path})
 
 
 def _spelled_out(value: dict[str, Any]) -> dict[str, Any]:

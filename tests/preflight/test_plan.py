@@ -1,0 +1,268 @@
+"""The plan: the document pass near its floor, refusals by key, requests near what was measured."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workflow_scripts.common.config import load_study
+from workflow_scripts.preflight.demands import DEMANDS, memory_mb, minutes, resources_of, uses_gpu
+from workflow_scripts.preflight.fit import PlanError, check_fit
+from workflow_scripts.preflight.model_work import rate_path
+from workflow_scripts.preflight.plan import as_json, make_plan
+from workflow_scripts.preflight.sizes import sizes_of
+from workflow_scripts.preflight.table import render, short
+
+ROOT = Path(__file__).resolve().parents[2]
+FULL, PILOT = "configs/olmo3-7b.yaml", "configs/olmo3-7b-pilot.yaml"
+# What any job asks for, and any job that draws (one of them takes 1 GB).
+SMALLEST_MB, DRAWING_MB = 500, 1200
+
+
+def plan_of(overlay=None, **paths):
+    """The plan of a study with dotted keys (``__`` for dots) changed."""
+    config = load_study(overlay)
+    for path, value in paths.items():
+        *parents, last = path.split("__")
+        section = config
+        for name in parents:
+            section = section[name]
+        section[last] = value
+    return make_plan(sizes_of(config))
+
+
+def test_document_pass_costs_little_more_than_its_floor():
+    """Floor: 4 FLOP a parameter and token at the stated rate; 10.5 billion tokens, 7.3 billion."""
+    floor = 4 * 7.3e9 * 10.5e9 / 400e12 / 3600
+    hours = plan_of(FULL).rule("attribute_documents").gpu_hours
+    assert floor <= hours <= 1.35 * floor
+
+
+def test_document_pass_scales_with_the_stated_rate_and_not_with_shards():
+    hours = plan_of(FULL).rule("attribute_documents").gpu_hours
+    half = plan_of(FULL, hardware__tflops=200).rule("attribute_documents").gpu_hours
+    more = plan_of(FULL, corpus__shards=128).rule("attribute_documents").gpu_hours
+    assert half == pytest.approx(2 * hours, rel=0.01)
+    assert more == pytest.approx(hours, rel=0.01)
+
+
+def test_both_studies_fit_what_they_declare_and_the_pilot_a_day():
+    for overlay in (FULL, PILOT):
+        check_fit(plan_of(overlay))
+    assert plan_of(PILOT).days < 1
+    assert plan_of(FULL).rule("unlearn_topic").jobs == 24 * 4 * 3
+    assert plan_of(FULL).rule("evaluate_unlearned").jobs == 24 * 4 * 4
+
+
+def test_rows_and_sketches_have_their_published_size():
+    """57,344 numbers a document: 661 GB of float16 rows, 2.1 GB for each variant of the sketch."""
+    sizes = plan_of(FULL).sizes
+    assert sizes.width == 57_344
+    rows = sizes.documents * sizes.row_bytes
+    sketches = 3 * 4 * sizes.groups * sizes.width
+    assert rows == pytest.approx(660.6e9, rel=0.001)
+    assert plan_of(FULL).rule("attribute_documents").disk_gb * 1e9 == pytest.approx(
+        rows + sketches, rel=0.01
+    )
+
+
+@pytest.mark.parametrize(
+    ("paths", "words"),
+    [
+        ({"hardware__scratch_gb": 500}, ["hardware.scratch_gb", "'attribution.rows' to discard"]),
+        (
+            {"hardware__scratch_gb": 1200, "attribution__row_dtype": "float32"},
+            ["'attribution.row_dtype' to float16"],
+        ),
+        (
+            {"hardware__scratch_gb": 100, "attribution__projection_dim": 2},
+            ["adapters take", "'unlearning.rank'"],
+        ),
+        ({"hardware__gpu_memory_gb": 10}, ["weights alone do not fit", "several GPUs"]),
+        (
+            {"hardware__gpu_memory_gb": 20, "model__precision": "float32"},
+            ["'model.precision' to bfloat16"],
+        ),
+        ({"hardware__gpu_memory_gb": 80}, ["fit_preconditioner", "'attribution.tokens_per_batch'"]),
+        (
+            {"hardware__gpu_memory_gb": 80, "attribution__tokens_per_batch": 4096},
+            ["attribute_documents", "float32", "'corpus.max_tokens' to"],
+        ),
+        ({"unlearning__batch_documents": 8}, ["unlearn_topic", "'unlearning.batch_documents'"]),
+        ({"hardware__memory_gb": 8}, ["collect_documents", "raise 'corpus.parts'"]),
+        ({"hardware__job_hours": 3}, ["summarise_bins", "corpus.documents_per_bin"]),
+        ({"validation__lexical": True}, ["score_lexical", "'validation.lexical' to false"]),
+    ],
+)
+def test_plan_that_cannot_run_is_refused_in_one_line_with_the_key_to_change(paths, words):
+    with pytest.raises(PlanError) as caught:
+        check_fit(plan_of(FULL, **paths))
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_what_a_refusal_advises_lets_the_plan_pass():
+    paths = {"hardware__gpu_memory_gb": 80, "unlearning__batch_documents": 1}
+    for _ in range(4):
+        try:
+            check_fit(plan_of(FULL, **paths))
+            break
+        except PlanError as error:
+            key, _, value = str(error).split("lower '")[1].partition("' to ")
+            paths[key.replace(".", "__")] = int(value)
+    else:
+        pytest.fail(f"still refused with {paths}")
+    assert paths["corpus__max_tokens"] >= 512
+    assert paths["attribution__tokens_per_batch"] >= paths["corpus__max_tokens"]
+
+
+def test_nothing_is_refused_where_nothing_is_declared():
+    check_fit(plan_of(unlearning__documents=10**6, corpus__documents_per_bin=10**6))
+
+
+def test_discarded_rows_leave_the_sketches_alone():
+    plan = plan_of(FULL, attribution__rows="discard", unlearning__benchmarks=[])
+    assert plan.total("disk_gb") < 100
+    assert plan.rule("score_documents") is None
+    assert plan.rule("score_shuffled") is None
+    check_fit(plan)
+
+
+def test_a_changed_benchmark_costs_no_document_pass():
+    plan = plan_of(FULL, unlearning__benchmarks=["arc_challenge_test"])
+    own, other = plan.change["arc_challenge_test"], plan.change["mmlu_stem"]
+    assert own["gpu_hours"] > other["gpu_hours"] > 0
+    assert own["gpu_hours"] < plan.rule("attribute_documents").gpu_hours / 2
+
+
+def test_a_job_on_a_gpu_asks_for_one_and_on_a_processor_for_none():
+    plan = plan_of(FULL)
+    rules = ["measure_rate", *(each.rule for each in plan.rules)]
+    assert {name for name in rules if uses_gpu(plan.sizes, name)} == {
+        "answer_benchmark",
+        "fit_preconditioner",
+        "attribute_documents",
+        "attribute_queries",
+        "unlearn_topic",
+        "evaluate_unlearned",
+        "unlearn_control",
+        "evaluate_control",
+        "measure_rate",
+    }
+    sizes = plan_of().sizes
+    assert not any(uses_gpu(sizes, name) for name in DEMANDS)
+    assert "gpu" not in resources_of(sizes, "attribute_documents")
+    assert resources_of(plan.sizes, "attribute_documents")["gpu"] == 1
+
+
+def test_requests_grow_with_the_attempt_and_with_what_drives_them():
+    def asked(rule, attempt=1, **paths):
+        resources = resources_of(plan_of(FULL, **paths).sizes, rule)
+        return [resources[name](None, attempt) for name in ("mem_mb", "runtime")]
+
+    once = asked("attribute_documents")
+    assert asked("attribute_documents", 2) == [2 * value for value in once]
+    fewer = asked("attribute_documents", corpus__shards=32)
+    assert fewer[0] > once[0]
+    assert fewer[1] > once[1]
+    for paths in ({"attribution__projection_dim": 32}, {"corpus__folds": 32}):
+        resources = resources_of(plan_of(FULL, **paths).sizes, "score_gradient_baselines")
+        assert resources["mem_mb"](None, 1) > asked("score_gradient_baselines")[0]
+
+
+def measured():
+    with (Path(__file__).parent / "measured_demo.csv").open() as handle:
+        return list(csv.DictReader(handle))
+
+
+@pytest.mark.parametrize("row", measured(), ids=lambda row: row["rule"])
+def test_requests_of_the_demo_are_above_what_it_took_and_not_by_much(row):
+    """Peaks of one run of the demo; a job that ends at once is seen with too little memory."""
+    plan = plan_of()
+    sizes, rule = plan.sizes, row["rule"]
+    benchmark = next(iter(DEMANDS[rule].jobs(sizes)))
+    peak, seconds = float(row["max_rss_mb"]), float(row["seconds"])
+    assert plan.rule(rule).jobs == int(row["jobs"])
+    asked = memory_mb(sizes, rule, benchmark)
+    assert peak <= asked <= max(4 * peak, DRAWING_MB if "plot" in rule else SMALLEST_MB)
+    assert seconds <= 60 * minutes(sizes, rule, benchmark) <= 4 * seconds + 15 * 60
+
+
+def test_measured_rules_are_all_rules_of_the_demo():
+    assert {row["rule"] for row in measured()} == {each.rule for each in plan_of().rules}
+
+
+def test_stated_mean_is_cut_at_max_tokens_and_unknown_means_are_an_upper_bound():
+    assert plan_of(FULL, preflight__mean_tokens=0).sizes.mean_tokens == 4096
+    assert plan_of(FULL, corpus__max_tokens=512).sizes.mean_tokens == 512
+
+
+def test_measured_rate_takes_the_place_of_the_assumed_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    config = load_study()
+    before = as_json(plan_of())["assumed"]
+    monkeypatch.setattr(
+        "workflow_scripts.preflight.model_work.rate_path", lambda config: tmp_path / "rate.json"
+    )
+    record = {"flops": 6e10, "device": "cpu", "precision": "float32"}
+    (tmp_path / "rate.json").write_text(json.dumps(record))
+    assert before["flops_from"] == "assumed"
+    assert as_json(plan_of())["assumed"]["flops"] == 6e10
+    # A rate of another device says nothing.
+    (tmp_path / "rate.json").write_text(json.dumps(record | {"device": "cuda"}))
+    assert as_json(plan_of())["assumed"]["flops_from"] == "assumed"
+    assert rate_path(config) == Path("results/planted/preflight/rate.json")
+
+
+def test_table_names_every_rule_and_the_totals():
+    plan = plan_of(FULL)
+    text = render(plan)
+    for each in plan.rules:
+        assert f"  {each.rule} " in text
+    assert f"in all {plan.total('gpu_hours'):,.0f} GPU-hours" in text
+    assert "10.7B tokens" in text
+    assert all(len(line) <= 120 for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, ""),
+        (950, "950"),
+        (11_000, "11k"),
+        (5_760_000, "5.8M"),
+        (1.07e10, "10.7B"),
+        (3e14, "300T"),
+    ],
+)
+def test_counts_are_short(number, text):
+    assert short(number) == text
+
+
+def test_plan_from_the_config_alone_is_fast_and_imports_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['show_plan', '--configfile', sys.argv[1]]; "
+        "from workflow_scripts.preflight.show_plan import main; main(); "
+        "print([m for m in ('torch', 'polars', 'transformers') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, FULL], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rstrip().endswith("[]")
+
+
+def test_command_line_refuses_with_one_line(tmp_path):
+    overlay = tmp_path / "small.yaml"
+    overlay.write_text("hardware: {scratch_gb: 0.1}\n")
+    command = [sys.executable, "-m", "workflow_scripts.preflight.show_plan", "--configfile"]
+    done = subprocess.run([*command, overlay], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout.startswith("Plan of study planted")
+    assert done.stderr.startswith("plan error: the results need about")
+    assert len(done.stderr.splitlines()) == 1

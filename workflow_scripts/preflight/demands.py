@@ -1,0 +1,97 @@
+"""What every rule of the workflow asks for, in the order of its stages."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from workflow_scripts.preflight.corpus_demands import BENCHMARKS, CORPUS, MODEL, RATE
+from workflow_scripts.preflight.demand import CUDA, GB, MB, Demand
+from workflow_scripts.preflight.map_demands import ATTRIBUTION, INFLUENCE, REPORT, VALIDATION
+from workflow_scripts.preflight.model_work import load_seconds
+from workflow_scripts.preflight.sizes import Sizes
+from workflow_scripts.preflight.unlearning_demands import UNLEARNING
+
+DEMANDS: dict[str, Demand] = {
+    **CORPUS,
+    **MODEL,
+    **BENCHMARKS,
+    **ATTRIBUTION,
+    **INFLUENCE,
+    **UNLEARNING,
+    **VALIDATION,
+    **REPORT,
+    **RATE,
+}
+# What a job asks for beyond its estimate: memory for what the formula leaves out; time for a slow
+# machine, after minutes for the start on a shared file system.
+MEMORY_MARGIN, TIME_MARGIN, START_MINUTES = 1.25, 2, 10
+SMALLEST_MB, ROUND_MB = 500, 100
+
+
+def uses_gpu(sizes: Sizes, rule: str) -> bool:
+    """Whether a rule's jobs need a GPU."""
+    return sizes.on_gpu and device_bytes(sizes, rule, sizes.config["benchmarks"][0]) > 0
+
+
+def gpus(sizes: Sizes, rule: str) -> int:
+    """GPUs that one job of a rule needs: one, or as many as hold a model dealt over them."""
+    if not uses_gpu(sizes, rule):
+        return 0
+    if rule == "train_model":
+        return sizes.config["model"]["train"].get("tasks", 1)
+    declared = sizes.config["hardware"]["gpu_memory_gb"] * GB
+    if sizes.config["model"]["device"] != "auto" or not declared:
+        return 1
+    largest = max(device_bytes(sizes, rule, name) for name in sizes.config["benchmarks"])
+    return math.ceil(largest / declared)
+
+
+def device_bytes(sizes: Sizes, rule: str, benchmark: str = "") -> float:
+    """Bytes that one job of a rule takes where the model runs; 0 for a rule without it."""
+    demand = DEMANDS[rule]
+    return demand.device(sizes, benchmark) if demand.device else 0
+
+
+def memory_mb(sizes: Sizes, rule: str, benchmark: str = "") -> int:
+    """Memory to ask for one job of a rule at its first attempt, in MB."""
+    demand = DEMANDS[rule]
+    need = demand.memory(sizes, benchmark)
+    if uses_gpu(sizes, rule):
+        need += CUDA + demand.loads(sizes, benchmark)
+    else:
+        need += device_bytes(sizes, rule, benchmark)
+    return max(SMALLEST_MB, ROUND_MB * math.ceil(MEMORY_MARGIN * need / MB / ROUND_MB))
+
+
+def work_seconds(sizes: Sizes, rule: str, benchmark: str = "") -> float:
+    """Seconds that one job of a rule is expected to work, the loading of the model included."""
+    demand = DEMANDS[rule]
+    loading = load_seconds(sizes) if device_bytes(sizes, rule, benchmark) else 0
+    return demand.seconds(sizes, benchmark) + loading
+
+
+def minutes(sizes: Sizes, rule: str, benchmark: str = "") -> int:
+    """Time to ask for one job of a rule at its first attempt, in minutes."""
+    return START_MINUTES + math.ceil(TIME_MARGIN * work_seconds(sizes, rule, benchmark) / 60)
+
+
+def resources_of(
+    sizes: Sizes, rule: str, wildcard: str | None = None
+) -> dict[str, Callable[..., int] | int]:
+    """Snakemake's ``resources`` of a rule: memory and time grow with the attempt.
+
+    Args:
+        sizes: of the study.
+        rule: its name.
+        wildcard: the one that holds the benchmark which drives the rule, where one does.
+    """
+
+    def scaled(amount: Callable[[Sizes, str, str], int]) -> Callable[..., int]:
+        def resource(wildcards: Mapping[str, Any], attempt: int) -> int:
+            benchmark = getattr(wildcards, wildcard) if wildcard else ""
+            return amount(sizes, rule, benchmark) * attempt
+
+        return resource
+
+    gpu = {"gpu": gpus(sizes, rule)} if uses_gpu(sizes, rule) else {}
+    return {"mem_mb": scaled(memory_mb), "runtime": scaled(minutes), **gpu}

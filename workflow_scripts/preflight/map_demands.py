@@ -1,0 +1,193 @@
+"""What the rules of attribution, influence, validation and report ask for."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from workflow_scripts.preflight.demand import (
+    ANSWERS,
+    DOCUMENT,
+    ENGINE,
+    ENTRIES,
+    FIGURES,
+    MB,
+    PRODUCT,
+    STATISTICS,
+    TABLES,
+    TOKEN,
+    TORCH,
+    WORDS,
+    Demand,
+    answer_tokens,
+    asks,
+    by_benchmark,
+    once,
+    product_bytes,
+    several,
+    sketch_bytes,
+    when,
+)
+from workflow_scripts.preflight.model_work import (
+    FORWARD_BACKWARD,
+    gate_device_bytes,
+    pass_device_bytes,
+    pass_seconds,
+    question_seconds,
+    roots_bytes,
+)
+from workflow_scripts.preflight.sizes import Sizes
+
+ATTRIBUTION = {
+    "fit_preconditioner": Demand(
+        "attribution",
+        once,
+        memory=lambda s, b: (
+            ENGINE
+            + TOKEN * (s.fitted_documents * s.mean_tokens + s.tokens / s.shards / 4)
+            + DOCUMENT / 2 * s.documents
+        ),
+        seconds=lambda s, b: pass_seconds(s, s.fitted_documents * s.mean_tokens),
+        disk=lambda s, b: roots_bytes(s),
+        device=lambda s, b: pass_device_bytes(s) + 8 * roots_bytes(s),
+        rows=lambda s, b: s.fitted_documents,
+        tokens=lambda s, b: s.fitted_documents * s.mean_tokens,
+    ),
+    "attribute_documents": Demand(
+        "attribution",
+        several(lambda s: s.shards),
+        memory=lambda s, b: ENGINE + TOKEN * s.tokens / s.shards + 12 * s.shard_groups * s.width,
+        seconds=lambda s, b: pass_seconds(s, s.tokens / s.shards),
+        disk=lambda s, b: (
+            12 * s.shard_groups * s.width
+            + s.documents / s.shards * (100 + s.keep_rows * s.row_bytes)
+        ),
+        device=lambda s, b: max(pass_device_bytes(s), gate_device_bytes(s)),
+        # The numerics gate reads the weights again, in float32.
+        loads=lambda s, b: 4 * s.shape.parameters,
+        rows=lambda s, b: s.documents / s.shards,
+        tokens=lambda s, b: s.tokens / s.shards,
+    ),
+    "attribute_queries": Demand(
+        "attribution",
+        by_benchmark(lambda s: 1),
+        memory=lambda s, b: ENGINE + (16 + 8 * s.query_model) * s.questions(b) * s.width,
+        seconds=lambda s, b: question_seconds(
+            s, (1 + s.query_model) * s.questions(b), 1, FORWARD_BACKWARD
+        ),
+        disk=lambda s, b: 8 * s.questions(b) * s.width,
+        device=lambda s, b: pass_device_bytes(s),
+        rows=lambda s, b: s.questions(b),
+        tokens=lambda s, b: answer_tokens(s, s.questions(b)) / ANSWERS,
+    ),
+    "score_documents": Demand(
+        "attribution",
+        by_benchmark(lambda s: int(s.keep_rows)),
+        memory=lambda s, b: (
+            TORCH
+            + 12 * min(4096, s.documents) * s.width
+            + 4 * s.questions(b) * s.width
+            + DOCUMENT * s.documents
+        ),
+        seconds=lambda s, b: s.documents * s.width / ENTRIES,
+        disk=lambda s, b: 60 * s.documents,
+        rows=lambda s, b: s.documents,
+    ),
+}
+
+INFLUENCE = {
+    "estimate_bins": Demand(
+        "influence",
+        by_benchmark(lambda s: 1),
+        memory=lambda s, b: TORCH + sketch_bytes(s) + product_bytes(s, s.questions(b)),
+        seconds=lambda s, b: 2 * s.groups * s.questions(b) * s.width / PRODUCT,
+        disk=lambda s, b: 8 * s.bins * s.questions(b),
+        rows=lambda s, b: s.questions(b),
+    ),
+    "gather_bins": Demand("influence", once, memory=lambda s, b: TABLES, seconds=lambda s, b: 10),
+    "compare_maps": Demand(
+        "influence",
+        once,
+        memory=lambda s, b: STATISTICS + 3 * 8 * s.bins * s.all_questions,
+        seconds=lambda s, b: (
+            (s.config["influence"]["permutations"] + s.config["influence"]["bootstraps"])
+            * s.bins
+            * s.all_questions
+            * 4
+            / PRODUCT
+            + 60
+        ),
+    ),
+}
+
+
+def untrained_device(s: Sizes, b: str) -> float:
+    """Bytes of the untrained control's document pass, which is float32."""
+    return pass_device_bytes(s, "float32") + 8 * roots_bytes(s)
+
+
+VALIDATION = {
+    "score_gradient_baselines": Demand(
+        "validation",
+        once,
+        memory=lambda s, b: ENGINE + sketch_bytes(s) + product_bytes(s, 2 * s.most_questions),
+        seconds=lambda s, b: (
+            (2 + asks("untrained")(s)) * 2 * s.groups * s.all_questions * s.width / PRODUCT
+        ),
+        device=lambda s, b: asks("untrained")(s) * pass_device_bytes(s, "float32"),
+        loads=lambda s, b: 4 * s.shape.parameters,
+        rows=lambda s, b: s.all_questions,
+    ),
+    "score_lexical": Demand(
+        "validation",
+        when(asks("lexical")),
+        memory=lambda s, b: TABLES + 8 * s.text_bytes + DOCUMENT * s.documents,
+        seconds=lambda s, b: s.text_bytes / WORDS,
+        rows=lambda s, b: s.documents,
+    ),
+    "score_shuffled": Demand(
+        "validation",
+        when(lambda s: asks("shuffled")(s) and s.keep_rows),
+        memory=lambda s, b: (
+            TORCH
+            + sketch_bytes(s) / 2
+            + 12 * min(4096, s.documents) * s.width
+            + product_bytes(s, s.most_questions)
+            + DOCUMENT * s.documents
+        ),
+        seconds=lambda s, b: (
+            2 * s.documents * s.width / ENTRIES + 2 * s.groups * s.all_questions * s.width / PRODUCT
+        ),
+        rows=lambda s, b: s.documents,
+    ),
+    "attribute_untrained": Demand(
+        "validation",
+        when(asks("untrained")),
+        memory=lambda s, b: ENGINE + TOKEN * s.tokens + 12 * s.groups * s.width,
+        seconds=lambda s, b: pass_seconds(
+            s, s.tokens + s.fitted_documents * s.mean_tokens, "float32"
+        ),
+        disk=lambda s, b: 12 * s.groups * s.width + roots_bytes(s),
+        device=untrained_device,
+        loads=lambda s, b: 4 * s.shape.parameters,
+        rows=lambda s, b: s.documents,
+        tokens=lambda s, b: s.tokens + s.fitted_documents * s.mean_tokens,
+    ),
+    "check_planted": Demand(
+        "validation",
+        when(lambda s: s.planted),
+        memory=lambda s, b: TABLES + 100 * MB,
+        seconds=lambda s, b: 10,
+    ),
+}
+
+
+def figure(jobs: Callable[[Sizes], Counter]) -> Demand:
+    """A rule that draws from tables of bins."""
+    return Demand("report", jobs, memory=lambda s, b: FIGURES, seconds=lambda s, b: 60)
+
+
+REPORT = {
+    "plot_maps": figure(once),
+    "plot_contrasts": figure(when(lambda s: s.contrasted)),
+    "plot_planted": figure(when(lambda s: s.planted)),
+    "plot_unlearning": figure(when(lambda s: s.forgotten)),
+}

@@ -1,0 +1,177 @@
+"""Arithmetic and memory of passes through the model.
+
+A token costs 2 N FLOP forward and, with frozen weights, 2 N backward to the activations (N: the
+weights that a token is multiplied with). Nothing that a gradient method does can be below that;
+what the document pass adds was measured against it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.common.files import read_json
+from workflow_scripts.preflight.sizes import BYTES, Sizes
+
+FORWARD = 2
+FORWARD_BACKWARD = 4
+TRAINING = 6
+# Document pass against a plain forward and backward of frozen weights (docs/validation.md, make
+# bench); on a large model the projection is a smaller share.
+PASS_RATIO = 1.15
+# Questions are short and go in small batches, through an evaluation harness: a share of the rate.
+QUESTION_RATE = 0.25
+# Sustained rates where the config states none and none was measured, FLOP/s: one thread of a
+# processor in float32, a GPU in bfloat16.
+CPU_RATE, GPU_RATE = 0.03e12, 400e12
+# A GPU's other precisions in units of that: tf32 has tensor cores of half the rate, float32 none.
+GPU_PRECISIONS = {"bfloat16": 1.0, "tf32": 0.4, "float32": 0.125}
+
+# Kept per token for the backward pass, without checkpointing, in units of the activations' bytes:
+# attention (queries, keys, values, output and their norms), the residual stream and its norms in
+# float32, and the MLP's gate, up and product.
+HIDDEN_KEPT = 30
+INTERMEDIATE_KEPT = 4
+# Logits in the model's precision, in float32, and their gradient.
+LOGIT_BYTES = 10
+# LoRA also keeps the input of every linear layer that it adapts.
+LORA_KEPT = 1.25
+# Batches are made of documents of like length; the fullest holds the short ones.
+SHORT = 50
+# Float32 rows of one batch are held below this by the engine.
+ROW_BYTES = 2**28
+
+
+def rate(config: Mapping[str, Any]) -> float:
+    """Sustained FLOP/s of one device in forward and backward: stated, measured, or assumed."""
+    stated = config["hardware"]["tflops"]
+    if stated:
+        return stated * 1e12
+    measured = measured_rate(config)
+    if measured:
+        return measured["flops"]
+    model = config["model"]
+    return CPU_RATE if model["device"] == "cpu" else GPU_RATE * GPU_PRECISIONS[model["precision"]]
+
+
+def rate_path(config: Mapping[str, Any]) -> Path:
+    """Where the measured rate of a study stands."""
+    return Path("results") / config["study"] / "preflight" / "rate.json"
+
+
+def measured_rate(config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What ``snakemake measure_rate`` found for this device and precision, or None."""
+    path, model = rate_path(config), config["model"]
+    if not path.is_file():
+        return None
+    record = read_json(path)
+    same = record["device"] == model["device"] and record["precision"] == model["precision"]
+    return record if same else None
+
+
+def pass_seconds(sizes: Sizes, tokens: float, precision: str | None = None) -> float:
+    """Device seconds of gradients of ``tokens`` tokens of documents."""
+    work = FORWARD_BACKWARD * PASS_RATIO * sizes.shape.active * tokens
+    return work / (rate(sizes.config) * _slowdown(sizes, precision))
+
+
+def question_seconds(sizes: Sizes, questions: float, answers: int, cost: int) -> float:
+    """Device seconds of ``questions`` questions, each with so many answers.
+
+    Args:
+        sizes: of the study.
+        questions: how many, over all repetitions.
+        answers: sequences per question.
+        cost: ``FORWARD`` or ``FORWARD_BACKWARD``.
+    """
+    tokens = questions * answers * sizes.config["preflight"]["question_tokens"]
+    return cost * sizes.shape.active * tokens / (rate(sizes.config) * QUESTION_RATE)
+
+
+def unlearning_seconds(sizes: Sizes, arms: int) -> float:
+    """Device seconds of an unlearning run: every arm takes all the steps it may."""
+    settings, length = sizes.config["unlearning"], sizes.mean_tokens
+    batch = min(settings["batch_documents"], settings["documents"])
+    step = 2 * FORWARD_BACKWARD * batch * length
+    if settings["documents"] > batch:
+        step += FORWARD * settings["documents"] * length / settings["measure_every"]
+    questions = settings["margin_questions"] * 4 * sizes.config["preflight"]["question_tokens"]
+    step += FORWARD * questions / settings["margin_every"]
+    retain = FORWARD * settings["retain_documents"] * length * (1 + sizes.doses)
+    tokens = arms * (settings["max_steps"] * step + retain)
+    return sizes.shape.active * tokens / rate(sizes.config)
+
+
+def activation_bytes(
+    sizes: Sizes, tokens: float, precision: str | None = None, layers: int | None = None
+) -> float:
+    """Bytes that a pass over one batch of ``tokens`` tokens holds.
+
+    Args:
+        sizes: of the study.
+        tokens: padded tokens of the batch.
+        precision: of the activations; that of the study without.
+        layers: how many are held at the same time: all of them for a backward pass, without.
+    """
+    shape = sizes.shape
+    size = BYTES[precision or sizes.config["model"]["precision"]]
+    layer = HIDDEN_KEPT * shape.hidden + INTERMEDIATE_KEPT * shape.intermediate
+    held = size * (layers or shape.layers) * layer
+    return tokens * (held + LOGIT_BYTES * shape.vocabulary)
+
+
+def batch_row_bytes(sizes: Sizes) -> float:
+    """Bytes of the projected rows of one batch: raw, whitened, stored, and the three variants."""
+    rows = sizes.config["attribution"]["tokens_per_batch"] / min(SHORT, sizes.mean_tokens)
+    return 6 * min(4 * min(rows, sizes.documents) * sizes.width, ROW_BYTES)
+
+
+def pass_device_bytes(sizes: Sizes, precision: str | None = None) -> float:
+    """Bytes of the document pass where the model is: weights, activations, rows and roots.
+
+    Args:
+        sizes: of the study.
+        precision: of the weights; that of the study without.
+    """
+    precision = precision or sizes.config["model"]["precision"]
+    weights = sizes.shape.parameters * BYTES[precision]
+    tokens = sizes.config["attribution"]["tokens_per_batch"]
+    activations = activation_bytes(sizes, tokens, precision)
+    return weights + activations + batch_row_bytes(sizes) + roots_bytes(sizes)
+
+
+def gate_device_bytes(sizes: Sizes) -> float:
+    """Bytes while rows are recomputed in float32; 0 where the pass is float32 itself."""
+    if sizes.config["model"]["precision"] == "float32":
+        return 0
+    longest = sizes.config["corpus"]["max_tokens"]
+    return 4 * sizes.shape.parameters + activation_bytes(sizes, longest, "float32")
+
+
+def unlearning_device_bytes(sizes: Sizes) -> float:
+    """Bytes of an unlearning run where the model is: a batch of the longest documents."""
+    settings = sizes.config["unlearning"]
+    batch = min(settings["batch_documents"], max(settings["documents"], 1))
+    tokens = batch * sizes.config["corpus"]["max_tokens"]
+    # Weights, two gradients, two moments, the anchor and the start of what is trained.
+    trained = 7 * sizes.adapter_bytes
+    measured = settings["margin_questions"] and LOGIT_BYTES * sizes.shape.vocabulary
+    scored = measured * sizes.config["attribution"]["tokens_per_batch"]
+    held = max(LORA_KEPT * activation_bytes(sizes, tokens), scored)
+    return sizes.weight_bytes + trained + held
+
+
+def roots_bytes(sizes: Sizes) -> int:
+    """Bytes of one set of second moments or roots, float32."""
+    return 4 * sizes.shape.modules * sizes.block**2
+
+
+def _slowdown(sizes: Sizes, precision: str | None) -> float:
+    """Rate in this precision, in units of the rate in that of the study."""
+    if precision is None or not sizes.on_gpu:
+        return 1.0
+    return GPU_PRECISIONS[precision] / GPU_PRECISIONS[sizes.config["model"]["precision"]]
+
+
+def load_seconds(sizes: Sizes) -> float:
+    """Seconds to import the engine and read the weights at 1 GB/s."""
+    return 15 + sizes.weight_bytes / 1e9

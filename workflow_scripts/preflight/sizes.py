@@ -1,0 +1,212 @@
+"""How large a study is, from its config alone: documents, tokens, rows, questions, runs.
+
+Documents and tokens are upper bounds: every bin filled, every document of the mean length that
+the config states, or of ``corpus.max_tokens`` where it states none.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workflow_scripts.benchmarks.definitions import Definition, load_definition
+from workflow_scripts.common.taxonomy import FORMATS, TOPICS
+from workflow_scripts.preflight.shape import ModelShape, shape_of
+
+# English text in tokens of a large vocabulary; the planted world's words in its own small one
+# (measured: 78 tokens for 52 words).
+BYTES_PER_TOKEN = 4.8
+TOKENS_PER_PLANTED_WORD = 2
+BYTES = {"float32": 4, "tf32": 4, "float16": 2, "bfloat16": 2}
+ARMS = 3
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of a study; every number is of the whole study unless its name says otherwise.
+
+    Attributes:
+        config: the complete configuration.
+        shape: of the model.
+        definitions: of the benchmarks, by name.
+        bins: topic x format bins that can hold documents.
+        documents: in the working set.
+        mean_tokens: of a document, after the cut at ``max_tokens``.
+        source_documents: in the source, before the draw.
+    """
+
+    config: Mapping[str, Any]
+    shape: ModelShape
+    definitions: Mapping[str, Definition]
+    bins: int
+    documents: int
+    mean_tokens: int
+    source_documents: int
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the working set."""
+        return self.documents * self.mean_tokens
+
+    @property
+    def text_bytes(self) -> float:
+        """Bytes of the working set's text."""
+        return self.tokens * BYTES_PER_TOKEN
+
+    @property
+    def parts(self) -> int:
+        """Groups of source files."""
+        return self.config["corpus"]["parts"]
+
+    @property
+    def shards(self) -> int:
+        """Pieces of the working set."""
+        return self.config["corpus"]["shards"]
+
+    @property
+    def width(self) -> int:
+        """Entries of a gradient row: modules x p x p."""
+        return self.shape.modules * self.block
+
+    @property
+    def block(self) -> int:
+        """Entries of one module's projected gradient, p x p."""
+        return self.config["attribution"]["projection_dim"] ** 2
+
+    @property
+    def groups(self) -> int:
+        """Occupied (bin, fold) groups of all sketches; a bin cut by a shard counts twice."""
+        folds = min(self.config["corpus"]["folds"], self.config["corpus"]["documents_per_bin"])
+        return (self.bins + self.shards - 1) * folds
+
+    @property
+    def shard_groups(self) -> int:
+        """Occupied groups of one shard."""
+        return math.ceil(self.groups / self.shards)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one stored document row."""
+        return self.width * BYTES[self.config["attribution"]["row_dtype"]]
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the model's weights in the precision of the study."""
+        return self.shape.parameters * BYTES[self.config["model"]["precision"]]
+
+    @property
+    def query_model(self) -> bool:
+        """Whether another model gives the gradients of the questions."""
+        return bool(self.config["model"]["query"]["path"])
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the model runs on a GPU."""
+        return self.config["model"]["device"] != "cpu"
+
+    @property
+    def fitted_documents(self) -> int:
+        """Documents that fit the preconditioner."""
+        wanted = self.config["attribution"]["preconditioner_documents"] or 20 * self.block
+        return min(self.documents, wanted)
+
+    @property
+    def keep_rows(self) -> bool:
+        """Whether document rows are kept."""
+        return self.config["attribution"]["rows"] == "keep"
+
+    @property
+    def planted(self) -> list[str]:
+        """Benchmarks of the study whose truth is planted."""
+        if self.config["corpus"]["source"] != "planted":
+            return []
+        known = self.config["corpus"]["planted"]["benchmarks"]
+        return [name for name in self.config["benchmarks"] if name in known]
+
+    @property
+    def contrasted(self) -> bool:
+        """Whether some capability has a social and a STEM benchmark."""
+        cells = {(each.domain, each.capability) for each in self.definitions.values()}
+        return any(
+            {("social", capability), ("stem", capability)} <= cells
+            for capability in ("reasoning", "knowledge")
+        )
+
+    def questions(self, benchmark: str) -> int:
+        """Questions of a benchmark: planted, or as its definition states them."""
+        if benchmark in self.planted:
+            return self.config["corpus"]["planted"]["questions_per_benchmark"]
+        definition = self.definitions[benchmark]
+        stated = definition.questions or self.config["preflight"]["questions"]
+        return min(stated, len(definition.tasks) * (definition.limit or stated))
+
+    @property
+    def all_questions(self) -> int:
+        """Questions of all benchmarks."""
+        return sum(map(self.questions, self.config["benchmarks"]))
+
+    @property
+    def most_questions(self) -> int:
+        """Questions of the largest benchmark."""
+        return max(map(self.questions, self.config["benchmarks"]))
+
+    @property
+    def forgotten(self) -> list[str]:
+        """Benchmarks with unlearning."""
+        return self.config["unlearning"]["benchmarks"]
+
+    @property
+    def topics(self) -> int:
+        """Topics that are forgotten for each of them."""
+        return len(self.config["unlearning"]["topics"])
+
+    @property
+    def seeds(self) -> int:
+        """Seeds of unlearning."""
+        return len(self.config["seeds"]["unlearning"])
+
+    @property
+    def control(self) -> bool:
+        """Whether documents of any topic are forgotten too."""
+        return bool(self.forgotten) and self.config["unlearning"]["control"]
+
+    @property
+    def adapter_bytes(self) -> int:
+        """Bytes of the trainable weights saved at one dose, float32."""
+        settings = self.config["unlearning"]
+        full = settings["parameters"] == "full"
+        return 4 * (self.shape.parameters if full else settings["rank"] * self.shape.sides)
+
+    @property
+    def doses(self) -> int:
+        """Doses at which an adapter is saved."""
+        return len(self.config["unlearning"]["doses"])
+
+
+def sizes_of(config: Mapping[str, Any]) -> Sizes:
+    """Sizes of a study.
+
+    Args:
+        config: the complete configuration.
+
+    Raises:
+        ConfigError: a benchmark's definition is wrong, or the model's size is not known.
+    """
+    corpus, planted = config["corpus"], config["corpus"]["planted"]
+    topics, formats, words = len(TOPICS), len(FORMATS), None
+    if corpus["source"] == "planted":
+        topics = len(planted["topics"]) or topics
+        formats = len(planted["formats"]) or formats
+        words = planted["words_per_document"]
+    bins = topics * formats
+    stated = config["preflight"]["mean_tokens"] or (words or 0) * TOKENS_PER_PLANTED_WORD
+    documents = bins * corpus["documents_per_bin"]
+    return Sizes(
+        config=config,
+        shape=shape_of(config),
+        definitions={name: load_definition(name) for name in config["benchmarks"]},
+        bins=bins,
+        documents=documents,
+        mean_tokens=min(stated or corpus["max_tokens"], corpus["max_tokens"]),
+        source_documents=max(documents, config["preflight"]["source_documents"]),
+    )
