@@ -4,6 +4,7 @@ import sys
 
 from workflow_scripts.common.config import complete
 from workflow_scripts.common.errors import AtlasError
+from workflow_scripts.common.leftovers import begin_run
 
 
 configfile: "config.yaml"
@@ -45,6 +46,14 @@ include: "rules/influence.smk"
 include: "rules/unlearning.smk"
 include: "rules/validation.smk"
 include: "rules/report.smk"
+
+
+onstart:
+    try:
+        begin_run(RESULTS, log)
+    except AtlasError as error:
+        print(f"not started: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 rule all:

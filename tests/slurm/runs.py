@@ -1,0 +1,142 @@
+"""Runs of a small study on a loopback cluster: start, watch, disturb, compare."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from tests.workflow.clone import Clone
+from workflow_scripts.common.files import file_digest
+
+CONFIG = ("--configfile", "tests/config/small.yaml", "tests/config/cluster.yaml")
+RESULTS = "results/cluster"
+# Hold times, or the process ids and hosts of a run.
+NOT_ARTIFACTS = ("logs", "timings", ".state")
+LAB = Path(__file__).with_name("lab")
+
+
+class Lab:
+    """The cluster whose state is in ``folder``."""
+
+    def __init__(self, folder, port):
+        self.folder, self.port = folder, port
+
+    def call(self, *words):
+        own = {"SLURM_LAB_DIR": str(self.folder), "SLURM_LAB_PORT": str(self.port)}
+        subprocess.run([LAB, *words], env=os.environ | own, check=True, timeout=120)
+
+    def environment(self):
+        """Environment in which Slurm's commands speak to this cluster."""
+        path = f"{self.folder}/bin:{os.environ['PATH']}"
+        return os.environ | {"PATH": path, "SLURM_CONF": f"{self.folder}/etc/slurm.conf"}
+
+    def jobs(self, *options):
+        """Jobs in the queue: dicts of id, state, comment (rule and wildcards), node, name, tres."""
+        columns = {
+            "id": ("jobid", 12),
+            "state": ("state", 20),
+            "comment": ("comment", 200),
+            "node": ("nodelist", 12),
+            "name": ("name", 60),
+            "tres": ("tres-alloc", 90),
+        }
+        form = ",".join(f"{field}:{width}" for field, width in columns.values())
+        text = subprocess.run(
+            ["squeue", "--noheader", "--Format", form, *options],
+            env=self.environment(),
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        table = []
+        for line in text.splitlines():
+            row, start = {}, 0
+            for name, (_, width) in columns.items():
+                row[name] = line[start : start + width].strip()
+                start += width
+            table.append(row)
+        return table
+
+    def wait_for(self, rule, state="RUNNING", count=1, seconds=120):
+        """Wait until ``count`` jobs of a rule are in a state; returns them."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = [
+                job
+                for job in self.jobs("--states", "all")
+                if job["state"] == state and job["comment"].startswith(f"rule_{rule}")
+            ]
+            if len(found) >= count:
+                return found
+            assert time.monotonic() < deadline, f"no {count} {state} {rule}: {self.jobs()}"
+            time.sleep(0.2)
+
+    def cancel(self, *words):
+        subprocess.run(["scancel", *words], env=self.environment(), check=True)
+
+
+class Cluster(Clone):
+    """A clone of the project whose runs go to the cluster with the committed profile."""
+
+    def __init__(self, lab, folder, **source):
+        super().__init__(folder, **source)
+        self.lab = lab
+
+    def command(self, *words):
+        # First query after 1 s instead of 20: the jobs take seconds.
+        quick = ("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "20")
+        words = ("--profile", "slurm", *quick, "--jobs", "4", *CONFIG, *words)
+        return [sys.executable, "-m", "snakemake", *map(str, words)]
+
+    def environment(self):
+        return self.lab.environment() | {"PYTHONPATH": "", "PYTEST_CURRENT_TEST": ""}
+
+    def start(self, *words):
+        """Start Snakemake; returns its process, which writes to ``run.log``."""
+        with (self.folder / "run.log").open("w") as log:
+            return subprocess.Popen(
+                self.command(*words),
+                cwd=self.folder,
+                env=self.environment(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def printed(self):
+        return (self.folder / "run.log").read_text()
+
+    def path(self, name):
+        return self.folder / RESULTS / name
+
+    def remove(self, *names):
+        """Delete artifacts with their records."""
+        for name in names:
+            self.path(name).unlink()
+            self.path(f"{name}.meta.json").unlink()
+
+
+def artifacts(clone):
+    """{path below the results: digest} of every file that is no log and no timing."""
+    root = clone.folder / RESULTS
+    files = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]
+    kept = sorted(path for path in files if path.parts[0] not in NOT_ARTIFACTS)
+    return {str(path): file_digest(root / path) for path in kept}
+
+
+def script_process(rule, job):
+    """The process that runs a rule's script in a Slurm job."""
+    for process in psutil.process_iter():
+        try:
+            words = " ".join(process.cmdline())
+            if re.search(rf"scripts/\S+\.{rule}\.py", words) and (
+                process.environ().get("SLURM_JOB_ID") == job["id"]
+            ):
+                return process
+        except psutil.Error:
+            continue
+    return None

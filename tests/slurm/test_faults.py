@@ -1,0 +1,175 @@
+"""What goes wrong on a cluster, each ending in the right artifacts or a clear failure."""
+
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.slurm.runs import Cluster, artifacts, script_process
+
+pytestmark = pytest.mark.slow
+
+SHARDS = ("s0000", "s0001")
+LOST = [f"attribution/{kind}" for s in SHARDS for kind in (f"rows/{s}.npy", f"sketches/{s}.npz")]
+TARGETS = ["--", *(f"results/cluster/attribution/sketches/{shard}.npz" for shard in SHARDS)]
+
+
+@pytest.fixture
+def study(lab, reference, tmp_path):
+    """The finished study without its document pass: two jobs are to be done again."""
+    study = Cluster(
+        lab, tmp_path / "atlas", source=reference.folder, left_out=("locks", "__pycache__")
+    )
+    study.remove(*LOST)
+    return study
+
+
+def assert_right(study, expected):
+    """Every artifact is the reference's, and nothing half written is left."""
+    assert artifacts(study) == expected
+    assert not list(study.folder.rglob(".tmp-*"))
+
+
+def finish(study, *words):
+    code, text = study.run(*words, timeout=300)
+    assert code == 0, text[-3000:]
+    return text
+
+
+def ended(process, seconds=300):
+    return process.wait(timeout=seconds)
+
+
+def test_cancelled_shard_is_sent_again_in_the_same_run(study, lab, expected):
+    process = study.start(*TARGETS)
+    job = lab.wait_for("attribute_documents_wildcards_s0000")[0]
+    lab.cancel(job["id"])
+    assert ended(process) == 0, study.printed()[-3000:]
+    assert "SLURM status is: 'CANCELLED'" in study.printed()
+    assert_right(study, expected)
+
+
+def test_job_that_fails_for_good_leaves_no_artifact_and_a_restart_finishes(study, lab, expected):
+    """The other shard is kept: the restart sends one job."""
+    process = study.start("--retries", "0", *TARGETS)
+    job = lab.wait_for("attribute_documents_wildcards_s0000")[0]
+    lab.cancel(job["id"])
+    assert ended(process) == 1
+    assert re.search(r"Error in rule attribute_documents", study.printed())
+    assert f"SLURM-job '{job['id']}' failed, SLURM status is: 'CANCELLED'" in study.printed()
+    assert not study.path("attribution/sketches/s0000.npz").exists()
+    assert not study.path("attribution/rows/s0000.npy").exists()
+    assert study.path("attribution/sketches/s0001.npz").exists()
+    assert study.plan(*TARGETS) == {"attribute_documents s0000"}
+    finish(study, *TARGETS)
+    assert_right(study, expected)
+
+
+def test_job_past_its_time_limit_is_sent_again_with_more_time_and_goes_on(study, lab, expected):
+    """Training hangs after its first checkpoint until the limit of a minute; the second attempt
+    has two minutes and resumes."""
+    study.remove("model/model.safetensors", "model/config.json")
+    study.remove("model/model.json", "model/history.json")
+    words = ("--set-resources", "train_model:runtime=attempt")
+    process = study.start(*words, "--", "results/cluster/model/model.json")
+    job = lab.wait_for("train_model")[0]
+    deadline = time.monotonic() + 100
+    while not list(study.path(".state").glob("train_model/*.pt")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    script_process("train_model", job).suspend()
+    assert ended(process) == 0, study.printed()[-3000:]
+    assert f"SLURM-job '{job['id']}' failed, SLURM status is: 'TIMEOUT'" in study.printed()
+    assert "resumed at step" in study.path("logs/train_model.log").read_text()
+    again = [row for row in lab.jobs("--states", "all") if row["comment"] == "rule_train_model"]
+    assert again[-1]["state"] == "COMPLETED"
+    found = artifacts(study)
+    trained = {name: found[name] for name in found if name.startswith("model/")}
+    assert trained == {name: expected[name] for name in trained}
+    assert len(trained) == 8
+
+
+def test_job_of_a_crashed_node_is_run_on_another(study, lab, expected):
+    process = study.start(*TARGETS)
+    job = lab.wait_for("attribute_documents_wildcards_s0000")[0]
+    node = job["node"].removeprefix("node")
+    try:
+        lab.call("node-kill", node)
+        assert ended(process) == 0, study.printed()[-3000:]
+    finally:
+        lab.call("node-start", node)
+    assert_right(study, expected)
+
+
+def test_killed_snakemake_leaves_jobs_and_no_second_writer_is_started(study, lab, expected):
+    """The jobs go on. A new run, on Slurm or not, refuses; its own command stops them."""
+    process = study.start(*TARGETS)
+    jobs = lab.wait_for("attribute_documents", count=2)
+    process.kill()
+    process.wait()
+    assert study.run("--unlock")[0] == 0
+    for words in ((), ("--executor", "local", "--cores", "1")):
+        code, text = study.run(*words, *TARGETS, timeout=60)
+        assert code == 1
+        line = next(line for line in text.splitlines() if line.startswith("not started: "))
+        assert "2 Slurm jobs of an earlier run of this study are still there (2 running)" in line
+        assert len(lab.jobs()) == 2
+    name = re.search(r"'scancel --name (\S+)'", line)[1]
+    assert name == jobs[0]["name"]
+    lab.cancel("--name", name)
+    finish(study, *TARGETS)
+    assert_right(study, expected)
+
+
+def test_jobs_of_a_killed_snakemake_may_also_end_by_themselves(study, lab, expected):
+    process = study.start(*TARGETS)
+    lab.wait_for("attribute_documents", count=2)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 120
+    while lab.jobs():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert study.run("--unlock")[0] == 0
+    finish(study, *TARGETS)
+    assert_right(study, expected)
+
+
+def test_interrupt_cancels_the_jobs_and_a_restart_finishes(study, lab, expected):
+    process = study.start(*TARGETS)
+    lab.wait_for("attribute_documents", count=2)
+    process.send_signal(signal.SIGINT)
+    assert ended(process) == 1
+    deadline = time.monotonic() + 60
+    while lab.jobs():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert not study.path("attribution/sketches/s0000.npz").exists()
+    finish(study, *TARGETS)
+    assert_right(study, expected)
+
+
+def test_start_is_refused_while_slurm_does_not_answer(study, lab):
+    """A run is noted, and nobody can say whether its jobs live."""
+    process = study.start(*TARGETS)
+    lab.wait_for("attribute_documents", count=2)
+    process.kill()
+    process.wait()
+    assert study.run("--unlock")[0] == 0
+    environment = study.environment() | {"PATH": f"{study.folder}:{study.environment()['PATH']}"}
+    broken = study.folder / "squeue"
+    broken.write_text("#!/bin/sh\necho 'slurm_load_jobs error: timed out' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    done = subprocess.run(
+        study.command("--executor", "local", "--cores", "1", *TARGETS),
+        cwd=study.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "cannot ask Slurm whether jobs of the last run" in done.stderr
+    assert "slurm_load_jobs error: timed out" in done.stderr
