@@ -24,8 +24,9 @@ def lab():
     missing = [name for name in DAEMONS if shutil.which(name, path=path) is None]
     if missing:
         pytest.skip(f"no Slurm here ({', '.join(missing)} missing): {MISSING_HINT}")
-    # Not under pytest's own folder: the path of a socket must be short.
+    # Not under pytest's own folder: the path of a socket must be short, and open to munged.
     folder = Path(tempfile.mkdtemp(prefix="lab-"))
+    folder.chmod(0o755)
     lab = Lab(folder / "state", free_port())
     lab.call("up", "2")
     try:

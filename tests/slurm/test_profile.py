@@ -12,6 +12,7 @@ import yaml
 from tests.workflow.clone import ROOT, Clone, planned_jobs
 
 PROFILE = ROOT / "profiles" / "slurm" / "config.yaml"
+GUIDE = (ROOT / "docs" / "cluster.md").read_text()
 
 
 @pytest.fixture
@@ -62,6 +63,8 @@ def test_plan_is_printed_from_the_repository_root_without_slurm(tools):
         assert row["slurm_partition"] == wanted["slurm_partition"]
         assert row["slurm_account"] == wanted["slurm_account"]
         assert "gpu" not in row
+    shown = re.search(r"```text\n\$ snakemake .+\n(job +count\n[^`]+)```", GUIDE)[1].splitlines()
+    assert {line for line in shown if line != "..."} <= set(text.splitlines())
 
 
 def test_every_line_of_the_profile_says_what_it_is_for():
@@ -88,6 +91,7 @@ def test_gpu_lines_name_every_rule_that_takes_a_device():
     assert all(row == {"slurm_partition": "gpu", "gpu": 1} for row in named.values())
 
 
+@pytest.mark.slow
 def test_uncommented_gpu_lines_ask_for_one_gpu_where_gradients_are_made(tmp_path, tools):
     clone = Clone(tmp_path / "atlas")
     clone.folder.joinpath("profiles/slurm/config.yaml").write_text(with_gpu(PROFILE.read_text()))
@@ -95,3 +99,14 @@ def test_uncommented_gpu_lines_ask_for_one_gpu_where_gradients_are_made(tmp_path
     for row in resources_of(text, "attribute_documents"):
         assert (row["gpu"], row["slurm_partition"]) == ("1", "gpu")
     assert all("gpu" not in row for row in resources_of(text, "estimate_bins"))
+
+
+@pytest.mark.slow
+def test_plans_of_the_guide_are_printed(tools):
+    commands = re.findall(r"^snakemake --profile slurm (-n.*?) *(?:#.+)?$", GUIDE, re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        text = dry_run(ROOT, tools, "--forceall", *command.split()[1:])
+        assert "attribute_documents" in text
+    for row in resources_of(text, "attribute_documents"):
+        assert row["runtime"] == "720"
