@@ -36,11 +36,11 @@ def begin_run(results: str, logs: list[str]) -> None:
     """
     record = Path(results, ".state", "slurm_run.json")
     if record.exists():
-        name = read_json(record)["name"]
-        check_gone(name)
-        record.unlink()
+        check_gone(read_json(record)["name"])
     if current := run_name(logs):
         write_json(record, {"name": current})
+    else:
+        record.unlink(missing_ok=True)
 
 
 def run_name(logs: list[str]) -> str | None:
