@@ -2,9 +2,11 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -105,6 +107,8 @@ class Cluster(Clone):
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # A child of a background process ignores Ctrl-C, and Python then leaves it so.
+                preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
             )
 
     def printed(self):

@@ -26,6 +26,23 @@ def study(lab, reference, tmp_path):
     return study
 
 
+def freeze(study, lab, *shards):
+    """Stop the scripts of these shards while their rows are half written; returns their jobs."""
+    jobs = {}
+    for shard in shards:
+        jobs[shard] = lab.wait_for(f"attribute_documents_wildcards_{shard}")[0]
+    waiting, deadline = set(shards), time.monotonic() + 200
+    while waiting:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+        for shard in set(waiting):
+            if list(study.path("attribution/rows").glob(f".tmp-*-{shard}.npy")):
+                script_process("attribute_documents", jobs[shard]).suspend()
+                waiting.remove(shard)
+    assert not any(study.path(f"attribution/rows/{shard}.npy").exists() for shard in shards)
+    return [jobs[shard] for shard in shards]
+
+
 def assert_right(study, expected):
     """Every artifact is the reference's, and nothing half written is left."""
     assert artifacts(study) == expected
@@ -44,7 +61,7 @@ def ended(process, seconds=300):
 
 def test_cancelled_shard_is_sent_again_in_the_same_run(study, lab, expected):
     process = study.start(*TARGETS)
-    job = lab.wait_for("attribute_documents_wildcards_s0000")[0]
+    (job,) = freeze(study, lab, "s0000")
     lab.cancel(job["id"])
     assert ended(process) == 0, study.printed()[-3000:]
     assert "SLURM status is: 'CANCELLED'" in study.printed()
@@ -54,7 +71,7 @@ def test_cancelled_shard_is_sent_again_in_the_same_run(study, lab, expected):
 def test_job_that_fails_for_good_leaves_no_artifact_and_a_restart_finishes(study, lab, expected):
     """The other shard is kept: the restart sends one job."""
     process = study.start("--retries", "0", *TARGETS)
-    job = lab.wait_for("attribute_documents_wildcards_s0000")[0]
+    (job,) = freeze(study, lab, "s0000")
     lab.cancel(job["id"])
     assert ended(process) == 1
     assert re.search(r"Error in rule attribute_documents", study.printed())
@@ -93,7 +110,7 @@ def test_job_past_its_time_limit_is_sent_again_with_more_time_and_goes_on(study,
 
 def test_job_of_a_crashed_node_is_run_on_another(study, lab, expected):
     process = study.start(*TARGETS)
-    job = lab.wait_for("attribute_documents_wildcards_s0000")[0]
+    (job,) = freeze(study, lab, "s0000")
     node = job["node"].removeprefix("node")
     try:
         lab.call("node-kill", node)
@@ -106,7 +123,7 @@ def test_job_of_a_crashed_node_is_run_on_another(study, lab, expected):
 def test_killed_snakemake_leaves_jobs_and_no_second_writer_is_started(study, lab, expected):
     """The jobs go on. A new run, on Slurm or not, refuses; its own command stops them."""
     process = study.start(*TARGETS)
-    jobs = lab.wait_for("attribute_documents", count=2)
+    jobs = freeze(study, lab, *SHARDS)
     process.kill()
     process.wait()
     assert study.run("--unlock")[0] == 0
@@ -139,7 +156,7 @@ def test_jobs_of_a_killed_snakemake_may_also_end_by_themselves(study, lab, expec
 
 def test_interrupt_cancels_the_jobs_and_a_restart_finishes(study, lab, expected):
     process = study.start(*TARGETS)
-    lab.wait_for("attribute_documents", count=2)
+    freeze(study, lab, *SHARDS)
     process.send_signal(signal.SIGINT)
     assert ended(process) == 1
     deadline = time.monotonic() + 60
@@ -154,7 +171,7 @@ def test_interrupt_cancels_the_jobs_and_a_restart_finishes(study, lab, expected)
 def test_start_is_refused_while_slurm_does_not_answer(study, lab):
     """A run is noted, and nobody can say whether its jobs live."""
     process = study.start(*TARGETS)
-    lab.wait_for("attribute_documents", count=2)
+    freeze(study, lab, *SHARDS)
     process.kill()
     process.wait()
     assert study.run("--unlock")[0] == 0
