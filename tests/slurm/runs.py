@@ -37,13 +37,14 @@ class Lab:
         return os.environ | {"PATH": path, "SLURM_CONF": f"{self.folder}/etc/slurm.conf"}
 
     def jobs(self, *options):
-        """Jobs in the queue: dicts of id, state, comment (rule and wildcards), node, name, tres."""
+        """Jobs in the queue: dicts of id, state, comment (rule, wildcards), node, name, tres, limit."""
         columns = {
             "id": ("jobid", 12),
             "state": ("state", 20),
             "comment": ("comment", 200),
             "node": ("nodelist", 12),
             "name": ("name", 60),
+            "limit": ("timelimit", 20),
             "tres": ("tres-alloc", 90),
         }
         form = ",".join(f"{field}:{width}" for field, width in columns.values())
@@ -79,6 +80,11 @@ class Lab:
 
     def cancel(self, *words):
         subprocess.run(["scancel", *words], env=self.environment(), check=True)
+
+    def limit(self, job, minutes):
+        """Set the time limit of a running job."""
+        words = ["scontrol", "update", f"JobId={job}", f"TimeLimit={minutes}"]
+        subprocess.run(words, env=self.environment(), check=True)
 
 
 class Cluster(Clone):
@@ -132,15 +138,18 @@ def artifacts(clone):
     return {str(path): file_digest(root / path) for path in kept}
 
 
-def script_process(rule, job):
-    """The process that runs a rule's script in a Slurm job."""
-    for process in psutil.process_iter():
-        try:
-            words = " ".join(process.cmdline())
-            if re.search(rf"scripts/\S+\.{rule}\.py", words) and (
-                process.environ().get("SLURM_JOB_ID") == job["id"]
-            ):
-                return process
-        except psutil.Error:
-            continue
-    return None
+def script_process(rule, job, seconds=100):
+    """The process that runs a rule's script in a Slurm job, once it is there."""
+    deadline = time.monotonic() + seconds
+    while True:
+        for process in psutil.process_iter():
+            try:
+                words = " ".join(process.cmdline())
+                if re.search(rf"scripts/\S+\.{rule}\.py", words) and (
+                    process.environ().get("SLURM_JOB_ID") == job["id"]
+                ):
+                    return process
+            except psutil.Error:
+                continue
+        assert time.monotonic() < deadline, f"no script of {rule} in job {job['id']}"
+        time.sleep(0.1)

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.slow
 
 SHARDS = ("s0000", "s0001")
 LOST = [f"attribution/{kind}" for s in SHARDS for kind in (f"rows/{s}.npy", f"sketches/{s}.npz")]
+MODEL = ("config.json", "model.safetensors", "model.json", "history.json")
 TARGETS = ["--", *(f"results/cluster/attribution/sketches/{shard}.npz" for shard in SHARDS)]
 
 
@@ -28,19 +29,21 @@ def study(lab, reference, tmp_path):
 
 def freeze(study, lab, *shards):
     """Stop the scripts of these shards while their rows are half written; returns their jobs."""
-    jobs = {}
-    for shard in shards:
-        jobs[shard] = lab.wait_for(f"attribute_documents_wildcards_{shard}")[0]
-    waiting, deadline = set(shards), time.monotonic() + 200
-    while waiting:
+    jobs = [lab.wait_for(f"attribute_documents_wildcards_{shard}")[0] for shard in shards]
+    # Found beforehand: the rows are written within a second.
+    scripts = {
+        shard: script_process("attribute_documents", job)
+        for shard, job in zip(shards, jobs, strict=True)
+    }
+    deadline = time.monotonic() + 200
+    while scripts:
         assert time.monotonic() < deadline
         time.sleep(0.02)
-        for shard in set(waiting):
+        for shard in set(scripts):
             if list(study.path("attribution/rows").glob(f".tmp-*-{shard}.npy")):
-                script_process("attribute_documents", jobs[shard]).suspend()
-                waiting.remove(shard)
+                scripts.pop(shard).suspend()
     assert not any(study.path(f"attribution/rows/{shard}.npy").exists() for shard in shards)
-    return [jobs[shard] for shard in shards]
+    return jobs
 
 
 def assert_right(study, expected):
@@ -85,27 +88,34 @@ def test_job_that_fails_for_good_leaves_no_artifact_and_a_restart_finishes(study
 
 
 def test_job_past_its_time_limit_is_sent_again_with_more_time_and_goes_on(study, lab, expected):
-    """Training hangs after its first checkpoint until the limit of a minute; the second attempt
-    has two minutes and resumes."""
-    study.remove("model/model.safetensors", "model/config.json")
-    study.remove("model/model.json", "model/history.json")
-    words = ("--set-resources", "train_model:runtime=attempt")
-    process = study.start(*words, "--", "results/cluster/model/model.json")
+    """Training hangs after its first checkpoint until its time is over; the second attempt asks
+    for more time and resumes."""
+    study.remove(*(f"model/{name}" for name in MODEL))
+    process = study.start("--", "results/cluster/model/model.json")
     job = lab.wait_for("train_model")[0]
-    deadline = time.monotonic() + 100
+    script = script_process("train_model", job)
+    deadline = time.monotonic() + 200
     while not list(study.path(".state").glob("train_model/*.pt")):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    script_process("train_model", job).suspend()
+    script.suspend()
+    lab.limit(job["id"], minutes=1)
     assert ended(process) == 0, study.printed()[-3000:]
     assert f"SLURM-job '{job['id']}' failed, SLURM status is: 'TIMEOUT'" in study.printed()
     assert "resumed at step" in study.path("logs/train_model.log").read_text()
-    again = [row for row in lab.jobs("--states", "all") if row["comment"] == "rule_train_model"]
-    assert again[-1]["state"] == "COMPLETED"
+    again = lab.wait_for("train_model", "COMPLETED")[-1]
+    assert minutes(again["limit"]) > minutes(job["limit"]) > 1
     found = artifacts(study)
-    trained = {name: found[name] for name in found if name.startswith("model/")}
-    assert trained == {name: expected[name] for name in trained}
-    assert len(trained) == 8
+    for name in [f"model/{name}{record}" for name in MODEL for record in ("", ".meta.json")]:
+        assert found[name] == expected[name]
+
+
+def minutes(limit):
+    """Minutes in a time limit as Slurm prints it: ``[days-]hours:minutes:seconds``."""
+    days, clock = limit.split("-") if "-" in limit else ("0", limit)
+    parts = [int(part) for part in clock.split(":")]
+    hours, full = ([0] * (3 - len(parts)) + parts)[:2]
+    return 1440 * int(days) + 60 * hours + full
 
 
 def test_job_of_a_crashed_node_is_run_on_another(study, lab, expected):
