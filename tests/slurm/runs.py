@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from tests.workflow.clone import Clone
-from workflow_scripts.common.files import file_digest
+from workflow_scripts.common.files import file_digest, read_json
 
 CONFIG = ("--configfile", "tests/config/small.yaml", "tests/config/cluster.yaml")
 RESULTS = "results/cluster"
@@ -37,7 +37,7 @@ class Lab:
         return os.environ | {"PATH": path, "SLURM_CONF": f"{self.folder}/etc/slurm.conf"}
 
     def jobs(self, *options):
-        """Jobs in the queue: dicts of id, state, comment (rule, wildcards), node, name, tres, limit."""
+        """Jobs in the queue, as dicts; the comment holds rule and wildcards."""
         columns = {
             "id": ("jobid", 12),
             "state": ("state", 20),
@@ -74,7 +74,7 @@ class Lab:
                 if job["state"] == state and job["comment"].startswith(f"rule_{rule}")
             ]
             if len(found) >= count:
-                return found
+                return sorted(found, key=lambda job: int(job["id"]))
             assert time.monotonic() < deadline, f"no {count} {state} {rule}: {self.jobs()}"
             time.sleep(0.2)
 
@@ -119,6 +119,11 @@ class Cluster(Clone):
 
     def printed(self):
         return (self.folder / "run.log").read_text()
+
+    def sent(self):
+        """Jobs of the last run, in the queue or ended."""
+        record = read_json(self.path(".state/slurm_run.json"))
+        return self.lab.jobs("--states", "all", "--name", record["name"])
 
     def path(self, name):
         return self.folder / RESULTS / name

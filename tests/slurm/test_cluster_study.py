@@ -27,8 +27,8 @@ def test_every_artifact_is_byte_for_byte_the_local_one(cluster, expected):
     assert {name for name in found if found[name] != expected[name]} == set()
 
 
-def test_both_nodes_worked_and_gradients_were_made_on_nodes_with_a_gpu(cluster, lab):
-    jobs = lab.jobs("--states", "all")
+def test_both_nodes_worked_and_gradients_were_made_on_nodes_with_a_gpu(cluster):
+    jobs = cluster.sent()
     assert {job["state"] for job in jobs} == {"COMPLETED"}
     assert {job["node"] for job in jobs} == {"node1", "node2"}
     shards = [job for job in jobs if job["comment"].startswith("rule_attribute_documents")]
@@ -37,8 +37,8 @@ def test_both_nodes_worked_and_gradients_were_made_on_nodes_with_a_gpu(cluster, 
     assert not [job for job in jobs if "sample_bins" in job["comment"] and "gpu" in job["tres"]]
 
 
-def test_jobs_carry_the_prefix_of_the_profile_and_small_ones_share_a_job(cluster, lab):
-    jobs = lab.jobs("--states", "all")
+def test_jobs_carry_the_prefix_of_the_profile_and_small_ones_share_a_job(cluster):
+    jobs = cluster.sent()
     assert {job["name"].split("_")[0] for job in jobs} == {"atlas"}
     tables = [job for job in jobs if "gather_bins" in job["comment"]]
     assert len(tables) == 1
