@@ -64,7 +64,7 @@ class Lab:
             table.append(row)
         return table
 
-    def wait_for(self, rule, state="RUNNING", count=1, seconds=120):
+    def wait_for(self, rule, state="RUNNING", count=1, seconds=300):
         """Wait until ``count`` jobs of a rule are in a state; returns them."""
         deadline = time.monotonic() + seconds
         while True:
@@ -143,7 +143,7 @@ def artifacts(clone):
     return {str(path): file_digest(root / path) for path in kept}
 
 
-def script_process(rule, job, seconds=100):
+def script_process(rule, job, seconds=300):
     """The process that runs a rule's script in a Slurm job, once it is there."""
     deadline = time.monotonic() + seconds
     while True:

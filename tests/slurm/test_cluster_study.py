@@ -13,7 +13,7 @@ def cluster(lab, tmp_path_factory):
     """The study, run with ``--profile slurm`` and its GPU lines uncommented, on two nodes."""
     cluster = Cluster(lab, tmp_path_factory.mktemp("cluster") / "atlas")
     cluster.folder.joinpath("profiles/slurm/config.yaml").write_text(with_gpu(PROFILE.read_text()))
-    code, text = cluster.run(timeout=900)
+    code, text = cluster.run(timeout=1800)
     assert code == 0, text[-5000:]
     return cluster
 
