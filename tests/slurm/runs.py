@@ -92,7 +92,7 @@ class Cluster(Clone):
 
     def __init__(self, lab, folder, **source):
         super().__init__(folder, **source)
-        self.lab = lab
+        self.lab, self.started = lab, []
 
     def command(self, *words):
         # First query after 1 s instead of 20: the jobs take seconds.
@@ -106,7 +106,7 @@ class Cluster(Clone):
     def start(self, *words):
         """Start Snakemake; returns its process, which writes to ``run.log``."""
         with (self.folder / "run.log").open("w") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self.command(*words),
                 cwd=self.folder,
                 env=self.environment(),
@@ -116,6 +116,14 @@ class Cluster(Clone):
                 # A child of a background process ignores Ctrl-C, and Python then leaves it so.
                 preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
             )
+        self.started.append(process)
+        return process
+
+    def stop(self):
+        """Kill what a failed test left running: it would send the jobs again that are cancelled."""
+        for process in self.started:
+            process.kill()
+            process.wait()
 
     def printed(self):
         return (self.folder / "run.log").read_text()

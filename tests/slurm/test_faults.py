@@ -24,7 +24,8 @@ def study(lab, reference, tmp_path):
         lab, tmp_path / "atlas", source=reference.folder, left_out=("locks", "__pycache__")
     )
     study.remove(*LOST)
-    return study
+    yield study
+    study.stop()
 
 
 def freeze(study, lab, *shards):
