@@ -4,6 +4,7 @@ import sys
 
 from workflow_scripts.common.config import complete
 from workflow_scripts.common.errors import AtlasError
+from workflow_scripts.common.leftovers import begin_run
 
 
 configfile: "config.yaml"
@@ -46,6 +47,14 @@ include: "rules/unlearning.smk"
 include: "rules/validation.smk"
 include: "rules/report.smk"
 include: "rules/preflight.smk"
+
+
+onstart:
+    try:
+        begin_run(RESULTS, log)
+    except AtlasError as error:
+        print(f"not started: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 rule all:

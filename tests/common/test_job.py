@@ -103,3 +103,14 @@ def test_longer_file_than_its_record_is_called_changed(tmp_path):
     (tmp_path / "a.txt").write_text("abc")
     with pytest.raises(IntegrityError, match=r"a\.txt is changed: it has 3 bytes"):
         verify(tmp_path / "a.txt")
+
+
+def test_job_removes_what_a_killed_one_left_of_its_own_outputs_alone(tmp_path):
+    """A killed writer cannot clean up; a job that runs beside this one may be writing."""
+    stale = [tmp_path / ".tmp-ab12cd_9-out.txt", tmp_path / ".tmp-ab12cd_9-out.txt.meta.json"]
+    other = tmp_path / ".tmp-ab12cd_9-b-out.txt"
+    for path in [*stale, other]:
+        path.write_text("half")
+    run_job(copy_main, call(tmp_path))
+    assert not any(path.exists() for path in stale)
+    assert other.exists()

@@ -14,9 +14,10 @@ LEFT_OUT = (".git", ".venv", ".snakemake", "results", "data", "__pycache__", ".p
 class Clone:
     """The project's files in ``folder``, and a way to run Snakemake there."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, source=ROOT, left_out=LEFT_OUT):
         self.folder = Path(folder)
-        shutil.copytree(ROOT, self.folder, ignore=shutil.ignore_patterns(*LEFT_OUT), symlinks=True)
+        ignored = shutil.ignore_patterns(*left_out)
+        shutil.copytree(source, self.folder, ignore=ignored, symlinks=True)
 
     def command(self, *words):
         return [sys.executable, "-m", "snakemake", "--cores", "2", *map(str, words)]

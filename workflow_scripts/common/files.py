@@ -1,5 +1,6 @@
 """Atomic files and digests: nothing half-written ever carries a finished name."""
 
+import glob
 import hashlib
 import json
 import os
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+PREFIX = ".tmp-"
 
 
 @contextmanager
@@ -18,7 +21,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".tmp-", suffix=f"-{target.name}", dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=PREFIX, suffix=f"-{target.name}", dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -28,6 +31,14 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_temporaries(path: str | os.PathLike) -> None:
+    """Remove what killed writers of ``path`` left; only where no other writer of it lives."""
+    target = Path(path)
+    # mkstemp fills in eight characters: of ``x.npy`` never those of ``a-x.npy``.
+    for left in target.parent.glob(f"{PREFIX}{'?' * 8}-{glob.escape(target.name)}"):
+        left.unlink()
 
 
 def _umask() -> int:

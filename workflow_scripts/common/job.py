@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import AtlasError
+from workflow_scripts.common.files import remove_temporaries
 from workflow_scripts.common.provenance import artifact_digest, sidecar_path, verify, write_sidecar
 
 logger = logging.getLogger("atlas")
@@ -26,7 +27,7 @@ def run_job(main: Callable[[Any], None], snakemake: Any) -> None:
     """
     attach_log(snakemake)
     try:
-        remove_old_sidecars(snakemake)
+        remove_leftovers(snakemake)
         check_inputs(snakemake)
         main(snakemake)
         write_sidecars(snakemake)
@@ -68,10 +69,12 @@ def check_inputs(snakemake: Any) -> None:
         verify(path)
 
 
-def remove_old_sidecars(snakemake: Any) -> None:
-    """Remove the sidecars of an earlier run: Snakemake deletes outputs, but not these."""
+def remove_leftovers(snakemake: Any) -> None:
+    """Remove sidecars and temporary files of an earlier run: Snakemake deletes outputs alone."""
     for path in map(str, snakemake.output):
         sidecar_path(path).unlink(missing_ok=True)
+        remove_temporaries(path)
+        remove_temporaries(sidecar_path(path))
 
 
 def write_sidecars(snakemake: Any) -> None:

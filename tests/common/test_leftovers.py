@@ -1,0 +1,29 @@
+"""The note of a Slurm run; with a real queue it is tried in tests/slurm/test_faults.py."""
+
+import pytest
+
+from workflow_scripts.common.files import read_json
+from workflow_scripts.common.leftovers import begin_run
+
+RUN = "atlas_0fcca597-8e09-48ad-ad17-cc6a7e92697d"
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "snakemake.log"
+    path.write_text(f"Building DAG of jobs...\nSLURM run ID: {RUN}\nUsing shell: /bin/bash\n")
+    return str(path)
+
+
+def test_run_on_slurm_is_noted_with_the_name_of_its_jobs(tmp_path, log):
+    begin_run(str(tmp_path), [log])
+    assert read_json(tmp_path / ".state" / "slurm_run.json") == {"name": RUN}
+
+
+def test_run_on_this_machine_is_not_noted_and_drops_the_note(tmp_path, log, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))  # no squeue: nothing can be left behind here
+    begin_run(str(tmp_path), [log])
+    (tmp_path / "local.log").write_text("Provided cores: 2\n")
+    begin_run(str(tmp_path), [str(tmp_path / "local.log")])
+    assert not (tmp_path / ".state" / "slurm_run.json").exists()
+    begin_run(str(tmp_path), [])

@@ -1,0 +1,77 @@
+"""Slurm jobs that an earlier run left behind, and the refusal to start beside them.
+
+Jobs outlive a Snakemake that was killed. Snakemake neither finds nor stops them, and would send
+each of them a second time: two jobs would write the same files, and one that starts late would
+delete what the other has finished.
+"""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from workflow_scripts.common.errors import AtlasError
+from workflow_scripts.common.files import read_json, write_json
+
+# What Snakemake's slurm executor writes to its log; all jobs of the run have this name.
+RUN_ID = re.compile(r"^SLURM run ID: (\S+)$", re.MULTILINE)
+
+
+class LeftoverError(AtlasError):
+    """Jobs of an earlier run of the study may still write its files."""
+
+
+def begin_run(results: str, logs: list[str]) -> None:
+    """Refuse to start while Slurm jobs of an earlier run of the study live; note this run.
+
+    The run is noted in ``<results>/.state/slurm_run.json`` before its first job is sent, so that
+    the next run of the study, on Slurm or not, can look for its jobs.
+
+    Args:
+        results: folder of the study's results.
+        logs: log files of this run of Snakemake.
+
+    Raises:
+        LeftoverError: such jobs are in the queue, or the queue cannot be asked.
+    """
+    record = Path(results, ".state", "slurm_run.json")
+    if record.exists():
+        check_gone(read_json(record)["name"])
+    if current := run_name(logs):
+        write_json(record, {"name": current})
+    else:
+        record.unlink(missing_ok=True)
+
+
+def run_name(logs: list[str]) -> str | None:
+    """Name of all Slurm jobs of this run; none where it sends none."""
+    for log in logs:
+        if found := RUN_ID.search(Path(log).read_text()):
+            return found[1]
+    return None
+
+
+def check_gone(name: str) -> None:
+    """Refuse to go on while jobs of this name are in the queue.
+
+    A machine without Slurm's ``squeue`` passes: it cannot have sent them.
+    """
+    if shutil.which("squeue") is None:
+        return
+    query = ["squeue", "--noheader", "--name", name, "--format", "%i %T"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=60, check=True)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        reason = " ".join((getattr(error, "stderr", None) or str(error)).split())
+        raise LeftoverError(
+            f"cannot ask Slurm whether jobs of the last run ({name}) are still there: {reason}; "
+            "start again when squeue answers"
+        ) from error
+    states = [line.split()[1] for line in done.stdout.splitlines()]
+    if states:
+        running = sum(state != "PENDING" for state in states)
+        raise LeftoverError(
+            f"{len(states)} Slurm jobs of an earlier run of this study are still there "
+            f"({running} running); two jobs must not write the same files: stop them with "
+            f"'scancel --name {name}', or wait until they have ended, and start again"
+        )
