@@ -4,6 +4,9 @@ Needs the tokenised shards when the model is trained here. Leaves model.json, wh
 stage opens the model through, and beside it the weights of a model trained here.
 """
 
+from workflow_scripts.corpus.sources import resolve
+from workflow_scripts.model.folder import check_reference
+
 if config["model"]["source"] == "train":
 
     rule train_model:
@@ -38,6 +41,13 @@ if config["model"]["source"] == "train":
     MODEL_FILES = ["<results>/model/config.json", "<results>/model/model.safetensors"]
 
 else:
+    try:
+        REFERENCE = resolve(config["model"]["pretrained"]["path"], config["data"])
+        REVISION = config["model"]["pretrained"]["revision"]
+        check_reference(REFERENCE, REVISION, config["corpus"]["max_tokens"])
+    except AtlasError as error:
+        print(f"config error: {error}", file=sys.stderr)
+        sys.exit(1)
 
     rule reference_model:
         """Pin the pretrained model by the digests of its files or its revision."""
@@ -55,8 +65,8 @@ else:
             runtime=scaled(60),
         params:
             version=VERSION["model"],
-            path=config["model"]["pretrained"]["path"],
-            revision=config["model"]["pretrained"]["revision"],
+            path=REFERENCE,
+            revision=REVISION,
         script:
             "../workflow_scripts/model/reference_model.py"
 
