@@ -8,6 +8,10 @@ from workflow_scripts.corpus.sources import resolve
 from workflow_scripts.model.folder import check_reference
 
 if config["model"]["source"] == "train":
+    TASKS = config["model"]["train"]["tasks"]
+    # With mpi the Slurm executor leaves srun to the script, which starts all tasks through it, on
+    # as many nodes as --set-resources train_model:nodes=N says.
+    TOGETHER = {"mpi": "srun", "tasks": TASKS, "nodes": 1, "cpus_per_task": 1} if TASKS > 1 else {}
 
     rule train_model:
         """Train a small Olmo3 model on the working set; a killed job goes on where it was."""
@@ -26,14 +30,16 @@ if config["model"]["source"] == "train":
             "<timings>/train_model.tsv"
         conda:
             "../envs/engine.yaml"
-        threads: 1
+        threads: TASKS
         resources:
+            **TOGETHER,
             mem_mb=scaled(2500),
             runtime=scaled(240),
         params:
             version=VERSION["model"],
             seed=config["seeds"]["model"],
             settings=config["model"]["train"],
+            device=config["model"]["device"],
             state=f"{RESULTS}/.state/train_model",
         script:
             "../workflow_scripts/model/train_model.py"

@@ -109,7 +109,7 @@ def test_batch_size_does_not_change_bin_scores(engine, roots, queries, tmp_path)
 
 @pytest.mark.parametrize(("dtype", "bound"), [("float16", 2e-4), ("bfloat16", 2e-3)])
 def test_half_precision_rows_keep_their_tolerances(engine, roots, queries, tmp_path, dtype, bound):
-    """The rounding is seen in the scores; the sketch sums the rounded rows, so it agrees with them."""
+    """The rounding shows in the scores; the sketch sums the rounded rows and agrees with them."""
     frame = shard_frame(COUNT)
     _, exact = run_shards(engine, roots, frame, [], tmp_path / "full")
     paths, rows = run_shards(engine, roots, frame, [], tmp_path / "half", dtype)

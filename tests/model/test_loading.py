@@ -1,4 +1,4 @@
-"""Folders that are no model are refused in one line, at once; precision and devices are set right."""
+"""Folders that are no model are refused in one line, at once; precision and device are set."""
 
 import json
 
@@ -82,7 +82,7 @@ def test_a_path_that_is_no_folder_needs_a_pinned_commit(tmp_path):
 def test_an_architecture_that_transformers_does_not_know_is_one_line(folder, tmp_path):
     edit_config(folder, architectures=["OwnForCausalLM"], model_type="own")
     write_json(tmp_path / "model.json", reference(str(folder), ""))
-    with pytest.raises(DataError, match="no model can be loaded from .*own") as caught:
+    with pytest.raises(DataError, match=r"no model can be loaded from .*own") as caught:
         load_model(tmp_path / "model.json")
     assert "\n" not in str(caught.value)
 
@@ -96,7 +96,7 @@ def test_a_gpu_that_is_not_there_is_one_line(folder, tmp_path, device):
 
 
 def test_the_flags_of_tf32_are_set_and_taken_back():
-    """The gate recomputes tf32 rows in float32 in the same process: flags must not outlive a model."""
+    """The gate recomputes tf32 rows in float32 in the same process, so flags must not stay."""
     assert choose_arithmetic("tf32", "cpu") == torch.float32
     assert torch.backends.cuda.matmul.allow_tf32
     assert choose_arithmetic("float32", "cpu") == torch.float32
@@ -106,7 +106,9 @@ def test_the_flags_of_tf32_are_set_and_taken_back():
 
 def test_tf32_on_the_cpu_is_refused_by_name():
     base = {"study": "x", "benchmarks": ["b"]}
-    with pytest.raises(ConfigError, match="'model.precision' is 'tf32', but model.device is 'cpu'"):
+    with pytest.raises(
+        ConfigError, match=r"'model\.precision' is 'tf32', but model\.device is 'cpu'"
+    ):
         complete(base | {"model": {"precision": "tf32"}})
     complete(base | {"model": {"precision": "tf32", "device": "cuda"}})
 

@@ -57,7 +57,7 @@ def test_adapters_forget_and_come_back_from_their_file(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["gemma2", "cohere", "granite", "gpt2", "phi3"])
 def test_losses_are_those_of_hugging_face_also_where_logits_are_scaled_or_capped(name):
-    """Gemma caps its logits, Cohere and Granite scale them: the output layer alone is not enough."""
+    """Gemma caps its logits, Cohere and Granite scale them: more than the output layer."""
     sizes = {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 1}
     sizes |= {"num_attention_heads": 4, "pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 0}
     own = {"gemma2": {"final_logit_softcapping": 1.0}, "granite": {"logits_scaling": 8.0}}

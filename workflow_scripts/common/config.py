@@ -219,8 +219,8 @@ def _check_relations(config: Mapping[str, Any]) -> None:
         )
     if model["precision"] == "tf32" and model["device"] == "cpu":
         raise ConfigError(
-            "config key 'model.precision' is 'tf32', but model.device is 'cpu'; tf32 is arithmetic of "
-            "GPUs: use 'float32', or device 'cuda' or 'auto'"
+            "config key 'model.precision' is 'tf32', but model.device is 'cpu'; tf32 is arithmetic "
+            "of GPUs: use 'float32', or device 'cuda' or 'auto'"
         )
     tasks, batch = model["train"]["tasks"], model["train"]["batch_size"]
     if model["source"] == "train" and tasks > batch:

@@ -75,8 +75,8 @@ def check_folder(folder: str | os.PathLike) -> None:
     names = read_config(folder).get("architectures") or []
     if names and not any(str(name).endswith(CAUSAL_SUFFIXES) for name in names):
         raise ConfigError(
-            f"{WRONG} {folder} holds the architecture {', '.join(map(str, names))} (config.json); allowed: "
-            "a causal language model, such as LlamaForCausalLM or GPTNeoXForCausalLM"
+            f"{WRONG} {folder} holds the architecture {', '.join(map(str, names))} (config.json); "
+            "allowed: a causal language model, such as LlamaForCausalLM or GPTNeoXForCausalLM"
         )
     if not weight_files(folder):
         raise ConfigError(f"{WRONG} {folder} holds no weights ({' or '.join(WEIGHT_SUFFIXES)})")
