@@ -5,14 +5,11 @@ document rows and sketches per shard, query rows and document scores per benchma
 pass does not know the benchmarks: changing one costs its query pass and a matrix product.
 """
 
+from workflow_scripts.attribution import parameters
+
 PROJECTION = {
     "projection_dim": config["attribution"]["projection_dim"],
     "seed_projection": config["seeds"]["projection"],
-}
-COMPUTE = {
-    "precision": config["model"]["precision"],
-    "device": config["model"]["device"],
-    "tokens_per_batch": config["attribution"]["tokens_per_batch"],
 }
 TARGET_OF = {name: definition.target for name, definition in DEFINITIONS.items()}
 KEEP_ROWS = config["attribution"]["rows"] == "keep"
@@ -38,13 +35,8 @@ rule fit_preconditioner:
         mem_mb=scaled(2500),
         runtime=scaled(120),
     params:
-        **PROJECTION,
-        **COMPUTE,
+        **parameters.preconditioner_fit(config),
         version=VERSION["attribution"],
-        seed=config["seeds"]["preconditioner"],
-        documents=config["attribution"]["preconditioner_documents"],
-        damping=config["attribution"]["damping"],
-        loss_reduction=config["attribution"]["loss_reduction"],
     script:
         "../workflow_scripts/attribution/fit_preconditioner.py"
 
@@ -71,15 +63,9 @@ rule attribute_documents:
         mem_mb=scaled(2500),
         runtime=scaled(240),
     params:
-        **PROJECTION,
-        **COMPUTE,
+        **parameters.document_pass(config),
         version=VERSION["attribution"],
         shard="{shard}",
-        seed=config["seeds"]["preconditioner"],
-        loss_reduction=config["attribution"]["loss_reduction"],
-        row_dtype=config["attribution"]["row_dtype"],
-        gate_rows=config["attribution"]["gate_rows"],
-        gate_cosine=config["attribution"]["gate_cosine"],
     script:
         "../workflow_scripts/attribution/attribute_documents.py"
 
@@ -107,8 +93,7 @@ rule attribute_queries:
         mem_mb=scaled(2500),
         runtime=scaled(60),
     params:
-        **PROJECTION,
-        **COMPUTE,
+        **parameters.compute(config),
         version=VERSION["attribution"],
         target=lookup("{benchmark}", within=TARGET_OF),
     script:
