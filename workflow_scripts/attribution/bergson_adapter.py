@@ -126,28 +126,46 @@ class GradientEngine:
         lengths = [len(ids) for ids in sequences.input_ids]
         self._check(lengths, sequences.label_counts(), tokens_per_batch)
         scorer = _Rows(self.modules, self.block, sink, self.model.device)
-        most = max(1, ROW_BYTES // (4 * len(self.modules) * self.block))
-        with _single_rank(), tempfile.TemporaryDirectory(prefix="atlas-pass-") as folder:
-            config = self._config(folder, tokens_per_batch)
-            config.partial_run_path.mkdir(parents=True)
+        with tempfile.TemporaryDirectory(prefix="atlas-pass-") as folder:
+            made = self._collect(sequences, lengths, tokens_per_batch, Path(folder), scorer)
+            losses = np.asarray(load_from_disk(str(made / "data.hf"))["loss"], dtype=np.float32)
+        if scorer.rows != len(lengths):
+            raise NumericsError(f"{scorer.rows} of {len(lengths)} gradient rows were computed")
+        return losses
+
+    def build(self, sequences: Sequences, folder: Path, tokens_per_batch: int) -> Path:
+        """Let the library write its own index of the raw rows: what the pass is compared with.
+
+        Returns:
+            A folder with ``gradients.bin``, (n, modules * p * p) in the model's precision.
+        """
+        lengths = [len(ids) for ids in sequences.input_ids]
+        return self._collect(sequences, lengths, tokens_per_batch, folder, None)
+
+    def _collect(
+        self,
+        sequences: Sequences,
+        lengths: list[int],
+        tokens_per_batch: int,
+        folder: Path,
+        scorer: "_Rows | None",
+    ) -> Path:
+        config = self._config(folder, tokens_per_batch)
+        config.partial_run_path.mkdir(parents=True)
+        with _single_rank():
             collect_gradients(
                 model=self.model,
                 data=_dataset(sequences, lengths),
                 processor=processor_for(config),
                 cfg=config,
-                batches=allocate_batches(lengths, tokens_per_batch, max_batch_size=most),
+                batches=batches_of(lengths, tokens_per_batch, self),
                 scorer=scorer,
             )
-            losses = np.asarray(
-                load_from_disk(str(config.partial_run_path / "data.hf"))["loss"], dtype=np.float32
-            )
-        if scorer.rows != len(lengths):
-            raise NumericsError(f"{scorer.rows} of {len(lengths)} gradient rows were computed")
-        return losses
+        return config.partial_run_path
 
-    def _config(self, folder: str, tokens_per_batch: int) -> IndexConfig:
+    def _config(self, folder: Path, tokens_per_batch: int) -> IndexConfig:
         return IndexConfig(
-            run_path=str(Path(folder) / "pass"),
+            run_path=str(folder / "pass"),
             projection_dim=self.projection_dim,
             projection_seed=self.projection_seed,
             token_batch_size=tokens_per_batch,
@@ -167,6 +185,14 @@ class GradientEngine:
                 )
             if label_counts[row] < 1:
                 raise DataError(f"row {row} has no token that carries a loss")
+
+
+def batches_of(
+    lengths: Sequence[int], tokens_per_batch: int, engine: GradientEngine
+) -> list[list[int]]:
+    """Row numbers of each batch: rows of like length, bounded in padded tokens and in rows."""
+    most = max(1, ROW_BYTES // (4 * len(engine.modules) * engine.block))
+    return allocate_batches(list(lengths), tokens_per_batch, max_batch_size=most)
 
 
 class _Rows:

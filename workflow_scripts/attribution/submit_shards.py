@@ -20,6 +20,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import submitit
+import torch
 from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Wildcards
 
 from workflow_scripts.attribution import VERSION
@@ -69,6 +70,7 @@ class Step:
             log=Log(toclone=[self.log]),
             threads=1,
         )
+        torch.set_num_threads(call.threads)
         start = time.monotonic()
         try:
             run_job(import_module(f"{SCRIPTS}.{self.rule}").main, call)
