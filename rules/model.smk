@@ -33,7 +33,7 @@ if config["model"]["source"] == "train":
         threads: TASKS
         resources:
             **TOGETHER,
-            mem_mb=scaled(2500),
+            mem_mb=scaled(2500 * TASKS),
             runtime=scaled(240),
         params:
             version=VERSION["model"],
