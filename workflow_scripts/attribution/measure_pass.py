@@ -8,7 +8,7 @@ loading excluded. The plain pass has frozen weights and gradients of the activat
 the least any gradient method must do. The document pass whitens, normalises, sums three sketches,
 and writes rows and sketch to disk. bergson's own build projects the same gradients and writes its
 index, without whitening or sums. Results: seconds, documents and tokens a second, their ratio to
-the plain pass, and on a GPU the peak memory of each.
+the plain pass, and on a GPU the peak memory of each. Seconds are the processor's own on the CPU.
 
 The models have random weights, which cost what trained ones cost: the demo's shape, one of four
 times its width (about 8 times the parameters), and on a GPU the shape of OLMo3-7B.
@@ -110,16 +110,21 @@ def plain_pass(
 
 
 def measured(work: Callable[[], None], device: torch.device) -> tuple[float, float]:
-    """Wall time of one call in seconds, and its peak memory on the GPU in GB (0 on the CPU)."""
+    """Seconds of one call, and its peak memory on the GPU in GB (0 on the CPU).
+
+    On a GPU the time on the clock; on the CPU the processor's time in this process, so that what
+    else runs on the machine does not count.
+    """
     cuda = device.type == "cuda"
     if cuda:
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
-    start = time.perf_counter()
+    clock = time.perf_counter if cuda else time.process_time
+    start = clock()
     work()
     if cuda:
         torch.cuda.synchronize()
-    elapsed = time.perf_counter() - start
+    elapsed = clock() - start
     return elapsed, torch.cuda.max_memory_allocated() / 1e9 if cuda else 0.0
 
 
