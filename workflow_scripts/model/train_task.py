@@ -4,11 +4,12 @@ python -m workflow_scripts.model.train_task request.json
 """
 
 import ctypes
+import dataclasses
 import logging
 import os
 import signal
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,18 @@ from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.model.loading import load_tokenizer
 from workflow_scripts.model.team import Team, joined
-from workflow_scripts.model.training import build_model, split_settings, train
+from workflow_scripts.model.training import (
+    ArchitectureSettings,
+    TrainSettings,
+    build_model,
+    train,
+)
 
 logger = logging.getLogger("atlas")
 PR_SET_PDEATHSIG = 1
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Request:
     """All that a training needs to know.
 
@@ -57,8 +63,17 @@ class Request:
     def write(self) -> Path:
         """Leave the request where its tasks read it."""
         path = Path(self.state) / "request.json"
-        write_json(path, asdict(self))
+        write_json(path, dataclasses.asdict(self))
         return path
+
+
+def split_settings(settings: Mapping[str, Any]) -> tuple[ArchitectureSettings, TrainSettings]:
+    """Split the config section ``model.train``, tasks left out, in shape and training."""
+    shape = {field.name for field in dataclasses.fields(ArchitectureSettings)}
+    return (
+        ArchitectureSettings(**{key: settings[key] for key in settings if key in shape}),
+        TrainSettings(**{key: settings[key] for key in settings if key not in shape}),
+    )
 
 
 def read_documents(shards: list[str]) -> list[np.ndarray]:

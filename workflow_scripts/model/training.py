@@ -14,10 +14,9 @@ import json
 import logging
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -32,14 +31,7 @@ from workflow_scripts.model.architecture import (
 )
 from workflow_scripts.model.team import Team
 
-__all__ = [
-    "ArchitectureSettings",
-    "TrainSettings",
-    "TrainingError",
-    "build_model",
-    "split_settings",
-    "train",
-]
+__all__ = ["ArchitectureSettings", "TrainSettings", "TrainingError", "build_model", "train"]
 
 logger = logging.getLogger("atlas")
 STATE_FILE = "training.pt"
@@ -84,15 +76,6 @@ class TrainSettings:
                 )
         if self.weight_decay < 0:
             raise TrainingError(f"training.weight_decay is {self.weight_decay}; allowed: >= 0")
-
-
-def split_settings(settings: Mapping[str, Any]) -> tuple[ArchitectureSettings, TrainSettings]:
-    """Split the config section ``model.train``, tasks left out, in shape and training."""
-    shape = {field.name for field in dataclasses.fields(ArchitectureSettings)}
-    return (
-        ArchitectureSettings(**{key: settings[key] for key in settings if key in shape}),
-        TrainSettings(**{key: settings[key] for key in settings if key not in shape}),
-    )
 
 
 def train(
