@@ -5,14 +5,11 @@ document rows and sketches per shard, query rows and document scores per benchma
 pass does not know the benchmarks: changing one costs its query pass and a matrix product.
 """
 
+from workflow_scripts.attribution import parameters
+
 PROJECTION = {
     "projection_dim": config["attribution"]["projection_dim"],
     "seed_projection": config["seeds"]["projection"],
-}
-COMPUTE = {
-    "precision": config["model"]["precision"],
-    "device": config["model"]["device"],
-    "tokens_per_batch": config["attribution"]["tokens_per_batch"],
 }
 TARGET_OF = {name: definition.target for name, definition in DEFINITIONS.items()}
 KEEP_ROWS = config["attribution"]["rows"] == "keep"
@@ -37,13 +34,8 @@ rule fit_preconditioner:
     resources:
         **needs("fit_preconditioner"),
     params:
-        **PROJECTION,
-        **COMPUTE,
+        **parameters.preconditioner_fit(config),
         version=VERSION["attribution"],
-        seed=config["seeds"]["preconditioner"],
-        documents=config["attribution"]["preconditioner_documents"],
-        damping=config["attribution"]["damping"],
-        loss_reduction=config["attribution"]["loss_reduction"],
     script:
         "../workflow_scripts/attribution/fit_preconditioner.py"
 
@@ -69,15 +61,9 @@ rule attribute_documents:
     resources:
         **needs("attribute_documents"),
     params:
-        **PROJECTION,
-        **COMPUTE,
+        **parameters.document_pass(config),
         version=VERSION["attribution"],
         shard="{shard}",
-        seed=config["seeds"]["preconditioner"],
-        loss_reduction=config["attribution"]["loss_reduction"],
-        row_dtype=config["attribution"]["row_dtype"],
-        gate_rows=config["attribution"]["gate_rows"],
-        gate_cosine=config["attribution"]["gate_cosine"],
     script:
         "../workflow_scripts/attribution/attribute_documents.py"
 
@@ -105,8 +91,7 @@ rule attribute_queries:
     resources:
         **needs("attribute_queries", "benchmark"),
     params:
-        **PROJECTION,
-        **COMPUTE,
+        **parameters.compute(config),
         version=VERSION["attribution"],
         target=lookup("{benchmark}", within=TARGET_OF),
     script:

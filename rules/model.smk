@@ -4,7 +4,14 @@ Needs the tokenised shards when the model is trained here. Leaves model.json, wh
 stage opens the model through, and beside it the weights of a model trained here.
 """
 
+from workflow_scripts.corpus.sources import resolve
+from workflow_scripts.model.folder import check_reference
+
 if config["model"]["source"] == "train":
+    TASKS = config["model"]["train"]["tasks"]
+    # With mpi the Slurm executor leaves srun to the script, which starts all tasks through it, on
+    # as many nodes as --set-resources train_model:nodes=N says.
+    TOGETHER = {"mpi": "srun", "tasks": TASKS, "nodes": 1, "cpus_per_task": 1} if TASKS > 1 else {}
 
     rule train_model:
         """Train a small Olmo3 model on the working set; a killed job goes on where it was."""
@@ -23,13 +30,15 @@ if config["model"]["source"] == "train":
             "<timings>/train_model.tsv"
         conda:
             "../envs/engine.yaml"
-        threads: 1
+        threads: TASKS
         resources:
+            **TOGETHER,
             **needs("train_model"),
         params:
             version=VERSION["model"],
             seed=config["seeds"]["model"],
             settings=config["model"]["train"],
+            device=config["model"]["device"],
             state=f"{RESULTS}/.state/train_model",
         script:
             "../workflow_scripts/model/train_model.py"
@@ -37,6 +46,13 @@ if config["model"]["source"] == "train":
     MODEL_FILES = ["<results>/model/config.json", "<results>/model/model.safetensors"]
 
 else:
+    try:
+        REFERENCE = resolve(config["model"]["pretrained"]["path"], config["data"])
+        REVISION = config["model"]["pretrained"]["revision"]
+        check_reference(REFERENCE, REVISION, config["corpus"]["max_tokens"])
+    except AtlasError as error:
+        print(f"config error: {error}", file=sys.stderr)
+        sys.exit(1)
 
     rule reference_model:
         """Pin the pretrained model by the digests of its files or its revision."""
@@ -53,8 +69,8 @@ else:
             **needs("reference_model"),
         params:
             version=VERSION["model"],
-            path=config["model"]["pretrained"]["path"],
-            revision=config["model"]["pretrained"]["revision"],
+            path=REFERENCE,
+            revision=REVISION,
         script:
             "../workflow_scripts/model/reference_model.py"
 

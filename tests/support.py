@@ -64,6 +64,46 @@ def tiny_model(seed=0, layers=2, hidden=32):
     return Olmo3ForCausalLM(config).eval()
 
 
+# Architectures that differ in what an adapter can trip over.
+ARCHITECTURES = {
+    "olmo2": "norms after each block",
+    "llama": "grouped queries, embedding tied to the output layer",
+    "gpt_neox": "Pythia: fused q, k and v with biases, parallel residual, partial rotary positions",
+    "qwen2": "biases on q, k and v alone",
+    "qwen3": "norms on q and k, heads wider than hidden_size / heads",
+}
+
+
+def architecture(name, vocab_size=VOCABULARY, seed=0, positions=128):
+    """A tiny random model of one of ``ARCHITECTURES``, biases and norms not at their start."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    own = {"llama": {"tie_word_embeddings": True}, "qwen3": {"head_dim": 12}}
+    grouped = {} if name == "gpt_neox" else {"num_key_value_heads": 2}
+    torch.manual_seed(seed)
+    config = AutoConfig.for_model(
+        name,
+        vocab_size=vocab_size,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=positions,
+        pad_token_id=0,
+        bos_token_id=0,
+        eos_token_id=0,
+        **grouped,
+        **own.get(name, {}),
+    )
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.ndim == 1:
+                weight.add_(torch.randn_like(weight), alpha=0.1)
+    return model.eval()
+
+
 def token_documents(count, seed=0, shortest=5, longest=40):
     """Lists of random token ids of varied length."""
     rng = stream(seed, "token documents")

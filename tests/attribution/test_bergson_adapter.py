@@ -6,8 +6,8 @@ import tempfile
 import numpy as np
 import pytest
 import torch
-from bergson.collector.collector import HookCollectorBase, create_projection_matrix
 
+from tests.attribution.plain import autograd_rows, collect
 from tests.support import tiny_model, token_documents
 from workflow_scripts.attribution.bergson_adapter import GradientEngine, Sequences
 from workflow_scripts.common.errors import DataError, NumericsError
@@ -18,54 +18,6 @@ P, SEED = 8, 3
 @pytest.fixture(scope="module")
 def engine():
     return GradientEngine(tiny_model(), P, SEED)
-
-
-def collect(engine, sequences, tokens_per_batch=256):
-    rows = torch.full((len(sequences.input_ids), len(engine.modules), engine.block), torch.nan)
-
-    def sink(indices, batch):
-        rows[indices] = batch
-
-    losses = engine.stream(sequences, sink, tokens_per_batch)
-    return rows, losses
-
-
-def autograd_rows(engine, input_ids, starts):
-    """Per-document gradients by plain autograd, projected with the library's matrices."""
-    model = engine.model
-    layers = [model.base_model.get_submodule(name) for name in engine.modules]
-    for layer in layers:
-        layer.weight.requires_grad_(True)
-    rows, losses = [], []
-    for ids, start in zip(input_ids, starts, strict=True):
-        tokens = torch.tensor([ids])
-        logits = model(tokens).logits[0, :-1]
-        per_token = torch.nn.functional.cross_entropy(logits, tokens[0, 1:], reduction="none")
-        loss = per_token[max(start, 1) - 1 :].sum()
-        gradients = torch.autograd.grad(loss, [layer.weight for layer in layers])
-        rows.append(
-            torch.stack([project(*pair) for pair in zip(engine.modules, gradients, strict=False)])
-        )
-        losses.append(float(loss.detach()))
-    model.requires_grad_(False)
-    model.get_input_embeddings().requires_grad_(True)
-    return torch.stack(rows), np.array(losses)
-
-
-def project(name, gradient):
-    left, right = (
-        create_projection_matrix(
-            HookCollectorBase.projection_identifier(name, role, SEED),
-            P,
-            size,
-            torch.float32,
-            torch.device("cpu"),
-            "rademacher",
-            "jl",
-        )
-        for role, size in zip(("left", "right"), gradient.shape, strict=True)
-    )
-    return (left @ gradient @ right.T).flatten()
 
 
 def test_rows_and_losses_agree_with_plain_autograd(engine):

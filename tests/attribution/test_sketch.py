@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tests.support import shard_frame, tiny_model, token_documents
+from workflow_scripts.attribution import bergson_adapter
 from workflow_scripts.attribution.bergson_adapter import GradientEngine, Sequences
 from workflow_scripts.attribution.documents import (
     PassSettings,
@@ -106,14 +107,19 @@ def test_batch_size_does_not_change_bin_scores(engine, roots, queries, tmp_path)
     assert np.nanmax(np.abs(one - other)) <= 1e-5 * np.abs(rows @ queries.T).max()
 
 
-def test_float16_rows_keep_their_tolerances(engine, roots, queries, tmp_path):
+@pytest.mark.parametrize(("dtype", "bound"), [("float16", 2e-4), ("bfloat16", 2e-3)])
+def test_half_precision_rows_keep_their_tolerances(engine, roots, queries, tmp_path, dtype, bound):
+    """The rounding shows in the scores; the sketch sums the rounded rows and agrees with them."""
     frame = shard_frame(COUNT)
     _, exact = run_shards(engine, roots, frame, [], tmp_path / "full")
-    paths, rows = run_shards(engine, roots, frame, [], tmp_path / "half", "float16")
-    assert rows.dtype == np.float16
+    paths, rows = run_shards(engine, roots, frame, [], tmp_path / "half", dtype)
+    assert rows.dtype.name == dtype
+    mapped = load_rows(tmp_path / "half" / "0.npy", COUNT, memory_map=True)
+    assert (mapped[3:9].astype(np.float32) == rows[3:9].astype(np.float32)).all()
+    assert mapped.nbytes == exact.nbytes // 2
     scores, largest = exact @ queries.T, np.abs(exact @ queries.T).max()
     half = rows.astype(np.float64) @ queries.T
-    assert np.abs(half - scores).max() <= 2e-4 * largest
+    assert 0 < np.abs(half - scores).max() <= bound * largest
     from_sketch = bin_scores(load_sketches(paths), queries)
     for bin_, group in frame.with_row_index().group_by("topic", "format"):
         mean = half[group["index"].to_numpy()].mean(axis=0)
@@ -205,6 +211,28 @@ def test_gate_passes_exact_rows_and_stops_wrong_ones_with_the_number(engine, roo
     assert check_gate(engine, roots, ids, rows[chosen], 0.999, TOKENS) > 0.99999
     with pytest.raises(NumericsError, match=r"cosine .* below attribution.gate_cosine 0.99"):
         check_gate(engine, roots, ids, rows[chosen[::-1]], 0.99, TOKENS)
+
+
+def test_sums_stay_in_the_machines_memory_and_batches_are_bounded_in_rows(
+    engine, roots, tmp_path, monkeypatch
+):
+    """Many short documents fit the tokens of a batch; their rows must fit the GPU too."""
+    monkeypatch.setattr(bergson_adapter, "ROW_BYTES", 5 * 4 * len(engine.modules) * engine.block)
+    sizes = []
+    frame = shard_frame(40)
+
+    def keep(indices, rows):
+        sizes.append(len(indices))
+
+    settings = PassSettings("mean", "float32", 4096)
+    few, _ = attribute(engine, roots, frame, settings, keep)
+    assert sum(sizes) == 40
+    assert max(sizes) == 5
+    monkeypatch.undo()
+    many, _ = attribute(engine, roots, frame, settings)
+    for variant, sums in many.sums.items():
+        assert sums.device.type == "cpu"
+        assert (sums - few.sums[variant]).abs().max() <= 1e-5 * sums.abs().max()
 
 
 def test_bfloat16_model_passes_the_gate_against_float32(roots, tmp_path):

@@ -34,7 +34,7 @@ def documents(count=60, width=24):
 
 
 def sketch_file(path, shard, owner, fold, rows):
-    sums = SketchSums(owner, fold, rows.shape[1], "cpu")
+    sums = SketchSums(owner, fold, rows.shape[1])
     values = torch.from_numpy(rows)
     sums.add(list(range(len(rows))), dict.fromkeys(VARIANTS, values))
     write_sketch(path, sums, {}, MANIFEST | {"shard": shard})

@@ -47,7 +47,7 @@ def world(tmp_path):
     fold = np.tile(np.arange(PER_BIN) % 4, BINS_FILLED)
     rows = unit("documents", count=len(owner))
     for shard, part in {"s0000": slice(0, 20), "s0001": slice(20, None)}.items():
-        sums = SketchSums(owner[part], fold[part], WIDTH, "cpu")
+        sums = SketchSums(owner[part], fold[part], WIDTH)
         values = torch.from_numpy(rows[part])
         sums.add(list(range(len(values))), dict.fromkeys(VARIANTS, values))
         write_sketch(tmp_path / f"{shard}.npz", sums, {}, MANIFEST | {"shard": shard})

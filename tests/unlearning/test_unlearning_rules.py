@@ -106,7 +106,7 @@ def study(weights, tmp_path_factory):
         shard = filled_columns("corpus/shards", part.drop("score"))
         write_table(shard, folder / f"s{number}.parquet", "corpus/shards")
         bins = np.array([bin_index(t, f) for t, f in part.select("topic", "format").rows()])
-        sums = SketchSums(bins, np.zeros(part.height, int), 2, "cpu")
+        sums = SketchSums(bins, np.zeros(part.height, int), 2)
         about = {"doc_id": part["doc_id"].to_numpy().astype(str), "loss": losses[number::2]}
         write_sketch(folder / f"s{number}.npz", sums, about, {})
     scores = filled_columns("attribution/scores", documents.drop("input_ids", "n_tokens"))

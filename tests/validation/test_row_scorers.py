@@ -33,7 +33,7 @@ def attribution(corpus, unit_rows):
             filled_columns("corpus/shards", documents), folder / f"{label}.parquet", "corpus/shards"
         )
         np.save(folder / f"{label}.npy", rows[part])
-        sums = SketchSums(corpus.owner[part], documents["fold"].to_numpy(), 12, "cpu")
+        sums = SketchSums(corpus.owner[part], documents["fold"].to_numpy(), 12)
         own = torch.from_numpy(rows[part])
         # The raw rows of the documents are three times their unit rows.
         sums.add(list(range(len(own))), {"trackstar": own, "cosine": own, "dot": 3 * own})

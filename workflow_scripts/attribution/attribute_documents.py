@@ -24,7 +24,7 @@ from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.files import read_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
-from workflow_scripts.model.loading import load_model
+from workflow_scripts.model.loading import load_model, release_memory
 
 logger = logging.getLogger("atlas")
 
@@ -83,6 +83,9 @@ def main(snakemake: Any) -> None:
 
         sums, documents = attribute(engine, roots, shard, settings, keep)
         if params.precision != "float32":
+            # One model at a time: both together would be three times the pass's own memory.
+            del engine
+            release_memory()
             model = load_model(source.record, "float32", params.device)
             engine = GradientEngine(model, params.projection_dim, params.seed_projection)
         lowest = check_gate(

@@ -37,13 +37,17 @@ from bergson.utils.worker_utils import processor_for
 from datasets import Dataset, load_from_disk
 from transformers import PreTrainedModel
 
-from workflow_scripts.common.errors import DataError, NumericsError
+from workflow_scripts.common.errors import ConfigError, DataError, NumericsError
+from workflow_scripts.model.folder import longest_sequence
 
 datasets.disable_progress_bars()
 
 RANK_VARIABLES = ("SLURM_NODEID", "GROUP_RANK", "NODE_RANK", "LOCAL_RANK", "RANK")
 VERSION = bergson.__version__
 IGNORED = -100
+# Float32 rows of one batch: many short documents fill a batch of tokens with more rows than a GPU
+# has room for. A model of 7B at p = 16 has rows of 229 kB, so 1,170 documents a batch at most.
+ROW_BYTES = 2**28
 
 # Receives row numbers and their raw projected gradients (n, modules, p * p) float32.
 Sink = Callable[[list[int], torch.Tensor], None]
@@ -88,18 +92,21 @@ class GradientEngine:
         """Freeze ``model`` and find its linear layers.
 
         Args:
-            model: a causal language model; left with gradients of the embedding only, so that
-                no weight gradient is ever formed.
+            model: a causal language model, on one device or dealt over several; left with the
+                gradient of its smallest parameter only, so that no weight gradient is formed.
             projection_dim: p.
             projection_seed: seed of the projection matrices (counter based: the same on any
                 machine and for any weights).
+
+        Raises:
+            ConfigError: the architecture is one whose layers the library cannot read.
         """
-        model.requires_grad_(False)
-        model.get_input_embeddings().requires_grad_(True)
+        _let_activations_alone_carry_gradients(model)
         self.model = model
         self.projection_dim, self.projection_seed = projection_dim, projection_seed
         self.modules = tuple(GradientCollector.discover_targets(model.base_model))
         self.block = projection_dim**2
+        _check_layers(model, self.modules)
 
     def stream(self, sequences: Sequences, sink: Sink, tokens_per_batch: int) -> np.ndarray:
         """Run forward and backward over all sequences and hand each batch's rows to ``sink``.
@@ -118,28 +125,47 @@ class GradientEngine:
         """
         lengths = [len(ids) for ids in sequences.input_ids]
         self._check(lengths, sequences.label_counts(), tokens_per_batch)
-        scorer = _Rows(self.modules, self.block, sink)
-        with _single_rank(), tempfile.TemporaryDirectory(prefix="atlas-pass-") as folder:
-            config = self._config(folder, tokens_per_batch)
-            config.partial_run_path.mkdir(parents=True)
+        scorer = _Rows(self.modules, self.block, sink, self.model.device)
+        with tempfile.TemporaryDirectory(prefix="atlas-pass-") as folder:
+            made = self._collect(sequences, lengths, tokens_per_batch, Path(folder), scorer)
+            losses = np.asarray(load_from_disk(str(made / "data.hf"))["loss"], dtype=np.float32)
+        if scorer.rows != len(lengths):
+            raise NumericsError(f"{scorer.rows} of {len(lengths)} gradient rows were computed")
+        return losses
+
+    def build(self, sequences: Sequences, folder: Path, tokens_per_batch: int) -> Path:
+        """Let the library write its own index of the raw rows: what the pass is compared with.
+
+        Returns:
+            A folder with ``gradients.bin``, (n, modules * p * p) in the model's precision.
+        """
+        lengths = [len(ids) for ids in sequences.input_ids]
+        return self._collect(sequences, lengths, tokens_per_batch, folder, None)
+
+    def _collect(
+        self,
+        sequences: Sequences,
+        lengths: list[int],
+        tokens_per_batch: int,
+        folder: Path,
+        scorer: "_Rows | None",
+    ) -> Path:
+        config = self._config(folder, tokens_per_batch)
+        config.partial_run_path.mkdir(parents=True)
+        with _single_rank():
             collect_gradients(
                 model=self.model,
                 data=_dataset(sequences, lengths),
                 processor=processor_for(config),
                 cfg=config,
-                batches=allocate_batches(lengths, tokens_per_batch),
+                batches=batches_of(lengths, tokens_per_batch, self),
                 scorer=scorer,
             )
-            losses = np.asarray(
-                load_from_disk(str(config.partial_run_path / "data.hf"))["loss"], dtype=np.float32
-            )
-        if scorer.rows != len(lengths):
-            raise NumericsError(f"{scorer.rows} of {len(lengths)} gradient rows were computed")
-        return losses
+        return config.partial_run_path
 
-    def _config(self, folder: str, tokens_per_batch: int) -> IndexConfig:
+    def _config(self, folder: Path, tokens_per_batch: int) -> IndexConfig:
         return IndexConfig(
-            run_path=str(Path(folder) / "pass"),
+            run_path=str(folder / "pass"),
             projection_dim=self.projection_dim,
             projection_seed=self.projection_seed,
             token_batch_size=tokens_per_batch,
@@ -148,7 +174,7 @@ class GradientEngine:
         )
 
     def _check(self, lengths: list[int], label_counts: np.ndarray, tokens_per_batch: int) -> None:
-        limit = getattr(self.model.config, "max_position_embeddings", tokens_per_batch)
+        limit = longest_sequence(self.model.config) or tokens_per_batch
         for row, length in enumerate(lengths):
             if length < 2:
                 raise DataError(f"row {row} has {length} tokens; a gradient needs at least 2")
@@ -161,18 +187,30 @@ class GradientEngine:
                 raise DataError(f"row {row} has no token that carries a loss")
 
 
+def batches_of(
+    lengths: Sequence[int], tokens_per_batch: int, engine: GradientEngine
+) -> list[list[int]]:
+    """Row numbers of each batch: rows of like length, bounded in padded tokens and in rows."""
+    most = max(1, ROW_BYTES // (4 * len(engine.modules) * engine.block))
+    return allocate_batches(list(lengths), tokens_per_batch, max_batch_size=most)
+
+
 class _Rows:
     """The scorer that bergson calls with every batch's gradients."""
 
     streaming = False
 
-    def __init__(self, modules: tuple[str, ...], block: int, sink: Sink) -> None:
-        self.modules, self.block, self.sink = modules, block, sink
+    def __init__(
+        self, modules: tuple[str, ...], block: int, sink: Sink, device: torch.device
+    ) -> None:
+        self.modules, self.block, self.sink, self.device = modules, block, sink, device
         self.rows = 0
 
     @torch.inference_mode()
     def __call__(self, indices: list[int], gradients: dict[str, torch.Tensor]) -> None:
-        blocks = [gradients[name].reshape(len(indices), self.block) for name in self.modules]
+        shape = len(indices), self.block
+        # The layers of a model dealt over several GPUs leave their gradients where they lie.
+        blocks = [gradients[name].reshape(shape).to(self.device) for name in self.modules]
         rows = torch.stack(blocks, dim=1).float()  # (n, modules, p * p)
         finite = torch.isfinite(rows).all(dim=(1, 2))
         if not finite.all():
@@ -183,6 +221,61 @@ class _Rows:
             )
         self.sink(indices, rows)
         self.rows += len(indices)
+
+
+def _let_activations_alone_carry_gradients(model: PreTrainedModel) -> None:
+    """Freeze all but the smallest parameter, and begin the backward graph at the embeddings.
+
+    A trainable embedding would begin it too, at the price of its gradient in every batch: the
+    size of the vocabulary, and where head and embedding are tied a third of the head's work. The
+    library wants some trainable parameter, so one norm or bias keeps its gradient.
+    """
+    model.requires_grad_(False)
+    min(model.base_model.parameters(), key=torch.Tensor.numel).requires_grad_(True)
+    if not hasattr(model, "_atlas_hook"):
+        model._atlas_hook = model.get_input_embeddings().register_forward_hook(
+            lambda module, inputs, output: output.requires_grad_(torch.is_grad_enabled())
+        )
+
+
+def _check_layers(model: PreTrainedModel, modules: tuple[str, ...]) -> None:
+    """Run two tokens through the model, to see that the library can read every linear layer.
+
+    Raises:
+        ConfigError: there is none, one is not called, one does not see (documents, tokens,
+            features), or the bulk of the weights is not in linear layers.
+    """
+    name = type(model).__name__
+    if not modules:
+        raise ConfigError(f"the model ({name}) has no linear layer whose gradient could be taken")
+    shapes: dict[str, int] = {}
+
+    def watch(layer: str) -> torch.utils.hooks.RemovableHandle:
+        def see(_: torch.nn.Module, inputs: tuple) -> None:
+            shapes[layer] = inputs[0].ndim
+
+        return model.base_model.get_submodule(layer).register_forward_pre_hook(see)
+
+    handles = [watch(layer) for layer in modules]
+    try:
+        with torch.no_grad():
+            model(torch.zeros(1, 2, dtype=torch.long, device=model.device))
+    finally:
+        for handle in handles:
+            handle.remove()
+    refusal = f"the model ({name}) cannot be attributed: its"
+    for layer in modules:
+        if shapes.get(layer) != 3:
+            seen = f"gets {shapes[layer]} dimensions" if layer in shapes else "is not called"
+            raise ConfigError(
+                f"{refusal} layer {layer} {seen}, where (documents, tokens, features) are needed"
+            )
+    stacked = [weight for weight, value in model.base_model.named_parameters() if value.ndim > 2]
+    if stacked:
+        raise ConfigError(
+            f"{refusal} weight {stacked[0]} is no linear layer's, so its gradient would be left "
+            "out; mixtures of experts and convolutions are not supported"
+        )
 
 
 def _dataset(sequences: Sequences, lengths: list[int]) -> Dataset:

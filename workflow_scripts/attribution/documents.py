@@ -11,6 +11,7 @@ import torch
 
 from workflow_scripts.attribution.bergson_adapter import GradientEngine, Sequences
 from workflow_scripts.attribution.preconditioner import mean_loss_rows
+from workflow_scripts.attribution.query_rows import BFLOAT16
 from workflow_scripts.attribution.sketch import SketchSums
 from workflow_scripts.attribution.whitening import unit, whiten
 from workflow_scripts.common.errors import NumericsError
@@ -26,7 +27,7 @@ class PassSettings:
 
     Attributes:
         reduction: loss of a document, ``mean`` or ``sum`` over its tokens.
-        row_dtype: ``float32`` or ``float16``; how rows are stored.
+        row_dtype: ``float32``, ``float16`` or ``bfloat16``; how rows are stored.
         tokens_per_batch: padded tokens in a batch.
     """
 
@@ -68,8 +69,7 @@ def attribute(
     input_ids, bins, folds = read_rows_of_shard(shard)
     sequences = Sequences(input_ids)
     counts = sequences.label_counts()
-    device = str(engine.model.device)
-    sums = SketchSums(bins, folds, len(engine.modules) * engine.block, device)
+    sums = SketchSums(bins, folds, len(engine.modules) * engine.block)
     norms = np.zeros(len(input_ids), dtype=np.float32)
     dtype = getattr(torch, settings.row_dtype)
     progress = Progress(len(input_ids), "documents")
@@ -84,7 +84,7 @@ def attribute(
         sums.add(indices, rows)
         norms[indices] = length.cpu().numpy()
         if keep is not None:
-            keep(indices, stored.cpu().numpy())
+            keep(indices, as_array(stored))
         progress.advance(len(indices))
 
     losses = engine.stream(sequences, sink, settings.tokens_per_batch)
@@ -94,6 +94,13 @@ def attribute(
         "gradient_norm": norms,
     }
     return sums, documents
+
+
+def as_array(rows: torch.Tensor) -> np.ndarray:
+    """The rows as a numpy array of the same dtype; bfloat16 is that of ml_dtypes."""
+    if rows.dtype == torch.bfloat16:
+        return rows.cpu().view(torch.uint16).numpy().view(BFLOAT16)
+    return rows.cpu().numpy()
 
 
 def _refuse_bad_rows(
@@ -117,7 +124,8 @@ class RowFile:
 
     def __init__(self, path: str | os.PathLike, shape: tuple[int, int], dtype: str) -> None:
         """Describe the file; it is opened on entry."""
-        self.path, self.shape, self.dtype = path, shape, dtype
+        self.path, self.shape = path, shape
+        self.dtype = BFLOAT16 if dtype == "bfloat16" else np.dtype(dtype)
         self._stack = ExitStack()
 
     def __enter__(self) -> "RowFile":
@@ -134,7 +142,7 @@ class RowFile:
 
     def keep(self, indices: list[int], rows: np.ndarray) -> None:
         """Store a batch at its row numbers."""
-        self.rows[indices] = rows
+        self.rows.view(self.dtype)[indices] = rows
 
 
 def gate_rows(count: int, wanted: int, seed: int, shard: str) -> list[int]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ml_dtypes
 import numpy as np
 import polars as pl
 import torch
@@ -18,9 +19,13 @@ import torch
 from workflow_scripts.attribution.whitening import unit, whiten
 from workflow_scripts.common.errors import IntegrityError, NumericsError
 from workflow_scripts.common.files import read_json
+from workflow_scripts.model.folder import longest_sequence
 
 if TYPE_CHECKING:
     from workflow_scripts.attribution.bergson_adapter import GradientEngine
+
+# numpy has no bfloat16 of its own: an npy file of such rows says only that an entry has two bytes.
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,9 @@ def collect_query_rows(
     from workflow_scripts.attribution.bergson_adapter import Sequences
 
     ids, starts, owners, weights = target_sequences(queries, target)
-    ids, starts = fit_positions(ids, starts, engine.model.config.max_position_embeddings)
+    positions = longest_sequence(engine.model.config)
+    if positions is not None:
+        ids, starts = fit_positions(ids, starts, positions)
     rows = torch.zeros(queries.height, len(engine.modules), engine.block)
     owner, weight = torch.as_tensor(owners), torch.as_tensor(weights)
 
@@ -178,6 +185,9 @@ def load_query_rows(path: str | os.PathLike, variant: str = "trackstar") -> Quer
 def load_rows(path: str | os.PathLike, expected: int, memory_map: bool = False) -> np.ndarray:
     """Read a file of rows [n, d] and check how many there are.
 
+    Returns:
+        (n, d) float32, float16 or bfloat16 (of ml_dtypes), as stored.
+
     Raises:
         IntegrityError: the file is truncated or holds another number of rows.
     """
@@ -192,7 +202,7 @@ def load_rows(path: str | os.PathLike, expected: int, memory_map: bool = False) 
             f"{path} holds an array of shape {rows.shape}, expected {expected} rows; "
             "delete it and run again"
         )
-    return rows
+    return rows.view(BFLOAT16) if rows.dtype == np.dtype("V2") else rows
 
 
 def mean_rows(rows: np.ndarray, chosen: Sequence[bool] | np.ndarray | None = None) -> np.ndarray:

@@ -217,6 +217,17 @@ def _check_relations(config: Mapping[str, Any]) -> None:
             "config key 'model.pretrained.path' is empty, but model.source is 'pretrained'; "
             "give a local folder or a hub id with a pinned revision"
         )
+    if model["precision"] == "tf32" and model["device"] == "cpu":
+        raise ConfigError(
+            "config key 'model.precision' is 'tf32', but model.device is 'cpu'; tf32 is arithmetic "
+            "of GPUs: use 'float32', or device 'cuda' or 'auto'"
+        )
+    tasks, batch = model["train"]["tasks"], model["train"]["batch_size"]
+    if model["source"] == "train" and tasks > batch:
+        raise ConfigError(
+            f"config key 'model.train.tasks' is {tasks}, above model.train.batch_size ({batch}); a "
+            "task without documents has nothing to do"
+        )
     positions = model["train"]["max_positions"]
     if model["source"] == "train" and positions < corpus["max_tokens"]:
         raise ConfigError(

@@ -4,6 +4,7 @@
 the hub at a pinned revision. Nothing else in the workflow opens a model.
 """
 
+import gc
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,26 +12,24 @@ from typing import TYPE_CHECKING, Any
 from workflow_scripts.common.errors import DataError, IntegrityError
 from workflow_scripts.common.files import file_digest, read_json, value_digest
 from workflow_scripts.common.streams import stream
+from workflow_scripts.model.folder import check_folder, weight_files
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-WEIGHT_SUFFIXES = (".safetensors", ".bin")
 
 
 def describe_folder(folder: str | os.PathLike) -> dict[str, str]:
-    """SHA-256 of each weight and config file of a local model folder, by file name.
+    """SHA-256 of the config file and of each weight file of a local model folder, by file name.
 
     Raises:
-        DataError: the folder holds no config.json or no weights.
+        ConfigError: the folder is not a causal language model with its weights.
     """
-    folder = Path(folder)
-    if not (folder / "config.json").exists():
-        raise DataError(f"model folder {folder} has no config.json; model.pretrained.path is wrong")
-    weights = [path for path in sorted(folder.iterdir()) if path.suffix in WEIGHT_SUFFIXES]
-    if not weights:
-        raise DataError(f"model folder {folder} holds no weights ({' or '.join(WEIGHT_SUFFIXES)})")
-    return {path.name: file_digest(path) for path in [folder / "config.json", *weights]}
+    check_folder(folder)
+    return {
+        path.name: file_digest(path)
+        for path in [Path(folder) / "config.json", *weight_files(folder)]
+    }
 
 
 def model_record(source: str, path: str, revision: str, files: dict[str, str]) -> dict[str, Any]:
@@ -62,30 +61,61 @@ def load_model(
 
     Args:
         model_json: the artifact ``model/model.json``.
-        precision: ``float32`` or ``bfloat16``.
-        device: ``cpu`` or ``cuda``.
+        precision: ``float32``, ``tf32`` (float32 weights, products of 10-bit mantissas on the
+            GPU) or ``bfloat16``.
+        device: ``cpu``, ``cuda`` (the first visible GPU) or ``auto`` (layers dealt over all
+            visible GPUs, for a model too large for one).
 
     Raises:
-        DataError: there is no such device here.
+        DataError: there is no such device here, or transformers cannot make a model of it.
         IntegrityError: a local file is not the one that the record was made of.
     """
-    import torch
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
-    if device == "cuda" and not torch.cuda.is_available():
-        raise DataError("model.device is 'cuda', but this machine shows no CUDA GPU; use 'cpu'")
+    dtype = choose_arithmetic(precision, device)
     record = read_record(model_json)
     if record["source"] != "hub":
         os.environ["HF_HUB_OFFLINE"] = "1"
         _check_files(record)
-    model = AutoModelForCausalLM.from_pretrained(
-        record["path"],
-        revision=record["revision"] or None,
-        dtype=getattr(torch, precision),
-    )
+    dealt = {"device_map": "auto"} if device == "auto" else {}
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            record["path"], revision=record["revision"] or None, dtype=dtype, **dealt
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DataError(f"no model can be loaded from {record['path']!r}: {reason}") from error
+    if dealt:
+        _check_dealt(model)
+        return model.eval()
     return model.to(device).eval()
+
+
+def choose_arithmetic(precision: str, device: str) -> "torch.dtype":
+    """Set how the process multiplies float32 matrices on a GPU; the only place that does.
+
+    Args:
+        precision: ``float32``, ``tf32`` or ``bfloat16``.
+        device: ``cpu``, ``cuda`` or ``auto``.
+
+    Returns:
+        The dtype of the weights.
+
+    Raises:
+        DataError: the machine shows no GPU.
+    """
+    import torch
+
+    if device != "cpu" and not torch.cuda.is_available():
+        raise DataError(
+            f"model.device is {device!r}, but this machine shows no CUDA GPU; use 'cpu'"
+        )
+    # Set both ways: a float32 model loaded after a tf32 one, as the numerics gate does, is exact.
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
 def untrained_model(
@@ -96,15 +126,25 @@ def untrained_model(
     Args:
         model_json: the artifact ``model/model.json``.
         seed: the model's seed; the draw differs from the one the training began with.
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu``, ``cuda`` or ``auto``, as in :func:`load_model`.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    dtype = choose_arithmetic("float32", device)
     record = read_record(model_json)
     config = AutoConfig.from_pretrained(record["path"], revision=record["revision"] or None)
     torch.manual_seed(int(stream(seed, "untrained model").integers(2**31)))
-    return AutoModelForCausalLM.from_config(config, dtype=torch.float32).to(device).eval()
+    model = AutoModelForCausalLM.from_config(config, dtype=dtype)
+    return (deal(model) if device == "auto" else model.to(device)).eval()
+
+
+def deal(model: "PreTrainedModel", device_map: dict[str, Any] | None = None) -> "PreTrainedModel":
+    """Deal the layers of a model in memory over all visible GPUs (or as ``device_map`` says)."""
+    from accelerate import dispatch_model, infer_auto_device_map
+
+    whole = list(model._no_split_modules or [])
+    return dispatch_model(model, device_map or infer_auto_device_map(model, None, whole))
 
 
 def load_tokenizer(folder: str | os.PathLike) -> "PreTrainedTokenizerBase":
@@ -113,6 +153,27 @@ def load_tokenizer(folder: str | os.PathLike) -> "PreTrainedTokenizerBase":
 
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     return AutoTokenizer.from_pretrained(os.fspath(folder))
+
+
+def release_memory() -> None:
+    """Give memory that deleted models held back to the GPU, before the next one is loaded."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _check_dealt(model: "PreTrainedModel") -> None:
+    """Refuse a model of which a part did not fit on the GPUs: it would run at a crawl."""
+    places = getattr(model, "hf_device_map", {})
+    left = [name for name, place in places.items() if place in ("cpu", "disk")]
+    if left:
+        raise DataError(
+            f"the model does not fit on the visible GPUs: {len(left)} of its {len(places)} parts, "
+            f"first {left[0]!r}, would stay in the machine's memory; ask for more GPUs, or use "
+            "model.precision bfloat16"
+        )
 
 
 def _check_files(record: dict[str, Any]) -> None:

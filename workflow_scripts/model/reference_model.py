@@ -4,32 +4,25 @@ in   nothing, or the files of the local folder
 out  model.json: source, path, revision, SHA-256 of the files, digest
 """
 
-import re
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.errors import ConfigError
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.job import run_job
+from workflow_scripts.model.folder import check_revision
 from workflow_scripts.model.loading import describe_folder, model_record
-
-COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def reference(path: str, revision: str) -> dict[str, Any]:
     """Record of a pretrained model.
 
     Raises:
-        ConfigError: ``path`` is no folder here and ``revision`` is no commit hash.
-        DataError: the folder is not a model.
+        ConfigError: the folder is not a model, or ``path`` is no folder here and ``revision`` is
+            no commit hash.
     """
     if Path(path).is_dir():
         return model_record("folder", path, "", describe_folder(path))
-    if not COMMIT.fullmatch(revision):
-        raise ConfigError(
-            f"config key 'model.pretrained.path' is {path!r}, which is no folder here; to use it "
-            f"as a hub id, pin 'model.pretrained.revision' (now {revision!r}) to a 40-digit commit"
-        )
+    check_revision(path, revision)
     return model_record("hub", path, revision, {})
 
 

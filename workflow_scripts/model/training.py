@@ -29,6 +29,7 @@ from workflow_scripts.model.architecture import (
     TrainingError,
     build_model,
 )
+from workflow_scripts.model.team import Team
 
 __all__ = ["ArchitectureSettings", "TrainSettings", "TrainingError", "build_model", "train"]
 
@@ -84,17 +85,21 @@ def train(
     seed: int,
     state_dir: Path | None = None,
     report: Report | None = None,
+    team: Team | None = None,
 ) -> list[dict[str, float]]:
     """Train ``model`` in place on next-token prediction; every token counts the same.
 
     Args:
-        model: float32 model on the CPU, as built by :func:`build_model` with this seed.
+        model: float32 model, as built by :func:`build_model` with this seed, on the team's device.
         documents: n arrays of int32 token ids, each (n_tokens,); shorter than 2 is left out.
         settings: see :class:`TrainSettings`.
         seed: fixes the order of the documents.
         state_dir: where to keep the state of an unfinished run; none keeps no state. The
             caller removes it once the result is safe.
         report: called with (step, steps in all, mean loss since the last call).
+        team: the tasks that share each batch; each calls this function with the same arguments,
+            and all end with the same weights. Those of one task alone differ from them by
+            rounding: sums are formed in another order.
 
     Returns:
         One entry per ``report_every`` steps and at the end: ``step``, ``loss`` (nats per
@@ -104,12 +109,13 @@ def train(
         TrainingError: no document has two tokens, one is longer than the model's positions,
             or the loss is not finite.
     """
+    team = team or Team()
     usable = [ids for ids in documents if len(ids) > 1]
     _check_documents(usable, model)
     batches_per_pass = math.ceil(len(usable) / settings.batch_size)
     optimizer = _optimizer(model, settings)
     state_file = None if state_dir is None else Path(state_dir) / STATE_FILE
-    digest = _digest(model, usable, settings, seed) if state_file else ""
+    digest = _digest(model, usable, settings, seed, team.size) if state_file else ""
     progress = _Progress(steps_total=settings.passes * batches_per_pass)
     if state_file is not None:
         _restore(state_file, digest, model, optimizer, progress)
@@ -117,12 +123,16 @@ def train(
     for pass_number in range(progress.step // batches_per_pass, settings.passes):
         batches = _batches(usable, settings.batch_size, stream(seed, "order", pass_number))
         for batch in batches[progress.step - pass_number * batches_per_pass :]:
-            _step(model, optimizer, [usable[i] for i in batch], settings, progress)
+            _step(model, optimizer, [usable[i] for i in batch], settings, progress, team)
             if progress.step % settings.report_every == 0 or progress.done:
                 progress.close_entry(report)
-            if state_file is not None and progress.step % settings.save_every == 0:
+            if state_file is None or team.rank > 0:
+                continue
+            if progress.step % settings.save_every == 0:
                 _save(state_file, digest, model, optimizer, progress)
     model.eval()
+    if team.size > 1:
+        team.check_same(_digest_of_weights(model).hexdigest())
     return progress.history
 
 
@@ -216,8 +226,9 @@ def _batch_loss(model: Olmo3ForCausalLM, batch: list[np.ndarray]) -> torch.Tenso
     ids = torch.zeros(len(batch), int(lengths.max()), dtype=torch.long)
     for row, document in zip(ids, batch, strict=True):
         row[: len(document)] = torch.from_numpy(document.astype(np.int64))
-    hidden = model.base_model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
     real = torch.arange(ids.shape[1] - 1) < (lengths - 1)[:, None]  # (batch, n_tokens - 1)
+    ids, real = ids.to(model.device), real.to(model.device)
+    hidden = model.base_model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
     return functional.cross_entropy(model.lm_head(hidden[real]), ids[:, 1:][real])
 
 
@@ -227,19 +238,21 @@ def _step(
     batch: list[np.ndarray],
     settings: TrainSettings,
     progress: _Progress,
+    team: Team,
 ) -> None:
     """One update of the weights; refuses to continue from a loss that is not finite."""
     rate = learning_rate(progress.step, progress.steps_total, settings)
     for group in optimizer.param_groups:
         group["lr"] = rate
-    loss = _batch_loss(model, batch)
+    optimizer.zero_grad(set_to_none=True)
+    loss = _shared_loss(model, batch, team) if team.size > 1 else _batch_loss(model, batch)
     if not torch.isfinite(loss):
         raise TrainingError(
             f"the loss is {loss.item()} at step {progress.step} of {progress.steps_total}; "
             f"lower training.learning_rate ({settings.learning_rate})"
         )
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    if team.size == 1:
+        loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
     optimizer.step()
     progress.step += 1
@@ -247,16 +260,46 @@ def _step(
     progress.last = {"learning_rate": rate, "grad_norm": norm.item()}
 
 
-def _digest(
-    model: Olmo3ForCausalLM, documents: list[np.ndarray], settings: TrainSettings, seed: int
-) -> str:
-    """Digest of all that decides the final bytes: start weights, data, settings, threads."""
-    facts = {"settings": dataclasses.asdict(settings), "seed": seed, "torch": torch.__version__}
-    digest = hashlib.sha256(
-        json.dumps({**facts, "threads": torch.get_num_threads()}, sort_keys=True).encode()
-    )
+def _shared_loss(model: Olmo3ForCausalLM, batch: list[np.ndarray], team: Team) -> torch.Tensor:
+    """Loss of the whole batch, with its gradient in place, from each task's part of it.
+
+    The mean over the batch's predicted tokens is the sum of the parts' means, each weighted by
+    its share of the tokens.
+    """
+    part = team.share(batch)
+    loss = torch.zeros((), device=model.device)
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    if part:
+        predicted = sum(map(len, part)) - len(part)
+        loss = _batch_loss(model, part) * (predicted / (sum(map(len, batch)) - len(batch)))
+        loss.backward()
+    for weight in weights:
+        if weight.grad is None:
+            weight.grad = torch.zeros_like(weight)
+    total = loss.detach().clone()
+    team.add_up([*(weight.grad for weight in weights), total])
+    return total
+
+
+def _digest_of_weights(model: Olmo3ForCausalLM) -> hashlib._Hash:
+    digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode() + tensor.detach().numpy().tobytes())
+        digest.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
+    return digest
+
+
+def _digest(
+    model: Olmo3ForCausalLM,
+    documents: list[np.ndarray],
+    settings: TrainSettings,
+    seed: int,
+    tasks: int,
+) -> str:
+    """Digest of all that decides the final bytes: start weights, data, settings, threads, tasks."""
+    facts = {"settings": dataclasses.asdict(settings), "seed": seed, "torch": torch.__version__}
+    facts |= {"threads": torch.get_num_threads(), "tasks": tasks}
+    digest = _digest_of_weights(model)
+    digest.update(json.dumps(facts, sort_keys=True).encode())
     for ids in documents:
         digest.update(len(ids).to_bytes(8, "little") + np.asarray(ids, np.int32).tobytes())
     return digest.hexdigest()
@@ -292,7 +335,7 @@ def _restore(
     """Continue from ``path`` where it holds a state of this very run; else start afresh."""
     if not path.exists():
         return
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, weights_only=True, map_location=model.device)
     if state["digest"] != digest:
         logger.warning("ignored %s: it was written with other settings, data or weights", path)
         return

@@ -35,11 +35,20 @@ def token_losses(model: PreTrainedModel, batch: Tokens) -> tuple[Tensor, Tensor]
         row[: len(document)] = torch.from_numpy(document.astype(np.int64))
     real = torch.arange(ids.shape[1] - 1) < (lengths - 1)[:, None]  # (n, longest - 1)
     ids, real = ids.to(model.device), real.to(model.device)
-    hidden = model.base_model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
-    logits = model.get_output_embeddings()(hidden[real]).float()
+    if _plain_head(model):
+        hidden = model.base_model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
+        logits = model.get_output_embeddings()(hidden[real]).float()
+    else:
+        logits = model(input_ids=ids[:, :-1], use_cache=False).logits[real].float()
     losses = functional.cross_entropy(logits, ids[:, 1:][real], reduction="none")
     owner = torch.arange(len(batch), device=model.device)[:, None].expand_as(real)[real]
     return losses, owner
+
+
+def _plain_head(model: PreTrainedModel) -> bool:
+    """Whether logits are the output layer of the last hidden state, and nothing more."""
+    names = ("final_logit_softcapping", "logit_scale", "logits_scaling", "logits_scale")
+    return not any(getattr(model.config, name, None) for name in names)
 
 
 def document_losses(model: PreTrainedModel, batch: Tokens) -> Tensor:

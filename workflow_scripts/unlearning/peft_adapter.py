@@ -51,8 +51,14 @@ class Adapter:
         """Freeze ``model`` and add the trainable weights, which change nothing yet.
 
         Raises:
-            ConfigError: the model has no linear layer that LoRA could adapt.
+            ConfigError: the model has no linear layer that LoRA could adapt, or lies on several
+                devices.
         """
+        if len({weight.device for weight in model.parameters()}) > 1:
+            raise ConfigError(
+                "unlearning needs the model on one device, but model.device 'auto' dealt it over "
+                "several; use 'cuda' with a GPU large enough"
+            )
         self.settings = settings
         if settings.parameters == "full":
             self.model = model.requires_grad_(True)
