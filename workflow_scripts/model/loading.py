@@ -89,13 +89,14 @@ def load_model(
 
 
 def untrained_model(
-    model_json: str | os.PathLike, seed: int, device: str = "cpu"
+    model_json: str | os.PathLike, seed: int, number: int = 0, device: str = "cpu"
 ) -> "PreTrainedModel":
     """A model of the same architecture with fresh random weights, float32.
 
     Args:
         model_json: the artifact ``model/model.json``.
         seed: the model's seed; the draw differs from the one the training began with.
+        number: which of several untrained models.
         device: ``cpu`` or ``cuda``.
     """
     import torch
@@ -103,7 +104,7 @@ def untrained_model(
 
     record = read_record(model_json)
     config = AutoConfig.from_pretrained(record["path"], revision=record["revision"] or None)
-    torch.manual_seed(int(stream(seed, "untrained model").integers(2**31)))
+    torch.manual_seed(int(stream(seed, "untrained model", number).integers(2**31)))
     return AutoModelForCausalLM.from_config(config, dtype=torch.float32).to(device).eval()
 
 
