@@ -24,11 +24,13 @@ SCORERS += ["shuffled"] if config["validation"]["shuffled"] and KEEP_ROWS else [
 # The untrained control has a document pass of its own, which knows no benchmark; its maps are
 # made with the other gradient baselines.
 UNTRAINED_INPUT, UNTRAINED_OUTPUT = {}, {}
+UNTRAINED = "<results>/validation/untrained"
+MODELS = range(config["validation"]["untrained_models"])
 if config["validation"]["untrained"]:
     UNTRAINED_INPUT = {
-        "sketch": "<results>/validation/untrained/sketch.npz",
-        "moments": "<results>/validation/untrained/moments.safetensors",
-        "settings": "<results>/validation/untrained/settings.json",
+        "untrained_sketches": expand(f"{UNTRAINED}/sketch{{number}}.npz", number=MODELS),
+        "untrained_moments": expand(f"{UNTRAINED}/moments{{number}}.safetensors", number=MODELS),
+        "untrained_settings": expand(f"{UNTRAINED}/settings{{number}}.json", number=MODELS),
         "queries": collect(
             "<results>/benchmarks/{benchmark}/queries.parquet", benchmark=BENCHMARKS
         ),
@@ -129,15 +131,15 @@ rule score_shuffled:
 if config["validation"]["untrained"]:
 
     rule attribute_untrained:
-        """The document pass on an untrained model of the same shape, for all benchmarks."""
+        """The document pass on untrained models of the same shape, for all benchmarks."""
         input:
             shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
             record="<results>/model/model.json",
             weights=MODEL_FILES,
         output:
-            sketch="<results>/validation/untrained/sketch.npz",
-            moments="<results>/validation/untrained/moments.safetensors",
-            settings="<results>/validation/untrained/settings.json",
+            sketches=UNTRAINED_INPUT["untrained_sketches"],
+            moments=UNTRAINED_INPUT["untrained_moments"],
+            settings=UNTRAINED_INPUT["untrained_settings"],
         log:
             "<logs>/attribute_untrained.log",
         benchmark:

@@ -119,13 +119,14 @@ def choose_arithmetic(precision: str, device: str) -> "torch.dtype":
 
 
 def untrained_model(
-    model_json: str | os.PathLike, seed: int, device: str = "cpu"
+    model_json: str | os.PathLike, seed: int, number: int = 0, device: str = "cpu"
 ) -> "PreTrainedModel":
     """A model of the same architecture with fresh random weights, float32.
 
     Args:
         model_json: the artifact ``model/model.json``.
         seed: the model's seed; the draw differs from the one the training began with.
+        number: which of several untrained models.
         device: ``cpu``, ``cuda`` or ``auto``, as in :func:`load_model`.
     """
     import torch
@@ -134,7 +135,7 @@ def untrained_model(
     dtype = choose_arithmetic("float32", device)
     record = read_record(model_json)
     config = AutoConfig.from_pretrained(record["path"], revision=record["revision"] or None)
-    torch.manual_seed(int(stream(seed, "untrained model").integers(2**31)))
+    torch.manual_seed(int(stream(seed, "untrained model", number).integers(2**31)))
     model = AutoModelForCausalLM.from_config(config, dtype=dtype)
     return (deal(model) if device == "auto" else model.to(device)).eval()
 

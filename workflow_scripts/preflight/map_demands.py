@@ -119,6 +119,11 @@ INFLUENCE = {
 }
 
 
+def untrained_models(s: Sizes) -> int:
+    """How many untrained models the study asks."""
+    return s.config["validation"]["untrained"] * s.config["validation"]["untrained_models"]
+
+
 def untrained_device(s: Sizes, b: str) -> float:
     """Bytes of the untrained control's document pass, which is float32."""
     return pass_device_bytes(s, "float32") + 8 * roots_bytes(s)
@@ -130,7 +135,7 @@ VALIDATION = {
         once,
         memory=lambda s, b: ENGINE + sketch_bytes(s) + product_bytes(s, 2 * s.most_questions),
         seconds=lambda s, b: (
-            (2 + asks("untrained")(s)) * 2 * s.groups * s.all_questions * s.width / PRODUCT
+            (2 + untrained_models(s)) * 2 * s.groups * s.all_questions * s.width / PRODUCT
         ),
         device=lambda s, b: asks("untrained")(s) * pass_device_bytes(s, "float32"),
         loads=lambda s, b: 4 * s.shape.parameters,
@@ -162,14 +167,15 @@ VALIDATION = {
         "validation",
         when(asks("untrained")),
         memory=lambda s, b: ENGINE + TOKEN * s.tokens + 12 * s.groups * s.width,
-        seconds=lambda s, b: pass_seconds(
-            s, s.tokens + s.fitted_documents * s.mean_tokens, "float32"
+        seconds=lambda s, b: (
+            untrained_models(s)
+            * pass_seconds(s, s.tokens + s.fitted_documents * s.mean_tokens, "float32")
         ),
-        disk=lambda s, b: 12 * s.groups * s.width + roots_bytes(s),
+        disk=lambda s, b: untrained_models(s) * (12 * s.groups * s.width + roots_bytes(s)),
         device=untrained_device,
         loads=lambda s, b: 4 * s.shape.parameters,
-        rows=lambda s, b: s.documents,
-        tokens=lambda s, b: s.tokens + s.fitted_documents * s.mean_tokens,
+        rows=lambda s, b: untrained_models(s) * s.documents,
+        tokens=lambda s, b: untrained_models(s) * (s.tokens + s.fitted_documents * s.mean_tokens),
     ),
     "check_planted": Demand(
         "validation",

@@ -85,7 +85,7 @@ def unlearning_lines(tests: pl.DataFrame) -> list[str]:
     contrasts = {"targeted - random": ("targeted-random", "matched")}
     contrasts["bottom - random"] = ("bottom-random", "all")
     lines = [
-        f"Points of accuracy lost at a rise of the forget loss of {dose:g} nats, median topic "
+        f"Points of accuracy lost at a rise of the forget loss by {dose:g} (nats), median topic "
         "(interval)",
         f"{'':24} {'targeted':>10}  " + "  ".join(f"{name:>24}" for name in contrasts),
     ]

@@ -168,8 +168,8 @@ def draw_pairs(
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=8.5)
     lines = [
-        f"At a rise of the forget loss of {dose:g} nats per token. A mark is one seed; hollow: its "
-        "random set is not matched and takes no part in the primary test.",
+        f"At a rise of the forget loss by {dose:g} (nats per token). A mark is one seed; hollow: "
+        "its random set is not matched and takes no part in the primary test.",
         "The line joins the means over seeds of random and targeted.",
     ]
     heading(
@@ -262,8 +262,8 @@ def draw_matrix(
     panels[0].set_ylabel("Documents chosen for")
     figure.supxlabel("Accuracy lost on", fontsize=8, y=0.12 / height)
     lines = [
-        f"Points of accuracy lost at a rise of the forget loss of {dose:g} nats per token; median "
-        f"topic with its {confidence:.0%} interval. Red: damage; blue: improvement.",
+        f"Points of accuracy lost at a rise of the forget loss by {dose:g} (nats per token); "
+        f"median topic with its {confidence:.0%} interval. Red: damage; blue: improvement.",
         "Framed: the benchmark that the documents were chosen for.",
     ]
     heading(figure, "What else breaks?", lines, 1 - 0.15 / height, 0.02)

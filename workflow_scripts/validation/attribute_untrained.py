@@ -1,14 +1,18 @@
-"""Control: the document pass repeated on a model of the same shape that was never trained.
+"""Control: the document pass repeated on models of the same shape that were never trained.
 
 An untrained model's gradients still see words, so its map is lexical; it must not tell a bin
-that supports a benchmark from one that contradicts it in the same words. Like the study's own
-document pass this one does not know the benchmarks.
+that supports a benchmark from one that contradicts it in the same words. One draw of random weights
+says little: in the planted study the AUROC of support against contradiction, averaged over the
+benchmarks, was 0.63, 0.50 and 0.56 for three. Like the study's own document pass this one does
+not know the benchmarks.
 
 in   shards: every tokenised shard; record: the model's shape
-out  sketch: sums of rows per (bin, fold); moments, settings: its own preconditioner
+out  sketches: sums of rows per (bin, fold), a file per model; moments, settings: the
+     preconditioner of each
 """
 
-from typing import Any
+import logging
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -22,13 +26,30 @@ from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.model.loading import untrained_model
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
-def main(snakemake: Any) -> None:
-    """Fit a preconditioner for the untrained model and run its document pass."""
-    source, output, params = snakemake.input, snakemake.output, snakemake.params
-    model = untrained_model(source.record, params.seed, params.device)
+logger = logging.getLogger("atlas")
+
+
+def attribute_model(
+    model: "PreTrainedModel",
+    shards: list[str],
+    params: Any,
+    identity: str,
+    paths: tuple[str, str, str],
+) -> None:
+    """Fit a preconditioner for one untrained model, run its document pass and write both.
+
+    Args:
+        model: the untrained model.
+        shards: every tokenised shard.
+        params: of the rule.
+        identity: digest of what the random weights follow from.
+        paths: where the sketch, the moments and the settings go.
+    """
+    sketch, moments_path, settings_path = paths
     engine = GradientEngine(model, params.projection_dim, params.seed_projection)
-    shards = list(source.shards)
     drawn = preconditioner.read_draw(
         shards, params.projection_dim, params.documents, params.seed_preconditioner
     )
@@ -39,21 +60,28 @@ def main(snakemake: Any) -> None:
         damping=params.damping,
         tokens_per_batch=params.tokens_per_batch,
     )
-    preconditioner.write(output.moments, engine, moments)
+    preconditioner.write(moments_path, engine, moments)
     settings = preconditioner.settings_record(
-        engine,
-        value_digest(["untrained", params.seed]),
-        params.loss_reduction,
-        params.damping,
-        stability,
+        engine, identity, params.loss_reduction, params.damping, stability
     )
-    manifest = preconditioner.manifest_of(output.moments, settings)
-    write_json(output.settings, settings | {"digest": manifest["preconditioner"]})
+    manifest = preconditioner.manifest_of(moments_path, settings)
+    write_json(settings_path, settings | {"digest": manifest["preconditioner"]})
     corpus = pl.concat([read_table(path, "corpus/shards") for path in shards])
     numbers = PassSettings(params.loss_reduction, "float32", params.tokens_per_batch)
     roots = inverse_root(moments, params.damping).to(model.device)
     sums, documents = attribute(engine, roots, corpus, numbers)
-    write_sketch(output.sketch, sums, documents, manifest | {"shard": "all"})
+    write_sketch(sketch, sums, documents, manifest | {"shard": "all"})
+
+
+def main(snakemake: Any) -> None:
+    """Attribute with every untrained model."""
+    source, output, params = snakemake.input, snakemake.output, snakemake.params
+    files = zip(output.sketches, output.moments, output.settings, strict=True)
+    for number, paths in enumerate(files):
+        logger.info("untrained model %d of %d", number + 1, len(output.sketches))
+        model = untrained_model(source.record, params.seed, number, params.device)
+        identity = value_digest(["untrained", params.seed, number])
+        attribute_model(model, list(source.shards), params, identity, paths)
 
 
 if __name__ == "__main__":

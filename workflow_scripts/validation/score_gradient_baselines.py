@@ -1,14 +1,16 @@
 """Map the benchmarks by the gradient baselines: cosine, dot product, untrained model.
 
 Cosine and dot product without a preconditioner were summed in the document pass and cost no
-second one. The untrained model's documents have their own sketch; its questions are asked here.
+second one. Each untrained model has a sketch of its own; its questions are asked here.
 
 in   sketches: sums per (bin, fold) of every shard; raw, order: raw query rows of every
-     benchmark and their ids; summary: sites per bin; with the untrained control also its
-     sketch, moments and settings, the questions and the model's record
+     benchmark and their ids; summary: sites per bin; with the untrained control also the
+     sketch, moments and settings of each model, the questions and the model's record
 out  cosine, dot, untrained: the columns of influence/bin_influence, all benchmarks
 """
 
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +34,38 @@ from workflow_scripts.model.loading import untrained_model
 from workflow_scripts.validation.scoring import read_bin_column, write_maps
 
 
-def untrained_maps(source: Any, params: Any, sampled: np.ndarray) -> list[tuple[str, GroupMeans]]:
-    """Ask the untrained model every question and put the answers to its own sketch."""
-    fitted = preconditioner.load(source.moments, source.settings)
-    model = untrained_model(source.record, params.seed, params.device)
+def untrained_means(source: Any, params: Any, number: int, sampled: np.ndarray) -> list[GroupMeans]:
+    """Ask one untrained model every question and put the answers to its own sketch."""
+    path, settings = source.untrained_sketches[number], source.untrained_settings[number]
+    fitted = preconditioner.load(source.untrained_moments[number], settings)
+    model = untrained_model(source.record, params.seed, number, params.device)
     engine = GradientEngine(model, params.projection_dim, params.seed_projection)
-    sketch = load_sketches([source.sketch], expected_counts=sampled)
-    check_same(source.sketch, sketch.manifest, source.settings, fitted.manifest)
-    maps = []
-    for benchmark, path in zip(params.benchmarks, source.queries, strict=True):
-        queries = read_table(path, "benchmarks/queries")
+    sketch = load_sketches([path], expected_counts=sampled)
+    check_same(path, sketch.manifest, settings, fitted.manifest)
+    means = []
+    for benchmark, asked in zip(params.benchmarks, source.queries, strict=True):
+        queries = read_table(asked, "benchmarks/queries")
         target = params.targets[benchmark]
         raw = collect_query_rows(engine, queries, target, params.tokens_per_batch)
         rows = unit_query_rows(raw, fitted.roots)
         names = queries["query_id"].to_list(), queries["task"].to_list()
-        maps.append((benchmark, group_means(sketch, QueryRows(rows, *names, fitted.manifest))))
-    return maps
+        means.append(group_means(sketch, QueryRows(rows, *names, fitted.manifest)))
+    return means
+
+
+def untrained_maps(source: Any, params: Any, sampled: np.ndarray) -> list[tuple[str, GroupMeans]]:
+    """Mean scores over the untrained models, per benchmark."""
+    models = range(len(source.untrained_sketches))
+    of_models = [untrained_means(source, params, number, sampled) for number in models]
+    return [
+        (benchmark, averaged(means))
+        for benchmark, means in zip(params.benchmarks, zip(*of_models, strict=True), strict=True)
+    ]
+
+
+def averaged(means: Sequence[GroupMeans]) -> GroupMeans:
+    """Scores averaged over models, group by group and question by question."""
+    return dataclasses.replace(means[0], means=np.mean([each.means for each in means], axis=0))
 
 
 def main(snakemake: Any) -> None:
