@@ -103,6 +103,7 @@ rule sample_bins:
         documents_per_bin=config["corpus"]["documents_per_bin"],
         folds=config["corpus"]["folds"],
         max_malformed_share=config["corpus"]["max_malformed_share"],
+        repeated_ids=config["corpus"]["repeated_ids"],
         seed=config["seeds"]["corpus"],
     script:
         "../workflow_scripts/corpus/sample_bins.py"

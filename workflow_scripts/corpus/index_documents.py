@@ -9,8 +9,8 @@ from typing import Any
 
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.job import run_job
-from workflow_scripts.common.tables import write_table
-from workflow_scripts.corpus.manifest import check_malformed, index_files
+from workflow_scripts.common.streamed_tables import table_writer
+from workflow_scripts.corpus.manifest import MalformedRows, check_malformed, index_files
 
 logger = logging.getLogger("atlas")
 
@@ -21,17 +21,19 @@ def main(snakemake: Any) -> None:
     A tolerated share is judged over the whole corpus, by ``sample_bins``, so that the verdict
     does not depend on how the files are grouped.
     """
-    manifest, malformed = index_files(list(snakemake.input.documents), snakemake.params.layout)
-    report = malformed.as_json()
-    if snakemake.params.strict:
-        check_malformed(report, 0.0)
-    write_table(manifest, snakemake.output.manifest, "corpus/manifest")
+    files, malformed = list(snakemake.input.documents), MalformedRows()
+    with table_writer(snakemake.output.manifest, "corpus/manifest") as table:
+        for piece in index_files(files, snakemake.params.layout, malformed):
+            table.write(piece)
+        report = malformed.as_json()
+        if snakemake.params.strict:
+            check_malformed(report, 0.0)
     write_json(snakemake.output.malformed, report)
     logger.info(
         "%s documents from %s rows in %s file(s)",
-        f"{manifest.height:,}",
+        f"{table.rows:,}",
         f"{report['rows']:,}",
-        len(snakemake.input.documents),
+        len(files),
     )
 
 

@@ -6,6 +6,7 @@ be opened in an editor.
 
 import gzip
 import json
+import os
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,21 +24,26 @@ Raw = dict[str, Any] | Malformed
 
 
 def raw_rows(
-    path: str, layout: Mapping[str, str], wanted: Collection[int] | None = None
+    file: str,
+    layout: Mapping[str, Any],
+    wanted: Collection[int] | None = None,
+    root: str = "",
 ) -> Iterator[tuple[int, Raw]]:
     """Yield (row, raw record) of a source file in its order.
 
     In a Dolma layout the record also has ``attributes``: attribute mapping by folder name.
 
     Args:
-        path: the file; its suffix says how it is read.
+        file: the file; its suffix says how it is read.
         layout: as :func:`~workflow_scripts.corpus.sources.source_layout` gives it.
         wanted: rows to yield; the rest is passed over without parsing. None yields all.
+        root: folder below which the file lies.
 
     Raises:
         DataError: the file cannot be read to its end, lacks a declared column, or an attribute
             file is not aligned with it.
     """
+    path = os.path.join(root, file)
     if path.endswith(".parquet"):
         yield from _parquet_rows(path, layout, wanted)
         return
@@ -182,7 +188,7 @@ def _with_attributes(
 
 
 def _parquet_rows(
-    path: str, layout: Mapping[str, str], wanted: Collection[int] | None
+    path: str, layout: Mapping[str, Any], wanted: Collection[int] | None
 ) -> Iterator[tuple[int, Raw]]:
     import pyarrow
     import pyarrow.parquet
@@ -206,7 +212,7 @@ def _parquet_rows(
         raise DataError(f"{path} cannot be read after row {row}: {reason}") from None
 
 
-def missing_column(path: str, layout: Mapping[str, str], field: str, found: Collection[str]) -> str:
+def missing_column(path: str, layout: Mapping[str, Any], field: str, found: Collection[str]) -> str:
     """Message for a declared column that a file does not have."""
     return (
         f"{path} has no column {layout[field]!r}, which {layout['config']} declares as the "
