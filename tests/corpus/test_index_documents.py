@@ -36,9 +36,7 @@ def test_every_source_format_gives_the_same_manifest(made_up, tmp_path):
     paths = {made_up.write(tmp_path / f"d{s}", rows): layout for s, layout in layouts.items()}
     paths[made_up.write(tmp_path / "d.parquet", rows)] = made_up.table
     paths[made_up.write_dolma(tmp_path, rows)] = made_up.dolma
-    frames = [
-        read_all([path], layout)[0].drop("file", "source") for path, layout in paths.items()
-    ]
+    frames = [read_all([path], layout)[0].drop("file", "source") for path, layout in paths.items()]
     assert len(frames) == 5
     assert all(frame.equals(frames[0]) for frame in frames)
 

@@ -27,7 +27,7 @@ class KeyRuns:
         """Open a scratch file of ``rows`` records (26 bytes each) in ``folder``."""
         ranges = max(1, -(-rows // rows_per_range))
         self.edges = np.array([(i << 64) // ranges for i in range(1, ranges)], dtype=np.uint64)
-        self.file = tempfile.TemporaryFile(dir=folder, prefix=".tmp-keys-")
+        self.file = tempfile.TemporaryFile(dir=folder, prefix=".tmp-keys-")  # noqa: SIM115
         self.offsets: list[np.ndarray] = []
         self.rows = 0
 
@@ -92,7 +92,9 @@ def split_copies(records: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np
     )
     group = group[order]
     first = np.ones(len(group), bool)
-    first[1:] = (group["key"][1:] != group["key"][:-1]) | (group["check"][1:] != group["check"][:-1])
+    first[1:] = (group["key"][1:] != group["key"][:-1]) | (
+        group["check"][1:] != group["check"][:-1]
+    )
     owner = np.flatnonzero(first)[np.cumsum(first) - 1]
     kept = np.concatenate([records[~chosen], group[first]])
     kept = kept[np.argsort(kept["key"], kind="stable")]

@@ -22,7 +22,7 @@ from workflow_scripts.common.files import read_json, write_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.streamed_tables import table_pieces
-from workflow_scripts.common.tables import write_table
+from workflow_scripts.common.tables import polars_schema, write_table
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 from workflow_scripts.corpus.key_runs import RECORD, KeyRuns, split_copies
 from workflow_scripts.corpus.manifest import EXAMPLES, check_malformed, merge_malformed
@@ -123,17 +123,21 @@ def draw(
 def rows_at(corpus: Corpus, records: np.ndarray, parts: Sequence[str]) -> pl.DataFrame:
     """The manifest rows that some records point to, with their part, in no particular order."""
     owner = np.array(corpus.part_of, np.int64)[records["file"]]
-    frames = []
+    # Millions of rows repeat few names, so these columns hold numbers; sorted names, so that
+    # the numbers sort as the names do.
+    names = {"topic": TOPICS, "format": FORMATS, "file": corpus.files, "part": parts}
+    kinds = {column: pl.Enum(sorted(set(values))) for column, values in names.items()}
+    schema = {name: polars_schema(MANIFEST)[name] for name in DRAWN}
+    frames = [pl.DataFrame(schema={**schema, "part": pl.String}).cast(kinds)]
     for part, path in enumerate(corpus.manifests):
         wanted = np.sort(records["index"][owner == part])
         start = 0
         for piece in table_pieces(path, MANIFEST, DRAWN) if wanted.size else ():
             low, high = np.searchsorted(wanted, [start, start + piece.height])
             mine = piece[wanted[low:high].astype(np.int64) - start]
-            frames.append(mine.with_columns(pl.lit(parts[part]).alias("part")))
+            frames.append(mine.with_columns(pl.lit(parts[part]).alias("part")).cast(kinds))
             start += piece.height
-    empty = pl.DataFrame(schema=dict.fromkeys([*DRAWN, "part"], pl.String))
-    return pl.concat(frames, rechunk=False) if frames else empty
+    return pl.concat(frames, rechunk=False)
 
 
 def repeats_report(
