@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from workflow_scripts.common.errors import DataError
@@ -83,14 +84,43 @@ def table_pieces(
     Raises:
         DataError: the file is not the declared table.
     """
+    for batch in _batches(path, name, columns, rows):
+        yield pl.DataFrame(pl.from_arrow(batch))
+
+
+def table_rows(
+    path: str | os.PathLike, name: str, columns: list[str], positions: np.ndarray
+) -> Iterator[pl.DataFrame]:
+    """Yield the rows at some positions of a table, piece by piece, in its order.
+
+    The rows are copied out before polars sees them: a polars frame of some strings keeps the
+    memory of all those it was cut from.
+
+    Args:
+        path: the parquet file.
+        name: ``<stage>/<table>`` in ``schemas/tables/``.
+        columns: read these alone.
+        positions: (n,) int, sorted; positions of the wanted rows, from 0.
+
+    Raises:
+        DataError: the file is not the declared table.
+    """
+    start = 0
+    for batch in _batches(path, name, columns, ROWS_PER_PIECE):
+        low, high = np.searchsorted(positions, [start, start + batch.num_rows])
+        if low < high:
+            yield pl.DataFrame(pl.from_arrow(batch.take(positions[low:high] - start)))
+        start += batch.num_rows
+
+
+def _batches(path: str | os.PathLike, name: str, columns: list[str], rows: int) -> Iterator[Any]:
     import pyarrow
     import pyarrow.parquet
 
     check_columns(path, name, columns)
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(rows, columns=columns):
-                yield pl.DataFrame(pl.from_arrow(batch))
+            yield from file.iter_batches(rows, columns=columns)
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
 

@@ -21,7 +21,7 @@ from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.files import read_json, write_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.progress import Progress
-from workflow_scripts.common.streamed_tables import table_pieces
+from workflow_scripts.common.streamed_tables import table_pieces, table_rows
 from workflow_scripts.common.tables import polars_schema, write_table
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 from workflow_scripts.corpus.key_runs import RECORD, KeyRuns, split_copies
@@ -130,13 +130,9 @@ def rows_at(corpus: Corpus, records: np.ndarray, parts: Sequence[str]) -> pl.Dat
     schema = {name: polars_schema(MANIFEST)[name] for name in DRAWN}
     frames = [pl.DataFrame(schema={**schema, "part": pl.String}).cast(kinds)]
     for part, path in enumerate(corpus.manifests):
-        wanted = np.sort(records["index"][owner == part])
-        start = 0
-        for piece in table_pieces(path, MANIFEST, DRAWN) if wanted.size else ():
-            low, high = np.searchsorted(wanted, [start, start + piece.height])
-            mine = piece[wanted[low:high].astype(np.int64) - start]
+        wanted = np.sort(records["index"][owner == part]).astype(np.int64)
+        for mine in table_rows(path, MANIFEST, DRAWN, wanted) if wanted.size else ():
             frames.append(mine.with_columns(pl.lit(parts[part]).alias("part")).cast(kinds))
-            start += piece.height
     return pl.concat(frames, rechunk=False)
 
 
