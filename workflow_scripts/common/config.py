@@ -207,7 +207,7 @@ def _check_relations(config: Mapping[str, Any]) -> None:
         ConfigError: two keys contradict each other.
     """
     corpus, model, source = config["corpus"], config["model"], config["corpus"]["source"]
-    if source != "planted" and not corpus[source]["documents"]:
+    if source in ("files", "dolma") and not corpus[source]["documents"]:
         raise ConfigError(
             f"config key 'corpus.{source}.documents' is empty, but corpus.source is {source!r}; "
             "list the files that hold the documents"

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import DataError
-from workflow_scripts.common.files import write_json
+from workflow_scripts.common.files import read_json, write_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.progress import Progress
-from workflow_scripts.corpus.hub import hub_cache, not_in_cache, snapshot
+from workflow_scripts.corpus.hub import not_in_cache, snapshot
 
 
-def fetch(file: str, size: int, layout: Mapping[str, Any]) -> None:
+def fetch(file: str, size: int, layout: Mapping[str, Any], offline: bool = False) -> None:
     """Have one file in the cache, complete.
 
     Raises:
@@ -27,7 +27,7 @@ def fetch(file: str, size: int, layout: Mapping[str, Any]) -> None:
     """
     path = Path(snapshot(layout)) / file
     if not (path.exists() and path.stat().st_size == size):
-        _download(file, layout)
+        _download(file, layout, offline)
     found = path.stat().st_size
     if found != size:
         raise DataError(
@@ -36,18 +36,18 @@ def fetch(file: str, size: int, layout: Mapping[str, Any]) -> None:
         )
 
 
-def _download(file: str, layout: Mapping[str, Any]) -> None:
+def _download(file: str, layout: Mapping[str, Any], offline: bool) -> None:
     from huggingface_hub import constants, hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    offline = layout["offline"] or constants.HF_HUB_OFFLINE
+    offline = offline or constants.HF_HUB_OFFLINE
     try:
         hf_hub_download(
             layout["dataset"],
             file,
             repo_type="dataset",
             revision=layout["revision"],
-            cache_dir=hub_cache(layout),
+            cache_dir=constants.HF_HUB_CACHE,
             local_files_only=offline,
         )
     except LocalEntryNotFoundError as error:
@@ -81,10 +81,7 @@ def open_source(
     """
     if not receipts:
         return list(documents), ""
-    import json
-
-    record = json.loads(Path(receipts[0]).read_text())
-    root = snapshot(layout)
+    record, root = read_json(receipts[0]), snapshot(layout)
     for file in [*record["documents"], *record["beside"]]:
         if not os.path.isfile(os.path.join(root, file)):
             raise DataError(
@@ -101,7 +98,7 @@ def main(snakemake: Any) -> None:
     sizes = dict(zip([*documents, *beside], params.sizes, strict=True))
     progress = Progress(len(sizes), "files in the cache")
     for file, size in sizes.items():
-        fetch(file, size, params.layout)
+        fetch(file, size, params.layout, params.offline)
         progress.advance()
     receipt = {"documents": documents, "beside": beside, "bytes": sum(sizes.values())}
     write_json(snakemake.output.receipt, receipt)

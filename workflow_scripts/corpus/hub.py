@@ -110,25 +110,22 @@ def side_files(files: Sequence[str], layout: Mapping[str, Any]) -> list[str]:
     return [*numbers, *layout.get("manifest", [])]
 
 
-def hub_cache(layout: Mapping[str, Any]) -> str:
-    """Folder of the hub's cache: the config's, or the one that huggingface_hub uses."""
-    if layout["cache"]:
-        return layout["cache"]
+def snapshot(layout: Mapping[str, Any]) -> str:
+    """Folder of the hub's cache where the dataset's files at the revision lie, or would lie.
+
+    The place of the cache is no part of the study: huggingface_hub takes it from HF_HUB_CACHE or
+    HF_HOME.
+    """
     from huggingface_hub import constants
 
-    return constants.HF_HUB_CACHE
-
-
-def snapshot(layout: Mapping[str, Any]) -> str:
-    """Folder of the cache where the dataset's files at the revision lie, or would lie."""
     folder = "--".join(["datasets", *layout["dataset"].split("/")])
-    return os.path.join(hub_cache(layout), folder, "snapshots", layout["revision"])
+    return os.path.join(constants.HF_HUB_CACHE, folder, "snapshots", layout["revision"])
 
 
 def not_in_cache(file: str, layout: Mapping[str, Any]) -> DataError:
     """Error for a file that is not there while nothing may be fetched."""
     return DataError(
-        f"{file} of dataset {layout['dataset']} at {layout['revision'][:12]} is not in the cache "
-        f"{hub_cache(layout)}, and this run is offline; fetch it where there is a network "
-        "(corpus.hub.offline: false and HF_HUB_OFFLINE unset), or name the cache in corpus.hub.cache"
+        f"{file} of dataset {layout['dataset']} is not in the cache ({snapshot(layout)}), and "
+        "this run is offline; fetch it where there is a network (corpus.hub.offline: false and "
+        "HF_HUB_OFFLINE unset), or name another cache in HF_HUB_CACHE"
     )

@@ -18,7 +18,7 @@ from workflow_scripts.common.config import load_study
 from workflow_scripts.common.errors import AtlasError, DataError
 from workflow_scripts.common.files import atomic_path
 from workflow_scripts.corpus.hub import check_hub, listing_text, snapshot
-from workflow_scripts.corpus.sources import hub_layout, resolve
+from workflow_scripts.corpus.sources import resolve, source_layout
 
 
 def cached_sizes(layout: Mapping[str, Any]) -> dict[str, int]:
@@ -64,7 +64,7 @@ def write_listing(config: Mapping[str, Any]) -> str:
 
     section = config["corpus"]["hub"]
     check_hub(section)
-    layout = hub_layout(config)
+    layout = source_layout(config)
     offline = section["offline"] or constants.HF_HUB_OFFLINE
     sizes = cached_sizes(layout) if offline else hub_sizes(layout)
     target = resolve(section["listing"], config["data"])

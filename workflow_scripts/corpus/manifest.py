@@ -8,8 +8,9 @@ import polars as pl
 
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.tables import polars_schema
-from workflow_scripts.corpus.readers import Raw, missing_column, raw_rows
+from workflow_scripts.corpus.readers import Raw, missing_column, top_column
 from workflow_scripts.corpus.records import Document, Malformed, read_document
+from workflow_scripts.corpus.side_labels import SideLabels
 
 # English text has about four characters a token in large vocabularies. The estimate only
 # balances shards; the counts of the tokenizer replace it afterwards.
@@ -71,7 +72,11 @@ def check_malformed(report: Mapping[str, Any], allowed_share: float) -> None:
 
 
 def index_files(
-    files: Sequence[str], layout: Mapping[str, Any], malformed: MalformedRows, root: str = ""
+    files: Sequence[str],
+    layout: Mapping[str, Any],
+    malformed: MalformedRows,
+    root: str = "",
+    annotations: pl.DataFrame | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Read every row of some source files once, keeping no text.
 
@@ -80,6 +85,7 @@ def index_files(
         layout: as :func:`~workflow_scripts.corpus.sources.source_layout` gives it.
         malformed: takes the rows that are no documents.
         root: folder below which the files lie; they are named without it.
+        annotations: labels made for documents without, table ``corpus/annotations``.
 
     Yields:
         The manifest (columns of the table ``corpus/manifest``) in its order, piece by piece.
@@ -87,19 +93,20 @@ def index_files(
     Raises:
         DataError: a file is damaged, or a declared column is in none of its rows.
     """
+    beside = SideLabels(layout, root, annotations)
     for file in files:
-        yield from _index_file(file, layout, malformed, root)
+        yield from _index_file(file, layout, malformed, beside)
 
 
 def _index_file(
-    file: str, layout: Mapping[str, Any], malformed: MalformedRows, root: str
+    file: str, layout: Mapping[str, Any], malformed: MalformedRows, beside: SideLabels
 ) -> Iterator[pl.DataFrame]:
     schema = polars_schema("corpus/manifest")
     rows: list[tuple] = []
     absent = {field: 0 for field in ("id", "text", "topic", "format", "url") if layout[field]}
     first_keys: list[str] | None = None
     objects = 0
-    for row, raw in raw_rows(file, layout, root=root):
+    for row, raw in beside.rows(file):
         malformed.rows += 1
         document = raw if isinstance(raw, Malformed) else read_document(raw, layout)
         if not isinstance(raw, Malformed):
@@ -122,14 +129,12 @@ def _index_file(
 def _count_absent(absent: dict[str, int], raw: Raw, layout: Mapping[str, Any]) -> None:
     """Count the fields whose column a row does not even have.
 
-    Only columns of tables and required fields of the Dolma layout: there metadata.url is the
-    usual place of the URL, not a promise.
+    In the Dolma layout metadata.url is the usual place of the URL, not a promise.
     """
     for field in absent:
-        top = layout[field].split(".")[0] if layout["kind"] == "dolma" else layout[field]
-        if top.startswith("attributes:") or (layout["kind"] == "dolma" and field == "url"):
-            continue
-        absent[field] += top not in raw
+        column = top_column(layout, field, raw)
+        if column and not (layout["kind"] == "dolma" and field == "url"):
+            absent[field] += column not in raw
 
 
 def _manifest_row(document: Document, file: str, row: int) -> tuple:

@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from workflow_scripts.common.errors import DataError
+from workflow_scripts.corpus.hub import MANIFEST, NUMBERS
 from workflow_scripts.corpus.records import Malformed
 from workflow_scripts.corpus.sources import attribute_file, attribute_names
 
+FIELDS = ("id", "text", "topic", "format", "url", "source")
+BESIDE = ("attributes:", NUMBERS, MANIFEST)
 CHUNK_BYTES = 2**20
 PARQUET_BATCH = 1024
 
@@ -193,15 +196,15 @@ def _parquet_rows(
     import pyarrow
     import pyarrow.parquet
 
-    fields = [name for name in layout if name not in ("kind", "config") and layout[name]]
     row = 0
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             found = file.schema_arrow.names
-            for field in fields:
-                if layout[field] not in found:
+            columns = [top_column(layout, field, found) for field in FIELDS]
+            for field, column in zip(FIELDS, columns, strict=True):
+                if column and column not in found:
                     raise DataError(missing_column(path, layout, field, found))
-            columns = [layout[field] for field in fields]
+            columns = [column for column in columns if column]
             for batch in file.iter_batches(PARQUET_BATCH, columns=list(dict.fromkeys(columns))):
                 for record in batch.to_pylist():
                     row += 1
@@ -210,6 +213,20 @@ def _parquet_rows(
     except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path} cannot be read after row {row}: {reason}") from None
+
+
+def top_column(layout: Mapping[str, Any], field: str, found: Collection[str] = ()) -> str:
+    """The column of a row that holds a field, empty where none has to: labels beside the rows.
+
+    Args:
+        layout: as :func:`~workflow_scripts.corpus.sources.source_layout` gives it.
+        field: id, text, topic, format, url or source.
+        found: columns that are there; a dotted name may be one.
+    """
+    where = layout[field]
+    if layout["kind"] == "table" or where in found:
+        return where
+    return "" if where.startswith(BESIDE) else where.split(".")[0]
 
 
 def missing_column(path: str, layout: Mapping[str, Any], field: str, found: Collection[str]) -> str:
