@@ -51,7 +51,7 @@ def read_document(raw: Mapping[str, Any], layout: Mapping[str, Any]) -> Document
         raw: a row; in a Dolma layout with ``attributes`` by folder name.
         layout: as :func:`~workflow_scripts.corpus.sources.source_layout` gives it.
     """
-    values = {name: _value(raw, layout, name) for name in ("id", "text", "topic", "format")}
+    values = {name: field_value(raw, layout, name) for name in ("id", "text", "topic", "format")}
     for name, value in values.items():
         if value is None:
             known = "is null" if layout[name] in raw else "is missing"
@@ -65,7 +65,7 @@ def read_document(raw: Mapping[str, Any], layout: Mapping[str, Any]) -> Document
     problem = problem or _label_problem("format", values["format"], FORMATS)
     if problem:
         return problem
-    doc_id, source = str(doc_id), _value(raw, layout, "source")
+    doc_id, source = str(doc_id), field_value(raw, layout, "source")
     if not all(map(_writable, (doc_id, text))):
         return Malformed("invalid_unicode", "id or text holds half of a surrogate pair")
     return Document(
@@ -119,7 +119,7 @@ def _writable(text: str) -> bool:
     return True
 
 
-def _value(raw: Mapping[str, Any], layout: Mapping[str, Any], name: str) -> Any:
+def field_value(raw: Mapping[str, Any], layout: Mapping[str, Any], name: str) -> Any:
     """The value of a field in a raw record, None where there is none."""
     where = layout[name]
     if name in raw.get(LABELS, ()):
@@ -182,7 +182,7 @@ def _score(value: Any) -> float | None:
 
 
 def _site(raw: Mapping[str, Any], layout: Mapping[str, Any], doc_id: str) -> str | None:
-    url = _value(raw, layout, "url")
+    url = field_value(raw, layout, "url")
     site = site_of(url) if isinstance(url, str) else None
     if site is None and "://" in doc_id:
         site = site_of(doc_id)

@@ -71,8 +71,8 @@ class SideLabels:
         labels = {row: (t, f) for row, t, f in mine.select("row", *KINDS).iter_rows()}
         for row, raw in rows:
             if row in labels and isinstance(raw, dict):
-                given = raw.get(LABELS, {})
-                raw = with_labels(raw, {**dict(zip(KINDS, labels[row], strict=True)), **given})
+                pairs = zip(KINDS, labels[row], strict=True)
+                raw = with_labels(raw, {kind: label for kind, label in pairs if label})
             yield row, raw
 
 
