@@ -31,8 +31,8 @@ def fetch(file: str, size: int, layout: Mapping[str, Any], offline: bool = False
     found = path.stat().st_size
     if found != size:
         raise DataError(
-            f"{path} has {found:,} bytes, but {layout['listing']} lists {size:,}; delete it from "
-            "the cache, or write the listing anew with list_hub"
+            f"{path} has {found:,} bytes, but corpus.hub.listing says {size:,}; delete it "
+            "from the cache, or write the listing anew with list_hub"
         )
 
 

@@ -18,16 +18,16 @@ from workflow_scripts.common.config import load_study
 from workflow_scripts.common.errors import AtlasError, DataError
 from workflow_scripts.common.files import atomic_path
 from workflow_scripts.corpus.hub import check_hub, listing_text, snapshot
-from workflow_scripts.corpus.sources import resolve, source_layout
+from workflow_scripts.corpus.sources import resolve
 
 
-def cached_sizes(layout: Mapping[str, Any]) -> dict[str, int]:
+def cached_sizes(section: Mapping[str, Any]) -> dict[str, int]:
     """Size of each file of the dataset that is in the cache.
 
     Raises:
         DataError: the cache holds nothing of the revision.
     """
-    root = Path(snapshot(layout))
+    root = Path(snapshot(section))
     found = {
         str((Path(folder) / name).relative_to(root)): (Path(folder) / name).stat().st_size
         for folder, _, names in os.walk(root)
@@ -38,7 +38,7 @@ def cached_sizes(layout: Mapping[str, Any]) -> dict[str, int]:
     return found
 
 
-def hub_sizes(layout: Mapping[str, Any]) -> dict[str, int]:
+def hub_sizes(section: Mapping[str, Any]) -> dict[str, int]:
     """Size of each file of the dataset on the hub.
 
     Raises:
@@ -50,12 +50,12 @@ def hub_sizes(layout: Mapping[str, Any]) -> dict[str, int]:
 
     try:
         tree = HfApi().list_repo_tree(
-            layout["dataset"], recursive=True, revision=layout["revision"], repo_type="dataset"
+            section["dataset"], recursive=True, revision=section["revision"], repo_type="dataset"
         )
         return {entry.path: entry.size for entry in tree if isinstance(entry, RepoFile)}
     except (HfHubHTTPError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DataError(f"{layout['dataset']} cannot be listed: {reason}") from None
+        raise DataError(f"{section['dataset']} cannot be listed: {reason}") from None
 
 
 def write_listing(config: Mapping[str, Any]) -> str:
@@ -64,9 +64,8 @@ def write_listing(config: Mapping[str, Any]) -> str:
 
     section = config["corpus"]["hub"]
     check_hub(section)
-    layout = source_layout(config)
     offline = section["offline"] or constants.HF_HUB_OFFLINE
-    sizes = cached_sizes(layout) if offline else hub_sizes(layout)
+    sizes = cached_sizes(section) if offline else hub_sizes(section)
     target = resolve(section["listing"], config["data"])
     with atomic_path(target) as temporary:
         temporary.write_text(listing_text(section["dataset"], section["revision"], sizes))
