@@ -79,13 +79,13 @@ def write_manifests(folder: Path, rows: int, parts: int, orders: float) -> list[
 def draw_once(
     manifests: Sequence[str], k: int, scratch: Path, results: multiprocessing.Queue
 ) -> None:
-    """Draw, and put seconds, peak memory, size and digest of the sample into the queue."""
-    start = time.perf_counter()
+    """Draw; put seconds, processor seconds, peak memory, size and digest into the queue."""
+    start, busy = time.perf_counter(), time.process_time()
     parts = [Path(path).stem for path in manifests]
     drawn, *_ = draw_sample(manifests, parts, k, SEED, scratch)
     sample = assign_ranks_and_folds(drawn, 16).drop("url_domain")
     write_table(sample, scratch / "sample.parquet", "corpus/sample")
-    seconds = time.perf_counter() - start
+    seconds, busy = time.perf_counter() - start, time.process_time() - busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     ordered = (
         sample.sort("topic", "format", "draw_rank")
@@ -93,7 +93,7 @@ def draw_once(
         .cast(dict.fromkeys(("topic", "format", "file"), pl.String))
     )
     digest = hashlib.sha256(ordered.hash_rows(seed=1).to_numpy().tobytes()).hexdigest()
-    results.put((seconds, peak, sample.height, digest))
+    results.put((seconds, busy, peak, sample.height, digest))
 
 
 def measure(rows: int, k: int, orders: float, parts: Sequence[int], folder: Path) -> bool:
@@ -112,12 +112,13 @@ def measure(rows: int, k: int, orders: float, parts: Sequence[int], folder: Path
                 job.join()
                 if job.exitcode:
                     sys.exit(f"drawing from {count} part(s) failed")
-                seconds, peak, height, digest = results.get()
+                seconds, busy, peak, height, digest = results.get()
                 digests.add(digest)
                 sys.stdout.write(
                     f"{rows:,} rows ({size:.1f} GiB) in {count} part(s)"
                     f"{' in reverse order' if order is not manifests else ''}: {height:,} drawn, "
-                    f"{seconds:.0f} s, {rows / seconds:,.0f} rows/s, peak memory {peak:.2f} GiB\n"
+                    f"{seconds:.0f} s, {rows / seconds:,.0f} rows/s, {busy:.0f} s of processor "
+                    f"({rows / busy:,.0f} rows/s), peak memory {peak:.2f} GiB\n"
                 )
                 sys.stdout.flush()
         finally:
