@@ -6,7 +6,9 @@ corpus. Nothing after the manifest and the documents opens a source file.
 
 from workflow_scripts.corpus.sources import (
     attribute_files,
+    beside,
     group_parts,
+    hub_sizes,
     reference_tokenizer_files,
     resolve,
     source_files,
@@ -16,12 +18,21 @@ from workflow_scripts.corpus.sources import (
 try:
     SOURCE_LAYOUT = source_layout(config)
     PART_FILES = group_parts(source_files(config, RESULTS), PARTS)
+    HUB_SIZES = hub_sizes(config)
     PART_ATTRIBUTES = {
         part: attribute_files(files, SOURCE_LAYOUT) for part, files in PART_FILES.items()
     }
 except AtlasError as error:
     print(f"config error: {error}", file=sys.stderr)
     sys.exit(1)
+
+# A hub dataset's files lie in the hub's cache, where Snakemake has no business: each part has a
+# receipt of its own in their place.
+FROM_HUB = config["corpus"]["source"] == "hub"
+ANNOTATED = any(config["corpus"]["annotate"][f"{kind}_model"] for kind in ("topic", "format"))
+PART_SOURCES = {part: [] if FROM_HUB else files for part, files in PART_FILES.items()}
+RECEIPT = "<results>/corpus/hub/{part}.json" if FROM_HUB else []
+ANNOTATIONS = "<results>/corpus/annotations/{part}.parquet" if ANNOTATED else []
 
 
 if config["corpus"]["source"] == "planted":
@@ -52,11 +63,79 @@ if config["corpus"]["source"] == "planted":
             "../workflow_scripts/corpus/plant_world.py"
 
 
+if FROM_HUB:
+    PART_BESIDE = {part: beside(files, SOURCE_LAYOUT) for part, files in PART_FILES.items()}
+
+    # Needs the network, which compute nodes often lack, and little else.
+    localrules:
+        fetch_files,
+
+    rule fetch_files:
+        """Have the files of one part of a hub dataset in the hub's cache."""
+        output:
+            receipt="<results>/corpus/hub/{part}.json",
+        log:
+            "<logs>/fetch_files/{part}.log",
+        benchmark:
+            "<timings>/fetch_files/{part}.tsv"
+        conda:
+            "../envs/analysis.yaml"
+        threads: 1
+        resources:
+            mem_mb=scaled(2000),
+            runtime=scaled(720),
+        params:
+            version=VERSION["corpus"],
+            layout=SOURCE_LAYOUT,
+            documents=lambda wildcards: PART_FILES[wildcards.part],
+            beside=lambda wildcards: PART_BESIDE[wildcards.part],
+            sizes=lambda wildcards: [
+                HUB_SIZES[file]
+                for file in PART_FILES[wildcards.part] + PART_BESIDE[wildcards.part]
+            ],
+            offline=config["corpus"]["hub"]["offline"],
+        script:
+            "../workflow_scripts/corpus/fetch_files.py"
+
+
+if ANNOTATED:
+
+    rule annotate_part:
+        """Label the documents of one part that have no label."""
+        input:
+            documents=lookup(dpath="{part}", within=PART_SOURCES),
+            attributes=lookup(dpath="{part}", within=PART_ATTRIBUTES),
+            receipt=RECEIPT,
+        output:
+            annotations="<results>/corpus/annotations/{part}.parquet",
+        log:
+            "<logs>/annotate_part/{part}.log",
+        benchmark:
+            "<timings>/annotate_part/{part}.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            mem_mb=scaled(6000),
+            runtime=scaled(1440),
+        params:
+            version=VERSION["corpus"],
+            layout=SOURCE_LAYOUT,
+            data=config["data"],
+            annotate=config["corpus"]["annotate"],
+            device=config["model"]["device"],
+            precision=config["model"]["precision"],
+        script:
+            "../workflow_scripts/corpus/annotate_part.py"
+
+
 rule index_documents:
     """Index one part of the source: labels, lengths and places of its documents."""
     input:
-        documents=lookup(dpath="{part}", within=PART_FILES),
+        documents=lookup(dpath="{part}", within=PART_SOURCES),
         attributes=lookup(dpath="{part}", within=PART_ATTRIBUTES),
+        receipt=RECEIPT,
+        annotations=ANNOTATIONS,
     output:
         manifest="<results>/corpus/manifest/{part}.parquet",
         malformed="<results>/corpus/manifest/{part}.malformed.json",
@@ -100,6 +179,7 @@ rule sample_bins:
         documents_per_bin=config["corpus"]["documents_per_bin"],
         folds=config["corpus"]["folds"],
         max_malformed_share=config["corpus"]["max_malformed_share"],
+        repeated_ids=config["corpus"]["repeated_ids"],
         seed=config["seeds"]["corpus"],
     script:
         "../workflow_scripts/corpus/sample_bins.py"
@@ -109,8 +189,9 @@ rule collect_documents:
     """Collect the working set's text from one part of the source."""
     input:
         sample="<results>/corpus/sample.parquet",
-        documents=lookup(dpath="{part}", within=PART_FILES),
+        documents=lookup(dpath="{part}", within=PART_SOURCES),
         attributes=lookup(dpath="{part}", within=PART_ATTRIBUTES),
+        receipt=RECEIPT,
     output:
         documents="<results>/corpus/documents/{part}.parquet",
     log:

@@ -4,10 +4,12 @@ import gzip
 import json
 from types import SimpleNamespace
 
+import polars as pl
 import pytest
 
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.taxonomy import BINS
+from workflow_scripts.corpus.manifest import MalformedRows, index_files
 
 WORDS = [f"word{i}" for i in range(300)]
 
@@ -69,6 +71,12 @@ def write_dolma(folder, rows, name="000.json.gz"):
     return write_rows(folder / "documents" / name, documents)
 
 
+def index(files, layout, **beside):
+    """The whole manifest of some files, and their malformed rows."""
+    malformed = MalformedRows()
+    return pl.concat(index_files(files, layout, malformed, **beside)), malformed
+
+
 TABLE = {
     "kind": "table",
     "config": "corpus.files.columns",
@@ -95,5 +103,10 @@ DOLMA = {
 def made_up():
     """The helpers above, for tests that cannot import a conftest by name."""
     return SimpleNamespace(
-        rows=make_rows, write=write_rows, write_dolma=write_dolma, table=TABLE, dolma=DOLMA
+        index=index,
+        rows=make_rows,
+        write=write_rows,
+        write_dolma=write_dolma,
+        table=TABLE,
+        dolma=DOLMA,
     )

@@ -8,7 +8,6 @@ from workflow_scripts.corpus.index_documents import main
 from workflow_scripts.corpus.manifest import (
     MalformedRows,
     check_malformed,
-    index_files,
     merge_malformed,
 )
 from workflow_scripts.corpus.records import Malformed
@@ -30,7 +29,7 @@ def test_every_source_format_gives_the_same_manifest(made_up, tmp_path):
     paths[made_up.write(tmp_path / "d.parquet", rows)] = made_up.table
     paths[made_up.write_dolma(tmp_path, rows)] = made_up.dolma
     frames = [
-        index_files([path], layout)[0].drop("file", "source") for path, layout in paths.items()
+        made_up.index([path], layout)[0].drop("file", "source") for path, layout in paths.items()
     ]
     assert len(frames) == 5
     assert all(frame.equals(frames[0]) for frame in frames)
@@ -58,7 +57,7 @@ def test_manifest_holds_lengths_sites_and_places(made_up, tmp_path):
 def test_source_column_is_kept_where_declared(made_up, tmp_path):
     rows = [{**row, "where": "a list"} for row in made_up.rows(3)]
     path = made_up.write(tmp_path / "d.jsonl", rows)
-    frame, _ = index_files([path], {**made_up.table, "source": "where"})
+    frame, _ = made_up.index([path], {**made_up.table, "source": "where"})
     assert frame["source"].to_list() == ["a list"] * 3
 
 
@@ -116,21 +115,21 @@ def test_column_missing_in_one_row_is_that_row_alone(made_up, tmp_path):
     rows = made_up.rows(4)
     del rows[2]["text"]
     path = made_up.write(tmp_path / "d.jsonl", rows)
-    frame, malformed = index_files([path], made_up.table)
+    frame, malformed = made_up.index([path], made_up.table)
     assert frame.height == 3
     assert malformed.reasons["missing_text"]["examples"][0]["row"] == 3
 
 
 def test_missing_url_is_no_error(made_up, tmp_path):
     rows = [{**row, "url": None} for row in made_up.rows(3)]
-    frame, malformed = index_files([made_up.write(tmp_path / "d.jsonl", rows)], made_up.table)
+    frame, malformed = made_up.index([made_up.write(tmp_path / "d.jsonl", rows)], made_up.table)
     assert frame["url_domain"].null_count() == 3
     assert not malformed.reasons
 
 
 def test_empty_file_is_an_empty_manifest(made_up, tmp_path):
     (tmp_path / "d.jsonl").touch()
-    frame, malformed = index_files([str(tmp_path / "d.jsonl")], made_up.table)
+    frame, malformed = made_up.index([str(tmp_path / "d.jsonl")], made_up.table)
     assert frame.height == 0
     assert malformed.rows == 0
 

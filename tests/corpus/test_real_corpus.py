@@ -5,7 +5,6 @@ import json
 import shutil
 
 from workflow_scripts.common.taxonomy import BINS
-from workflow_scripts.corpus.manifest import index_files
 from workflow_scripts.corpus.readers import raw_rows
 from workflow_scripts.corpus.records import attribute_label
 from workflow_scripts.corpus.sampling import assign_ranks_and_folds, bottom_k
@@ -13,7 +12,7 @@ from workflow_scripts.corpus.sampling import assign_ranks_and_folds, bottom_k
 
 def test_labelled_texts_are_all_well_formed_in_twelve_bins(made_up, real_data):
     layout = {**made_up.table, "url": "source", "source": "source"}
-    manifest, malformed = index_files([str(real_data / "corpus.jsonl")], layout)
+    manifest, malformed = made_up.index([str(real_data / "corpus.jsonl")], layout)
     assert malformed.rows == manifest.height == 1565
     assert not malformed.reasons
     assert manifest.select("topic", "format").n_unique() == 12
@@ -49,9 +48,9 @@ def test_dolma_rows_without_known_labels_are_malformed_by_reason(made_up, real_d
     path = str(real_data / "dolma/provided/documents/000.json.gz")
     layout = {**made_up.dolma, "topic": "attributes:toxicity:toxicity", "format": "metadata.none"}
     with_metadata = str(real_data / "dolma/multiple_files/cc_en_head-0091.jsonl.gz")
-    _, malformed = index_files([with_metadata], {**layout, "topic": "metadata.bucket"})
+    _, malformed = made_up.index([with_metadata], {**layout, "topic": "metadata.bucket"})
     assert malformed.reasons["missing_format"]["count"] == 10
-    _, malformed = index_files([path], {**layout, "format": "source"})
+    _, malformed = made_up.index([path], {**layout, "format": "source"})
     assert malformed.reasons["unknown_topic"]["count"] == 10
 
 
@@ -78,7 +77,7 @@ def test_dolma_documents_labelled_beside_are_indexed_with_their_sites(made_up, r
         "topic": "attributes:labels:topic__*",
         "format": "attributes:labels:format",
     }
-    manifest, malformed = index_files([str(path)], layout)
+    manifest, malformed = made_up.index([str(path)], layout)
     assert not malformed.reasons
     assert manifest.select("topic", "format").rows() == list(BINS[:10])
     assert manifest["url_domain"][:2].to_list() == ["advocatesaz.org"] * 2

@@ -8,7 +8,7 @@ from workflow_scripts.corpus import collect_documents, index_documents, sample_b
 from workflow_scripts.corpus.sources import group_parts
 
 
-def run_to_sample(folder, files, layout, parts=1, k=6, share=0.0, folds=4):
+def run_to_sample(folder, files, layout, parts=1, k=6, share=0.0, folds=4, repeated="malformed"):
     """Run index_documents for each part, then sample_bins; returns the groups of files."""
     folder.mkdir(exist_ok=True)
     groups = group_parts(files, [f"p{i:04d}" for i in range(parts)])
@@ -32,6 +32,7 @@ def run_to_sample(folder, files, layout, parts=1, k=6, share=0.0, folds=4):
             "documents_per_bin": k,
             "folds": folds,
             "max_malformed_share": share,
+            "repeated_ids": repeated,
             "seed": 42,
         },
     )
@@ -158,3 +159,18 @@ def test_empty_corpus_is_one_line(made_up, tmp_path):
     made_up.write(tmp_path / "d.jsonl", ["{", "["])
     with pytest.raises(DataError, match="the corpus is empty: 2 rows read"):
         run_to_sample(tmp_path / "r", [str(tmp_path / "d.jsonl")], made_up.table, share=1.0)
+
+
+def test_mix_that_repeats_documents_is_drawn_as_if_each_stood_once(made_up, tmp_path):
+    """Mixes repeat documents of high quality: copies must take no place in the draw."""
+    rows = made_up.rows(60)
+    once = write_files(made_up, tmp_path / "a", rows, 2)
+    mixed = write_files(made_up, tmp_path / "b", [*rows, *rows[10:50], *rows[20:30]], 3)
+    run_to_sample(tmp_path / "x", once, made_up.table)
+    run_to_sample(tmp_path / "y", mixed, made_up.table, 3, repeated="drop")
+    tables = [read_table(tmp_path / n / "sample.parquet", "corpus/sample") for n in ("x", "y")]
+    place = ("part", "file", "row")
+    assert tables[0].drop(place).equals(tables[1].drop(place))
+    contract = read_json(tmp_path / "y" / "contract.json")
+    assert (contract["rows_read"], contract["repeated_rows"]) == (110, 50)
+    assert (contract["documents_available"], contract["malformed_rows"]) == (60, 0)

@@ -11,9 +11,7 @@ from workflow_scripts.corpus.sampling import (
     assign_ranks_and_folds,
     bottom_k,
     draw_keys,
-    later_copies,
     make_contract,
-    repeated_ids,
 )
 
 
@@ -133,29 +131,6 @@ def test_document_named_like_a_site_is_not_of_that_site():
         }
     )
     assert assign_ranks_and_folds(drawn, 2)["fold"].to_list() == [0, 1]
-
-
-def test_repeated_ids_are_found_across_parts():
-    parts = [["a", "b", "c"], ["d", "b"], [], ["e", "a", "a"]]
-    found = repeated_ids([draw_keys(part, 42) for part in parts])
-    assert sorted(found) == sorted(draw_keys(["a", "b"], 42))
-    assert repeated_ids([]).size == 0
-
-
-def test_copy_that_is_kept_does_not_depend_on_order_and_ids_of_equal_keys_stay():
-    rows = pl.DataFrame(
-        {
-            "doc_id": ["a", "a", "b", "a"],
-            "topic": ["health", "games", "games", "games"],
-            "format": "faq",
-            "file": ["f1", "f2", "f1", "f1"],
-            "row": [1, 9, 2, 30],
-        }
-    )
-    expected = {("f2", 9, "f1", 30), ("f1", 1, "f1", 30)}
-    for seed in range(3):
-        later = later_copies(rows.sample(fraction=1, shuffle=True, seed=seed))
-        assert set(later.select("file", "row", "first_file", "first_row").rows()) == expected
 
 
 def test_contract_counts_covered_short_and_empty_bins():

@@ -207,11 +207,19 @@ def _check_relations(config: Mapping[str, Any]) -> None:
         ConfigError: two keys contradict each other.
     """
     corpus, model, source = config["corpus"], config["model"], config["corpus"]["source"]
-    if source != "planted" and not corpus[source]["documents"]:
+    if source in ("files", "dolma") and not corpus[source]["documents"]:
         raise ConfigError(
             f"config key 'corpus.{source}.documents' is empty, but corpus.source is {source!r}; "
             "list the files that hold the documents"
         )
+    section = corpus[source]
+    columns = section.get("columns", section)
+    for kind in ("topic", "format"):
+        if columns.get(kind) == "" and not corpus["annotate"][f"{kind}_model"]:
+            raise ConfigError(
+                f"the {kind} of a document stands nowhere: name its place in the columns of "
+                f"corpus.{source}, or a classifier in 'corpus.annotate.{kind}_model'"
+            )
     if model["source"] == "pretrained" and not model["pretrained"]["path"]:
         raise ConfigError(
             "config key 'model.pretrained.path' is empty, but model.source is 'pretrained'; "

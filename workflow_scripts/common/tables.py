@@ -59,20 +59,29 @@ def write_table(frame: pl.DataFrame, path: str | os.PathLike, name: str) -> None
     Raises:
         DataError: the frame breaks the declaration of ``name``; nothing is written.
     """
-    spec = table_schema(name)
-    missing = [column for column in spec["columns"] if column not in frame.columns]
-    extra = [column for column in frame.columns if column not in spec["columns"]]
+    frame = conform(frame, path, name)
+    if sort := table_schema(name)["sort"]:
+        frame = frame.sort(sort)
+    check_rows(frame, path, name)
+    with atomic_path(path) as temporary:
+        frame.write_parquet(temporary)
+
+
+def conform(frame: pl.DataFrame, path: str | os.PathLike, name: str) -> pl.DataFrame:
+    """The frame with the declared columns in their order and types.
+
+    Raises:
+        DataError: a column is missing, unknown, or of a type that cannot be cast.
+    """
+    declared = polars_schema(name)
+    missing = [column for column in declared if column not in frame.columns]
+    extra = [column for column in frame.columns if column not in declared]
     if missing or extra:
         raise DataError(f"table {name} for {path}: columns missing {missing}, unknown {extra}")
     try:
-        frame = frame.select(list(spec["columns"])).cast(polars_schema(name), strict=True)
+        return frame.select(list(declared)).cast(declared, strict=True)
     except pl.exceptions.PolarsError as error:
         raise DataError(f"table {name} for {path}: {str(error).splitlines()[0]}") from None
-    if spec["sort"]:
-        frame = frame.sort(spec["sort"])
-    _check(frame, path, name)
-    with atomic_path(path) as temporary:
-        frame.write_parquet(temporary)
 
 
 def read_table(
@@ -88,27 +97,43 @@ def read_table(
     Raises:
         DataError: the file is not the declared table.
     """
-    wanted = polars_schema(name)
+    check_columns(path, name, columns)
     try:
-        found = pl.read_parquet_schema(path)
-        for column in columns or wanted:
-            if column not in found:
-                raise DataError(f"{path}: column {column!r} of table {name} is missing")
-            if found[column] != wanted[column]:
-                raise DataError(
-                    f"{path}: column {column!r} is {found[column]}, "
-                    f"table {name} declares {wanted[column]}"
-                )
         frame = pl.read_parquet(path, columns=columns)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
     if columns is None:
-        _check(frame, path, name)
+        check_rows(frame, path, name)
     return frame
 
 
-def _check(frame: pl.DataFrame, path: str | os.PathLike, name: str) -> None:
-    """Check row count, nulls, finiteness and key of a frame in declared columns."""
+def check_columns(path: str | os.PathLike, name: str, columns: list[str] | None = None) -> None:
+    """Check that a file has the declared columns, or some of them.
+
+    Raises:
+        DataError: it cannot be read, or a column is missing or of another type.
+    """
+    wanted = polars_schema(name)
+    try:
+        found = pl.read_parquet_schema(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+    for column in columns or wanted:
+        if column not in found:
+            raise DataError(f"{path}: column {column!r} of table {name} is missing")
+        if found[column] != wanted[column]:
+            raise DataError(
+                f"{path}: column {column!r} is {found[column]}, "
+                f"table {name} declares {wanted[column]}"
+            )
+
+
+def check_rows(frame: pl.DataFrame, path: str | os.PathLike, name: str) -> None:
+    """Check row count, nulls, finiteness and key of a frame in declared columns.
+
+    Raises:
+        DataError: the frame breaks the declaration.
+    """
     spec = table_schema(name)
     rows = spec.get("rows")
     if rows is not None and frame.height != rows:

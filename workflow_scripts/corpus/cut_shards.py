@@ -16,7 +16,8 @@ logger = logging.getLogger("atlas")
 
 def main(snakemake: Any) -> None:
     """Cut by estimated tokens."""
-    sample = read_table(snakemake.input.sample, "corpus/sample")
+    columns = ["doc_id", "topic", "format", "draw_rank", "n_tokens_estimate"]
+    sample = read_table(snakemake.input.sample, "corpus/sample", columns)
     cut = cut_shards(sample, snakemake.params.shards, snakemake.params.max_tokens)
     write_table(cut, snakemake.output.cut, "corpus/cut")
     sizes = cut.group_by("shard").len().sort("shard")["len"].to_list()

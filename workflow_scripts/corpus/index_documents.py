@@ -1,6 +1,8 @@
 """Index the documents of one part of the source: labels, lengths and places, no text.
 
-in   documents: source files of the part; attributes: Dolma attribute files, or none
+in   documents: source files of the part, or none for a hub dataset; attributes: Dolma attribute
+     files, or none; receipt: of fetch_files, for a hub dataset; annotations: of annotate_part,
+     where labels are made
 out  manifest: table corpus/manifest; malformed: JSON, rows read and malformed rows by reason
 """
 
@@ -9,8 +11,10 @@ from typing import Any
 
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.job import run_job
-from workflow_scripts.common.tables import write_table
-from workflow_scripts.corpus.manifest import check_malformed, index_files
+from workflow_scripts.common.streamed_tables import table_writer
+from workflow_scripts.common.tables import read_table
+from workflow_scripts.corpus.fetch_files import open_source
+from workflow_scripts.corpus.manifest import MalformedRows, check_malformed, index_files
 
 logger = logging.getLogger("atlas")
 
@@ -21,17 +25,23 @@ def main(snakemake: Any) -> None:
     A tolerated share is judged over the whole corpus, by ``sample_bins``, so that the verdict
     does not depend on how the files are grouped.
     """
-    manifest, malformed = index_files(list(snakemake.input.documents), snakemake.params.layout)
-    report = malformed.as_json()
-    if snakemake.params.strict:
-        check_malformed(report, 0.0)
-    write_table(manifest, snakemake.output.manifest, "corpus/manifest")
+    layout, malformed = snakemake.params.layout, MalformedRows()
+    source = snakemake.input
+    files, root = open_source(source.documents, source.get("receipt", []), layout)
+    made = source.get("annotations", [])
+    annotations = read_table(made[0], "corpus/annotations") if made else None
+    with table_writer(snakemake.output.manifest, "corpus/manifest") as table:
+        for piece in index_files(files, layout, malformed, root, annotations):
+            table.write(piece)
+        report = malformed.as_json()
+        if snakemake.params.strict:
+            check_malformed(report, 0.0)
     write_json(snakemake.output.malformed, report)
     logger.info(
         "%s documents from %s rows in %s file(s)",
-        f"{manifest.height:,}",
+        f"{table.rows:,}",
         f"{report['rows']:,}",
-        len(snakemake.input.documents),
+        len(files),
     )
 
 

@@ -1,20 +1,22 @@
 """The manifest of a part: one row per document, and the count of rows that are none."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.tables import polars_schema
-from workflow_scripts.corpus.readers import Raw, missing_column, raw_rows
+from workflow_scripts.corpus.readers import Raw, missing_column, top_column
 from workflow_scripts.corpus.records import Document, Malformed, read_document
+from workflow_scripts.corpus.side_labels import SideLabels
 
 # English text has about four characters a token in large vocabularies. The estimate only
 # balances shards; the counts of the tokenizer replace it afterwards.
 CHARACTERS_PER_TOKEN = 4
 EXAMPLES = 3
+ROWS_AT_ONCE = 2**16
 
 
 class MalformedRows:
@@ -70,33 +72,41 @@ def check_malformed(report: Mapping[str, Any], allowed_share: float) -> None:
 
 
 def index_files(
-    files: Sequence[str], layout: Mapping[str, str]
-) -> tuple[pl.DataFrame, MalformedRows]:
+    files: Sequence[str],
+    layout: Mapping[str, Any],
+    malformed: MalformedRows,
+    root: str = "",
+    annotations: pl.DataFrame | None = None,
+) -> Iterator[pl.DataFrame]:
     """Read every row of some source files once, keeping no text.
 
     Args:
-        files: the source files of one part.
+        files: the source files of one part, sorted.
         layout: as :func:`~workflow_scripts.corpus.sources.source_layout` gives it.
+        malformed: takes the rows that are no documents.
+        root: folder below which the files lie; they are named without it.
+        annotations: labels made for documents without, table ``corpus/annotations``.
 
-    Returns:
-        The manifest (columns of the table ``corpus/manifest``) and the malformed rows.
+    Yields:
+        The manifest (columns of the table ``corpus/manifest``) in its order, piece by piece.
 
     Raises:
         DataError: a file is damaged, or a declared column is in none of its rows.
     """
-    malformed, frames = MalformedRows(), []
+    beside = SideLabels(layout, root, annotations)
     for file in files:
-        frames.append(_index_file(file, layout, malformed))
-    return pl.concat(frames), malformed
+        yield from _index_file(file, layout, malformed, beside)
 
 
-def _index_file(file: str, layout: Mapping[str, str], malformed: MalformedRows) -> pl.DataFrame:
+def _index_file(
+    file: str, layout: Mapping[str, Any], malformed: MalformedRows, beside: SideLabels
+) -> Iterator[pl.DataFrame]:
     schema = polars_schema("corpus/manifest")
-    columns: dict[str, list[Any]] = {name: [] for name in schema}
+    rows: list[tuple] = []
     absent = {field: 0 for field in ("id", "text", "topic", "format", "url") if layout[field]}
     first_keys: list[str] | None = None
     objects = 0
-    for row, raw in raw_rows(file, layout):
+    for row, raw in beside.rows(file):
         malformed.rows += 1
         document = raw if isinstance(raw, Malformed) else read_document(raw, layout)
         if not isinstance(raw, Malformed):
@@ -106,37 +116,38 @@ def _index_file(file: str, layout: Mapping[str, str], malformed: MalformedRows) 
         if isinstance(document, Malformed):
             malformed.add(file, row, document)
             continue
-        for name, value in _manifest_row(document, file, row).items():
-            columns[name].append(value)
+        rows.append(_manifest_row(document, file, row))
+        if len(rows) == ROWS_AT_ONCE:
+            yield pl.DataFrame(rows, schema=schema, orient="row")
+            rows = []
     for field, count in absent.items():
         if objects and count == objects:
             raise DataError(missing_column(file, layout, field, first_keys or []))
-    return pl.DataFrame(columns, schema=schema)
+    yield pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _count_absent(absent: dict[str, int], raw: Raw, layout: Mapping[str, str]) -> None:
+def _count_absent(absent: dict[str, int], raw: Raw, layout: Mapping[str, Any]) -> None:
     """Count the fields whose column a row does not even have.
 
-    Only columns of tables and required fields of the Dolma layout: there metadata.url is the
-    usual place of the URL, not a promise.
+    In the Dolma layout metadata.url is the usual place of the URL, not a promise.
     """
     for field in absent:
-        top = layout[field].split(".")[0] if layout["kind"] == "dolma" else layout[field]
-        if top.startswith("attributes:") or (layout["kind"] == "dolma" and field == "url"):
-            continue
-        absent[field] += top not in raw
+        column = top_column(layout, field, raw)
+        if column and not (layout["kind"] == "dolma" and field == "url"):
+            absent[field] += column not in raw
 
 
-def _manifest_row(document: Document, file: str, row: int) -> dict[str, Any]:
+def _manifest_row(document: Document, file: str, row: int) -> tuple:
+    """The values of a manifest row, in the order of the table's columns."""
     n_chars = len(document.text)
-    return {
-        "doc_id": document.doc_id,
-        "topic": document.topic,
-        "format": document.format,
-        "n_tokens_estimate": math.ceil(n_chars / CHARACTERS_PER_TOKEN),
-        "n_chars": n_chars,
-        "source": document.source,
-        "url_domain": document.url_domain,
-        "file": file,
-        "row": row,
-    }
+    return (
+        document.doc_id,
+        document.topic,
+        document.format,
+        math.ceil(n_chars / CHARACTERS_PER_TOKEN),
+        n_chars,
+        document.source,
+        document.url_domain,
+        file,
+        row,
+    )

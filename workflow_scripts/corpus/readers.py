@@ -6,6 +6,7 @@ be opened in an editor.
 
 import gzip
 import json
+import os
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,9 +14,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from workflow_scripts.common.errors import DataError
+from workflow_scripts.corpus.hub import MANIFEST, NUMBERS
 from workflow_scripts.corpus.records import Malformed
 from workflow_scripts.corpus.sources import attribute_file, attribute_names
 
+FIELDS = ("id", "text", "topic", "format", "url", "source")
+BESIDE = ("attributes:", NUMBERS, MANIFEST)
 CHUNK_BYTES = 2**20
 PARQUET_BATCH = 1024
 
@@ -23,21 +27,26 @@ Raw = dict[str, Any] | Malformed
 
 
 def raw_rows(
-    path: str, layout: Mapping[str, str], wanted: Collection[int] | None = None
+    file: str,
+    layout: Mapping[str, Any],
+    wanted: Collection[int] | None = None,
+    root: str = "",
 ) -> Iterator[tuple[int, Raw]]:
     """Yield (row, raw record) of a source file in its order.
 
     In a Dolma layout the record also has ``attributes``: attribute mapping by folder name.
 
     Args:
-        path: the file; its suffix says how it is read.
+        file: the file; its suffix says how it is read.
         layout: as :func:`~workflow_scripts.corpus.sources.source_layout` gives it.
         wanted: rows to yield; the rest is passed over without parsing. None yields all.
+        root: folder below which the file lies.
 
     Raises:
         DataError: the file cannot be read to its end, lacks a declared column, or an attribute
             file is not aligned with it.
     """
+    path = os.path.join(root, file)
     if path.endswith(".parquet"):
         yield from _parquet_rows(path, layout, wanted)
         return
@@ -182,20 +191,20 @@ def _with_attributes(
 
 
 def _parquet_rows(
-    path: str, layout: Mapping[str, str], wanted: Collection[int] | None
+    path: str, layout: Mapping[str, Any], wanted: Collection[int] | None
 ) -> Iterator[tuple[int, Raw]]:
     import pyarrow
     import pyarrow.parquet
 
-    fields = [name for name in layout if name not in ("kind", "config") and layout[name]]
     row = 0
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             found = file.schema_arrow.names
-            for field in fields:
-                if layout[field] not in found:
+            columns = [top_column(layout, field, found) for field in FIELDS]
+            for field, column in zip(FIELDS, columns, strict=True):
+                if column and column not in found:
                     raise DataError(missing_column(path, layout, field, found))
-            columns = [layout[field] for field in fields]
+            columns = [column for column in columns if column]
             for batch in file.iter_batches(PARQUET_BATCH, columns=list(dict.fromkeys(columns))):
                 for record in batch.to_pylist():
                     row += 1
@@ -206,7 +215,21 @@ def _parquet_rows(
         raise DataError(f"{path} cannot be read after row {row}: {reason}") from None
 
 
-def missing_column(path: str, layout: Mapping[str, str], field: str, found: Collection[str]) -> str:
+def top_column(layout: Mapping[str, Any], field: str, found: Collection[str] = ()) -> str:
+    """The column of a row that holds a field, empty where none has to: labels beside the rows.
+
+    Args:
+        layout: as :func:`~workflow_scripts.corpus.sources.source_layout` gives it.
+        field: id, text, topic, format, url or source.
+        found: columns that are there; a dotted name may be one.
+    """
+    where = layout[field]
+    if layout["kind"] == "table" or where in found:
+        return where
+    return "" if where.startswith(BESIDE) else where.split(".")[0]
+
+
+def missing_column(path: str, layout: Mapping[str, Any], field: str, found: Collection[str]) -> str:
     """Message for a declared column that a file does not have."""
     return (
         f"{path} has no column {layout[field]!r}, which {layout['config']} declares as the "

@@ -8,11 +8,14 @@ from urllib.parse import urlsplit
 
 from workflow_scripts.common.config import nearest
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
+from workflow_scripts.corpus.hub import MANIFEST, NUMBERS
 from workflow_scripts.corpus.sources import attribute_name
 
 # One word this short may be a single token, and one token has nothing to predict: no loss, no
 # gradient. Two words never share a token in the usual tokenizers.
 SHORT_WORD = 32
+# Where a raw record carries labels that stand beside it; no column has this name.
+LABELS = "\x00labels"
 _HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.[^\W\d]{2,}(:\d+)?(/\S*)?")
 
 
@@ -41,18 +44,20 @@ class Document:
     source: str | None
 
 
-def read_document(raw: Mapping[str, Any], layout: Mapping[str, str]) -> Document | Malformed:
+def read_document(raw: Mapping[str, Any], layout: Mapping[str, Any]) -> Document | Malformed:
     """Check one raw record and pick its fields.
 
     Args:
         raw: a row; in a Dolma layout with ``attributes`` by folder name.
         layout: as :func:`~workflow_scripts.corpus.sources.source_layout` gives it.
     """
-    values = {name: _value(raw, layout, name) for name in ("id", "text", "topic", "format")}
+    values = {name: field_value(raw, layout, name) for name in ("id", "text", "topic", "format")}
     for name, value in values.items():
         if value is None:
             known = "is null" if layout[name] in raw else "is missing"
             return Malformed(f"missing_{name}", f"{name} ({layout[name]!r}) {known}")
+        if name in ("topic", "format") and isinstance(value, int) and not isinstance(value, bool):
+            values[name] = _numbered(value, name, layout)
     doc_id, text = values["id"], values["text"]
     if isinstance(doc_id, bool) or not isinstance(doc_id, str | int) or doc_id == "":
         return Malformed("invalid_id", f"id {doc_id!r} is not a string or whole number")
@@ -60,7 +65,7 @@ def read_document(raw: Mapping[str, Any], layout: Mapping[str, str]) -> Document
     problem = problem or _label_problem("format", values["format"], FORMATS)
     if problem:
         return problem
-    doc_id, source = str(doc_id), _value(raw, layout, "source")
+    doc_id, source = str(doc_id), field_value(raw, layout, "source")
     if not all(map(_writable, (doc_id, text))):
         return Malformed("invalid_unicode", "id or text holds half of a surrogate pair")
     return Document(
@@ -70,6 +75,17 @@ def read_document(raw: Mapping[str, Any], layout: Mapping[str, str]) -> Document
         values["format"],
         _site(raw, layout, doc_id),
         source if isinstance(source, str) and _writable(source) else None,
+    )
+
+
+def _numbered(number: int, name: str, layout: Mapping[str, Any]) -> str | Malformed:
+    """The label of a number, where the config says which number is which label."""
+    order = layout.get(f"{name}s", [])
+    if 0 <= number < len(order):
+        return order[number]
+    known = f"counts {len(order)} from 0" if order else "is empty"
+    return Malformed(
+        f"unknown_{name}", f"{name} is the number {number}; corpus.numbering.{name}s {known}"
     )
 
 
@@ -85,8 +101,8 @@ def _text_problem(text: object) -> Malformed | None:
 
 
 def _label_problem(name: str, label: object, allowed: tuple[str, ...]) -> Malformed | None:
-    if isinstance(label, str) and label in allowed:
-        return None
+    if isinstance(label, Malformed) or (isinstance(label, str) and label in allowed):
+        return label if isinstance(label, Malformed) else None
     hint = nearest(str(label), list(allowed))
     return Malformed(
         f"unknown_{name}",
@@ -103,13 +119,17 @@ def _writable(text: str) -> bool:
     return True
 
 
-def _value(raw: Mapping[str, Any], layout: Mapping[str, str], name: str) -> Any:
+def field_value(raw: Mapping[str, Any], layout: Mapping[str, Any], name: str) -> Any:
     """The value of a field in a raw record, None where there is none."""
     where = layout[name]
-    if not where:
+    if name in raw.get(LABELS, ()):
+        return raw[LABELS][name]
+    if not where or where.startswith((NUMBERS, MANIFEST)):
         return None
     if layout["kind"] == "table":
         return raw.get(where)
+    if layout["kind"] == "hub" and where in raw:
+        return best_label(raw[where]) if name in ("topic", "format") else raw[where]
     folder = attribute_name(where)
     if folder is not None:
         return attribute_label(raw["attributes"][folder], where.split(":", 2)[2])
@@ -161,8 +181,8 @@ def _score(value: Any) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _site(raw: Mapping[str, Any], layout: Mapping[str, str], doc_id: str) -> str | None:
-    url = _value(raw, layout, "url")
+def _site(raw: Mapping[str, Any], layout: Mapping[str, Any], doc_id: str) -> str | None:
+    url = field_value(raw, layout, "url")
     site = site_of(url) if isinstance(url, str) else None
     if site is None and "://" in doc_id:
         site = site_of(doc_id)

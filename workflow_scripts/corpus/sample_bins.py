@@ -2,10 +2,16 @@
 
 in   manifests: table corpus/manifest of each part; malformed: their reports of malformed rows
 out  sample: table corpus/sample; contract: JSON, what was asked and what the corpus could give
+
+The manifests are read twice, piece by piece: once for ids and labels, which go through an
+external sort by draw key on scratch space beside the output (26 bytes a document), and once for
+the drawn rows. Memory is that of the sample, not of the corpus.
 """
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,86 +21,187 @@ from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.files import read_json, write_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.progress import Progress
-from workflow_scripts.common.tables import read_table, write_table
-from workflow_scripts.corpus.manifest import MalformedRows, check_malformed, merge_malformed
-from workflow_scripts.corpus.records import Malformed
+from workflow_scripts.common.streamed_tables import table_pieces, table_rows
+from workflow_scripts.common.tables import polars_schema, write_table
+from workflow_scripts.common.taxonomy import FORMATS, TOPICS
+from workflow_scripts.corpus.key_runs import RECORD, KeyRuns, split_copies
+from workflow_scripts.corpus.manifest import EXAMPLES, check_malformed, merge_malformed
 from workflow_scripts.corpus.sampling import (
-    BIN,
+    BinDraw,
     assign_ranks_and_folds,
     bottom_k,
     draw_keys,
-    later_copies,
     make_contract,
-    repeated_ids,
 )
 
 logger = logging.getLogger("atlas")
 
+MANIFEST = "corpus/manifest"
+DRAWN = ["doc_id", "topic", "format", "n_tokens_estimate", "url_domain", "file", "row"]
 
-def find_repeats(manifests: Sequence[str], seed: int) -> pl.DataFrame:
-    """Rows of the whole corpus whose id another row has, all but the one that is kept.
 
-    Holds 8 bytes a document; ids themselves are compared only where their keys are equal.
+@dataclass
+class Corpus:
+    """The manifests and the files that they name.
+
+    Attributes:
+        manifests: path of each part's manifest.
+        files: names of the source files, in the order in which they were met.
+        part_of: number of the part that holds each file.
     """
-    keys = [
-        draw_keys(read_table(path, "corpus/manifest", ["doc_id"])["doc_id"].to_list(), seed)
-        for path in manifests
-    ]
-    repeated = repeated_ids(keys)
-    columns = ["doc_id", *BIN, "file", "row"]
-    rows = [
-        read_table(path, "corpus/manifest", columns).filter(np.isin(part, repeated))
-        for path, part in zip(manifests, keys, strict=True)
-    ]
-    return later_copies(pl.concat(rows))
+
+    manifests: Sequence[str]
+    files: list[str] = field(default_factory=list)
+    part_of: list[int] = field(default_factory=list)
+
+    def rows(self) -> int:
+        """Documents in all manifests."""
+        counts = [pl.scan_parquet(path).select(pl.len()).collect() for path in self.manifests]
+        return int(sum(frame.item() for frame in counts))
+
+    def places(self) -> np.ndarray:
+        """Position of each file in the sorted list of files."""
+        return np.argsort(np.argsort(np.array(self.files, dtype=object)))
 
 
-def repeats_report(repeats: pl.DataFrame) -> dict[str, Any]:
-    """The repeated ids as a report of malformed rows (the rows themselves are counted before)."""
-    report = MalformedRows()
-    for entry in repeats.sort("file", "row").iter_rows(named=True):
-        first = f"{entry['first_file']}:{entry['first_row']}"
-        detail = f"id {entry['doc_id']!r} is already that of {first}; ids must be unique"
-        report.add(entry["file"], entry["row"], Malformed("repeated_id", detail))
-    return report.as_json()
+def spill(corpus: Corpus, runs: KeyRuns, seed: int, total: int) -> None:
+    """Write the record of every document to the runs; fills in the corpus's files."""
+    progress = Progress(total, "documents keyed")
+    for part, path in enumerate(corpus.manifests):
+        start = 0
+        for piece in table_pieces(path, MANIFEST, ["doc_id", "topic", "format", "file"]):
+            runs.add(_records(corpus, piece, part, start, seed))
+            start += piece.height
+            progress.advance(piece.height)
+
+
+def _records(corpus: Corpus, piece: pl.DataFrame, part: int, start: int, seed: int) -> np.ndarray:
+    records = np.empty(piece.height, RECORD)
+    records["key"] = draw_keys(piece["doc_id"].to_list(), seed)
+    # Only equality within this process matters, so this hash may differ between releases.
+    records["check"] = piece["doc_id"].hash(seed=1).to_numpy()
+    topic, format_ = (
+        piece[name].cast(pl.Enum(labels)).to_physical().to_numpy().astype(np.uint16)
+        for name, labels in (("topic", TOPICS), ("format", FORMATS))
+    )
+    records["bin"] = topic * len(FORMATS) + format_
+    runs_of_files = piece["file"].rle().struct.unnest()
+    codes = []
+    for name in runs_of_files["value"]:
+        # A manifest is sorted by file, so a file that goes on is the one met last.
+        if not corpus.files or corpus.files[-1] != name or corpus.part_of[-1] != part:
+            corpus.files.append(name)
+            corpus.part_of.append(part)
+        codes.append(len(corpus.files) - 1)
+    records["file"] = np.repeat(np.array(codes, np.uint32), runs_of_files["len"].to_numpy())
+    records["index"] = np.arange(start, start + piece.height)
+    return records
 
 
 def draw(
-    manifests: Sequence[str], parts: Sequence[str], repeats: pl.DataFrame, k: int, seed: int
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Draw from one part after the other, holding at most ``k`` documents a bin and part.
+    runs: KeyRuns, places: np.ndarray, k: int
+) -> tuple[BinDraw, int, list[tuple[np.void, np.void]]]:
+    """Draw from the sorted runs.
 
     Returns:
-        The drawn rows of :func:`bottom_k`, and topic, format, n_available.
+        The draw, the number of rows whose id another row has, and the first few of those rows,
+        each with the row that is kept.
     """
-    drawn, counts = None, []
-    progress = Progress(len(manifests), "parts drawn")
-    dropped = repeats.select("file", "row")
-    for path, part in zip(manifests, parts, strict=True):
-        frame = read_table(path, "corpus/manifest").join(dropped, on=["file", "row"], how="anti")
-        counts.append(frame.group_by(BIN).agg(pl.len().alias("n_available")))
-        kept = bottom_k(frame.with_columns(pl.lit(part).alias("part")), k, seed)
-        drawn = kept if drawn is None else bottom_k(pl.concat([drawn, kept]), k, seed)
-        progress.advance()
-    return drawn, pl.concat(counts).group_by(BIN).agg(pl.col("n_available").sum())
+    drawn, repeated, first = BinDraw(k), 0, np.empty((0, 2), RECORD)
+    progress = Progress(runs.rows, "documents drawn from")
+    for records in runs.ranges():
+        kept, copies = split_copies(records, places)
+        drawn.add(kept)
+        repeated += len(copies)
+        first = np.concatenate([first, copies])
+        later = first[:, 0]
+        first = first[np.lexsort((later["index"], places[later["file"]]))[:EXAMPLES]]
+        progress.advance(len(records))
+    return drawn, repeated, [(later, kept) for later, kept in first]
+
+
+def rows_at(corpus: Corpus, records: np.ndarray, parts: Sequence[str]) -> pl.DataFrame:
+    """The manifest rows that some records point to, with their part, in no particular order."""
+    owner = np.array(corpus.part_of, np.int64)[records["file"]]
+    # Millions of rows repeat few names, so these columns hold numbers; sorted names, so that
+    # the numbers sort as the names do.
+    names = {"topic": TOPICS, "format": FORMATS, "file": corpus.files, "part": parts}
+    kinds = {column: pl.Enum(sorted(set(values))) for column, values in names.items()}
+    schema = {name: polars_schema(MANIFEST)[name] for name in DRAWN}
+    frames = [pl.DataFrame(schema={**schema, "part": pl.String}).cast(kinds)]
+    for part, path in enumerate(corpus.manifests):
+        wanted = np.sort(records["index"][owner == part]).astype(np.int64)
+        for mine in table_rows(path, MANIFEST, DRAWN, wanted) if wanted.size else ():
+            frames.append(mine.with_columns(pl.lit(parts[part]).alias("part")).cast(kinds))
+    return pl.concat(frames, rechunk=False)
+
+
+def repeats_report(
+    corpus: Corpus, count: int, first: Sequence[tuple[np.void, np.void]], parts: Sequence[str]
+) -> dict[str, Any]:
+    """The repeated ids as a report of malformed rows (the rows themselves are counted before)."""
+    if not count:
+        return {"rows": 0, "malformed": {}}
+    examples = []
+    for later, kept in first:
+        pair = [
+            rows_at(corpus, np.array([one], RECORD), parts).row(0, named=True)
+            for one in (later, kept)
+        ]
+        place = f"{pair[1]['file']}:{pair[1]['row']}"
+        detail = f"id {pair[0]['doc_id']!r} is already that of {place}; ids must be unique"
+        examples.append({"file": pair[0]["file"], "row": pair[0]["row"], "detail": detail})
+    return {"rows": 0, "malformed": {"repeated_id": {"count": count, "examples": examples}}}
+
+
+def draw_sample(
+    manifests: Sequence[str], parts: Sequence[str], k: int, seed: int, scratch: Path
+) -> tuple[pl.DataFrame, pl.DataFrame, int, dict[str, Any]]:
+    """Draw from the manifests of all parts.
+
+    Args:
+        manifests: the manifest of each part.
+        parts: name of each part.
+        k: documents to draw in each bin.
+        seed: seed of the draw.
+        scratch: folder with room for 26 bytes a document.
+
+    Returns:
+        The rows of :func:`bottom_k`; topic, format and n_available of each bin with documents;
+        the number of rows whose id another row has; and these as a report of malformed rows.
+    """
+    corpus = Corpus(manifests)
+    total = corpus.rows()
+    with KeyRuns(scratch, total) as runs:
+        spill(corpus, runs, seed, total)
+        drawn, repeated, first = draw(runs, corpus.places(), k)
+    report = repeats_report(corpus, repeated, first, parts)
+    rows = rows_at(corpus, drawn.records(), parts)
+    return bottom_k(rows, k, seed), drawn.available_frame(), repeated, report
 
 
 def main(snakemake: Any) -> None:
-    """Judge the malformed rows, draw, and write sample and contract."""
-    manifests, params = list(snakemake.input.manifests), snakemake.params
-    repeats = find_repeats(manifests, params.seed)
-    reports = [*map(read_json, snakemake.input.malformed), repeats_report(repeats)]
-    malformed = merge_malformed(reports)
+    """Draw, judge the malformed rows, and write sample and contract."""
+    params, k = snakemake.params, snakemake.params.documents_per_bin
+    reports = list(map(read_json, snakemake.input.malformed))
+    check_malformed(merge_malformed(reports), params.max_malformed_share)
+    drawn, available, repeated, repeats = draw_sample(
+        list(snakemake.input.manifests),
+        params.parts,
+        k,
+        params.seed,
+        Path(snakemake.output.sample).parent,
+    )
+    dropped = repeated if params.repeated_ids == "drop" else 0
+    malformed = merge_malformed(reports if dropped else [*reports, repeats])
     check_malformed(malformed, params.max_malformed_share)
-    drawn, available = draw(manifests, params.parts, repeats, params.documents_per_bin, params.seed)
     if drawn.is_empty():
         raise DataError(
             f"the corpus is empty: {malformed['rows']:,} rows read, none of them a document; "
             "check the files that corpus.source points to"
         )
-    sample = assign_ranks_and_folds(drawn, params.folds)
-    sample = sample.drop("n_chars", "source", "url_domain")
-    contract = make_contract(sample, available, malformed, params.documents_per_bin, params.seed)
+    sample = assign_ranks_and_folds(drawn, params.folds).drop("url_domain")
+    contract = make_contract(sample, available, malformed, k, params.seed, dropped)
     write_table(sample, snakemake.output.sample, "corpus/sample")
     write_json(snakemake.output.contract, contract)
     logger.info(

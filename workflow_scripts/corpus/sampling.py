@@ -13,11 +13,10 @@ import numpy as np
 import polars as pl
 
 from workflow_scripts.common.taxonomy import BINS
+from workflow_scripts.corpus.key_runs import RECORD
 
 BIN = ["topic", "format"]
 PURPOSE = "draw"
-# The last word on which of two rows with the same id is kept, whatever the order of the files.
-PLACE = [*BIN, "file", "row"]
 
 
 def draw_keys(doc_ids: Sequence[str], seed: int) -> np.ndarray:
@@ -67,36 +66,46 @@ def bottom_k(frame: pl.DataFrame, k: int, seed: int) -> pl.DataFrame:
     return frame.sort(order).filter(pl.int_range(pl.len()).over(BIN) < k)
 
 
-def repeated_ids(keys: Sequence[np.ndarray]) -> np.ndarray:
-    """Keys that occur more than once in the whole corpus: candidates for repeated ids.
+class BinDraw:
+    """Takes the corpus in the order of the draw keys and keeps the first ``k`` of each bin.
 
-    Args:
-        keys: the draw keys of each part.
-
-    Returns:
-        (r,) uint64, sorted; two different ids may share a key, so equality of the ids must
-        still be checked.
+    Memory is that of the kept records. Rows of equal keys at the border of a bin are all kept:
+    :func:`bottom_k` decides among them by their ids.
     """
-    merged = np.sort(np.concatenate([np.empty(0, np.uint64), *keys]))
-    return np.unique(merged[1:][merged[1:] == merged[:-1]])
 
+    def __init__(self, k: int) -> None:
+        """Start with empty bins that take ``k`` documents each."""
+        self.k = k
+        self.available = np.zeros(len(BINS), np.int64)
+        self.limit = np.full(len(BINS), np.iinfo(np.uint64).max, np.uint64)
+        self.kept: list[np.ndarray] = []
 
-def later_copies(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows whose id was used before, each with the place of the row that is kept.
+    def add(self, records: np.ndarray) -> None:
+        """Take the next records.
 
-    Which one is kept follows from labels and place, not from the order of the rows.
+        Args:
+            records: of ``key_runs.RECORD``, sorted by key, no id twice, keys above those of
+                earlier calls.
+        """
+        by_bin = records[np.argsort(records["bin"], kind="stable")]
+        bins = by_bin["bin"].astype(np.int64)
+        counts = np.bincount(bins, minlength=len(BINS))
+        starts = np.cumsum(counts) - counts
+        rank = np.arange(len(by_bin)) - starts[bins] + self.available[bins]
+        last = rank == self.k - 1
+        self.limit[bins[last]] = by_bin["key"][last]
+        self.kept.append(by_bin[(rank < self.k) | (by_bin["key"] == self.limit[bins])])
+        self.available += counts
 
-    Args:
-        rows: columns doc_id, topic, format, file, row.
+    def records(self) -> np.ndarray:
+        """The kept records."""
+        return np.concatenate([np.empty(0, RECORD), *self.kept])
 
-    Returns:
-        The rows to drop, with ``first_file`` and ``first_row``.
-    """
-    ordered = rows.sort("doc_id", *PLACE)
-    return ordered.with_columns(
-        pl.col("file").first().over("doc_id").alias("first_file"),
-        pl.col("row").first().over("doc_id").alias("first_row"),
-    ).filter(~pl.col("doc_id").is_first_distinct())
+    def available_frame(self) -> pl.DataFrame:
+        """Topic, format, n_available of each bin with documents."""
+        rows = [(*BINS[i], int(n)) for i, n in enumerate(self.available) if n]
+        schema = {"topic": pl.String, "format": pl.String, "n_available": pl.Int64}
+        return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def assign_ranks_and_folds(drawn: pl.DataFrame, folds: int) -> pl.DataFrame:
@@ -128,7 +137,12 @@ def assign_ranks_and_folds(drawn: pl.DataFrame, folds: int) -> pl.DataFrame:
 
 
 def make_contract(
-    sample: pl.DataFrame, available: pl.DataFrame, malformed: dict[str, Any], k: int, seed: int
+    sample: pl.DataFrame,
+    available: pl.DataFrame,
+    malformed: dict[str, Any],
+    k: int,
+    seed: int,
+    repeated: int = 0,
 ) -> dict[str, Any]:
     """What was asked of the draw and what it could give.
 
@@ -138,6 +152,7 @@ def make_contract(
         malformed: merged report of malformed rows.
         k: documents asked of each bin.
         seed: the seed of the draw.
+        repeated: rows left out because another row has their id, where that is no error.
     """
     counts = {(t, f): n for t, f, n in available.select(*BIN, "n_available").iter_rows()}
     short = [
@@ -161,6 +176,7 @@ def make_contract(
             for topic in dict.fromkeys(t for t, f in BINS if (t, f) in counts)
         },
         "rows_read": malformed["rows"],
+        "repeated_rows": repeated,
         "malformed_rows": sum(entry["count"] for entry in malformed["malformed"].values()),
         "malformed": malformed["malformed"],
     }

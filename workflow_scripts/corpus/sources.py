@@ -6,13 +6,14 @@ error.
 
 import glob
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.config import nearest
 from workflow_scripts.common.errors import ConfigError
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
+from workflow_scripts.corpus.hub import check_hub, matching, read_listing, side_files
 
 LINE_SUFFIXES = (".jsonl", ".json")
 COMPRESSIONS = ("", ".gz", ".zst")
@@ -41,29 +42,72 @@ def source_files(config: Mapping[str, Any], results: str) -> list[str]:
     """
     source = config["corpus"]["source"]
     if source == "planted":
-        _check_labels("topics", config["corpus"]["planted"]["topics"], TOPICS)
-        _check_labels("formats", config["corpus"]["planted"]["formats"], FORMATS)
+        planted = config["corpus"]["planted"]
+        _check_labels("planted.topics", "topics", planted["topics"], TOPICS)
+        _check_labels("planted.formats", "formats", planted["formats"], FORMATS)
         return [f"{results}/corpus/world/documents-{i}.jsonl.gz" for i in range(PLANTED_FILES)]
+    if source == "hub":
+        return hub_files(config)
     key = f"corpus.{source}.documents"
     allowed = LINE_FILES if source == "dolma" else (*LINE_FILES, ".parquet")
     files: set[str] = set()
     for pattern in config["corpus"][source]["documents"]:
         files.update(_matches(pattern, config["data"], key))
+    _check_suffixes(files, allowed, key)
+    return sorted(files)
+
+
+def _check_suffixes(files: Iterable[str], allowed: tuple[str, ...], key: str) -> None:
     for file in sorted(files):
         if not file.endswith(allowed):
             raise ConfigError(
                 f"config key {key!r} names {file!r}; allowed are files that end in "
                 f"{', '.join(allowed)}"
             )
-    return sorted(files)
 
 
-def _check_labels(name: str, labels: Sequence[str], allowed: Sequence[str]) -> None:
+def hub_files(config: Mapping[str, Any]) -> list[str]:
+    """The document files of a hub dataset, by their paths there; from the listing alone.
+
+    Raises:
+        ConfigError: the listing is missing or of another dataset, a pattern matches nothing, or
+            a file with labels is not listed.
+    """
+    section, layout = config["corpus"]["hub"], source_layout(config)
+    sizes = hub_sizes(config)
+    files = matching(list(sizes), section["documents"], "corpus.hub.documents")
+    _check_suffixes(files, (*LINE_FILES, ".parquet"), "corpus.hub.documents")
+    for file in beside(files, layout):
+        if file not in sizes:
+            raise ConfigError(
+                f"{section['listing']} has no file {file!r}, in which corpus.hub.columns looks "
+                "for labels"
+            )
+    return files
+
+
+def hub_sizes(config: Mapping[str, Any]) -> dict[str, int]:
+    """Size of each file of the hub dataset, from the listing; empty for another source."""
+    section = config["corpus"]["hub"]
+    if config["corpus"]["source"] != "hub":
+        return {}
+    check_hub(section)
+    listing = resolve(section["listing"], config["data"])
+    return read_listing(listing, section["dataset"], section["revision"])
+
+
+def beside(files: Sequence[str], layout: Mapping[str, Any]) -> list[str]:
+    """Files with labels that go with some document files of a hub dataset."""
+    attributes = [attribute_file(file, name) for file in files for name in attribute_names(layout)]
+    return [*attributes, *side_files(files, layout)]
+
+
+def _check_labels(key: str, name: str, labels: Sequence[str], allowed: Sequence[str]) -> None:
     for label in labels:
         if label not in allowed:
             hint = nearest(label, list(allowed)) or f": {', '.join(allowed)}"
             raise ConfigError(
-                f"config key 'corpus.planted.{name}' holds {label!r}, which is not one of the "
+                f"config key 'corpus.{key}' holds {label!r}, which is not one of the "
                 f"{len(allowed)} WebOrganizer {name}{hint}"
             )
 
@@ -99,14 +143,29 @@ def group_parts(files: Sequence[str], parts: Sequence[str]) -> dict[str, list[st
     return {part: list(files[cuts[i] : cuts[i + 1]]) for i, part in enumerate(parts)}
 
 
-def source_layout(config: Mapping[str, Any]) -> dict[str, str]:
+def source_layout(config: Mapping[str, Any]) -> dict[str, Any]:
     """Where each field stands in the source files, as the readers want it.
 
     Returns:
-        ``kind`` (``table`` or ``dolma``), ``config`` (the section the names come from) and one
-        entry for each of id, text, topic, format, url and source: a column name, or in a Dolma
-        layout a dotted path or ``attributes:<name>:<key>``; empty where there is none.
+        ``kind`` (``table``, ``dolma`` or ``hub``), ``config`` (the section the names come from)
+        and one entry for each of id, text, topic, format, url and source: a column name, or
+        where the kind is not ``table`` a dotted path or ``attributes:<name>:<key>``, for a hub
+        dataset also ``numbers:<file>`` and ``manifest:<column>``; empty where there is none.
+        ``topics`` and ``formats`` list the labels in the order of their numbers, where the
+        config does; ``dataset``, ``revision``, ``manifest`` and ``manifest_id`` are there for a
+        hub dataset alone.
+
+    Raises:
+        ConfigError: a numbered label is outside the taxonomy.
     """
+    corpus = config["corpus"]
+    numbering = {name: labels for name, labels in corpus["numbering"].items() if labels}
+    for name, allowed in (("topics", TOPICS), ("formats", FORMATS)):
+        _check_labels(f"numbering.{name}", name, corpus["numbering"][name], allowed)
+    return {**_fields(config), **numbering}
+
+
+def _fields(config: Mapping[str, Any]) -> dict[str, Any]:
     source = config["corpus"]["source"]
     if source == "dolma":
         section = config["corpus"]["dolma"]
@@ -116,8 +175,15 @@ def source_layout(config: Mapping[str, Any]) -> dict[str, str]:
     if source == "planted":
         same = ("id", "text", "topic", "format", "url")
         return {"kind": "table", "config": "corpus.planted", "source": "", **{n: n for n in same}}
-    columns = config["corpus"]["files"]["columns"]
-    return {"kind": "table", "config": "corpus.files.columns", **columns}
+    section = config["corpus"][source]
+    layout = {"kind": "table", "config": f"corpus.{source}.columns", **section["columns"]}
+    if source == "hub":
+        layout.update(kind="hub", dataset=section["dataset"], revision=section["revision"])
+        if section["manifest"]["files"]:
+            names, key = list(hub_sizes(config)), "corpus.hub.manifest.files"
+            layout["manifest"] = matching(names, section["manifest"]["files"], key)
+            layout["manifest_id"] = section["manifest"]["id"]
+    return layout
 
 
 def attribute_name(field: str) -> str | None:
@@ -137,9 +203,9 @@ def attribute_name(field: str) -> str | None:
     return words[1]
 
 
-def attribute_names(layout: Mapping[str, str]) -> list[str]:
+def attribute_names(layout: Mapping[str, Any]) -> list[str]:
     """Attribute folders that a layout reads, sorted."""
-    if layout["kind"] != "dolma":
+    if layout["kind"] == "table":
         return []
     names = {attribute_name(layout[field]) for field in ("topic", "format", "url")}
     return sorted(name for name in names if name)
@@ -162,12 +228,14 @@ def attribute_file(document_file: str, name: str) -> str:
     return str(Path(*folders[:last], "attributes", name, *folders[last + 1 :]))
 
 
-def attribute_files(files: Sequence[str], layout: Mapping[str, str]) -> list[str]:
+def attribute_files(files: Sequence[str], layout: Mapping[str, Any]) -> list[str]:
     """Every attribute file that goes with the document files.
 
     Raises:
         ConfigError: one of them does not exist.
     """
+    if layout["kind"] == "hub":
+        return []
     found = [attribute_file(file, name) for file in files for name in attribute_names(layout)]
     for file in found:
         if not os.path.isfile(file):

@@ -12,6 +12,7 @@ import polars as pl
 from workflow_scripts.common.errors import DataError, IntegrityError
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.progress import Progress
+from workflow_scripts.common.streamed_tables import scan_table
 from workflow_scripts.common.tables import polars_schema, read_table, write_table
 from workflow_scripts.corpus.tokenizer import encode
 from workflow_scripts.corpus.tokenizer_files import load_tokenizer
@@ -62,17 +63,25 @@ def shard_documents(
 ) -> pl.DataFrame:
     """The documents of a shard with their text, in the order (topic, format, draw_rank).
 
-    Parts are read one after the other, so that one part's text is held at a time.
+    Of a part, only the row groups that may hold the shard's bins are read: both are sorted by
+    bin. So all shards together read the texts a few times, not once each.
 
     Raises:
         IntegrityError: a document of the cut has no text in any part.
     """
     members = cut.filter(pl.col("shard") == shard).select("doc_id")
     wanted = sample.join(members, on="doc_id", how="semi")
+    bins = wanted.select("topic", "format").sort("topic", "format")
+    first, last = bins.row(0), bins.row(-1)
+    near = pl.col("topic").is_between(pl.lit(first[0]), pl.lit(last[0]))
+    if first[0] == last[0]:
+        near &= pl.col("format").is_between(pl.lit(first[1]), pl.lit(last[1]))
     texts = [
-        read_table(path, "corpus/documents", ["doc_id", "text"]).join(
-            members, on="doc_id", how="semi"
-        )
+        scan_table(path, "corpus/documents", ["doc_id", "topic", "format", "text"])
+        .filter(near)
+        .select("doc_id", "text")
+        .join(members.lazy(), on="doc_id", how="semi")
+        .collect()
         for path in parts
     ]
     found = wanted.join(pl.concat(texts), on="doc_id", how="inner")
