@@ -2,7 +2,6 @@
 
 from importlib import import_module
 
-from workflow_scripts.common.resources import scaled
 from workflow_scripts.preflight.demands import resources_of
 from workflow_scripts.preflight.sizes import sizes_of
 

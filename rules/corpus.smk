@@ -82,8 +82,7 @@ if FROM_HUB:
             "../envs/analysis.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(2000),
-            runtime=scaled(720),
+            **needs("fetch_files"),
         params:
             version=VERSION["corpus"],
             layout=SOURCE_LAYOUT,
@@ -116,8 +115,7 @@ if ANNOTATED:
             "../envs/engine.yaml"
         threads: 1
         resources:
-            mem_mb=scaled(6000),
-            runtime=scaled(1440),
+            **needs("annotate_part"),
         params:
             version=VERSION["corpus"],
             layout=SOURCE_LAYOUT,
