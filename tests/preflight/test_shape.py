@@ -15,7 +15,8 @@ from transformers import (
 from tests.support import tiny_model
 from workflow_scripts.common.config import load_study
 from workflow_scripts.common.errors import ConfigError
-from workflow_scripts.model.train_model import build_model, split_settings
+from workflow_scripts.model.architecture import build_model
+from workflow_scripts.model.train_task import split_settings
 from workflow_scripts.preflight.shape import read_shape, shape_of, stated_shape
 
 

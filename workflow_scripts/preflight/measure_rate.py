@@ -60,7 +60,8 @@ def study_model(snakemake: Any) -> torch.nn.Module:
     if snakemake.input.get("record"):
         model = load_model(snakemake.input.record, params.precision, params.device)
     else:
-        from workflow_scripts.model.train_model import build_model, split_settings
+        from workflow_scripts.model.architecture import build_model
+        from workflow_scripts.model.train_task import split_settings
 
         architecture, _ = split_settings(params.train)
         model = build_model(architecture, params.vocabulary, 0)
