@@ -72,7 +72,7 @@ def split_settings(settings: Mapping[str, Any]) -> tuple[ArchitectureSettings, T
     shape = {field.name for field in dataclasses.fields(ArchitectureSettings)}
     return (
         ArchitectureSettings(**{key: settings[key] for key in settings if key in shape}),
-        TrainSettings(**{key: settings[key] for key in settings if key not in shape}),
+        TrainSettings(**{key: settings[key] for key in settings if key not in shape | {"tasks"}}),
     )
 
 
