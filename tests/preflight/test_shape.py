@@ -50,7 +50,9 @@ def linear_layers(model):
 
 
 @pytest.mark.parametrize(
-    "build", [tiny_model, lambda: llama(False), lambda: llama(True), neox], ids=str
+    "build",
+    [tiny_model, lambda: llama(False), lambda: llama(True), neox],
+    ids=["olmo3", "llama", "llama tied", "neox"],
 )
 def test_shape_of_a_folder_is_that_of_its_model(tmp_path, build):
     model = build()
