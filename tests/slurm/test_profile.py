@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.workflow.clone import ROOT, Clone, planned_jobs
+from workflow_scripts.preflight.demands import DEMANDS
 
 PROFILE = ROOT / "profiles" / "slurm" / "config.yaml"
 GUIDE = (ROOT / "docs" / "cluster.md").read_text()
@@ -80,25 +81,23 @@ def test_two_lines_are_to_be_edited():
     assert [line.split(":")[0].strip() for line in lines] == ["slurm_partition", "slurm_account"]
 
 
-def test_gpu_lines_name_every_rule_that_takes_a_device():
-    """A rule with a ``device`` among its params fails on a node without a GPU."""
-    rules = "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
-    blocks = re.split(r"^ *rule (\w+):", rules, flags=re.MULTILINE)[1:]
-    bodies = dict(zip(blocks[::2], blocks[1::2], strict=True))
-    takers = {name for name, body in bodies.items() if re.search(r"device=|\*\*COMPUTE", body)}
+def test_gpu_lines_name_every_rule_that_runs_the_model():
+    """Such a rule fails on a node without a GPU."""
     named = yaml.safe_load(with_gpu(PROFILE.read_text()))["set-resources"]
-    assert set(named) == takers
-    assert all(row == {"slurm_partition": "gpu", "gpu": 1} for row in named.values())
+    assert set(named) == {rule for rule, demand in DEMANDS.items() if demand.device}
+    assert all(row == {"slurm_partition": "gpu"} for row in named.values())
 
 
 @pytest.mark.slow
-def test_uncommented_gpu_lines_ask_for_one_gpu_where_gradients_are_made(tmp_path, tools):
+def test_uncommented_gpu_lines_name_the_partition_where_the_rules_ask_for_a_gpu(tmp_path, tools):
     clone = Clone(tmp_path / "atlas")
     clone.folder.joinpath("profiles/slurm/config.yaml").write_text(with_gpu(PROFILE.read_text()))
-    text = dry_run(clone.folder, tools)
-    for row in resources_of(text, "attribute_documents"):
-        assert (row["gpu"], row["slurm_partition"]) == ("1", "gpu")
-    assert all("gpu" not in row for row in resources_of(text, "estimate_bins"))
+    text = dry_run(clone.folder, tools, "--config", "model={device: cuda}")
+    for rule in ("attribute_documents", "train_model", "unlearn_topic"):
+        for row in resources_of(text, rule):
+            assert (row["gpu"], row["slurm_partition"]) == ("1", "gpu")
+    for row in resources_of(text, "estimate_effects"):
+        assert "gpu" not in row and row["slurm_partition"] != "gpu"
 
 
 @pytest.mark.slow
