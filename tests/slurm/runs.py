@@ -45,7 +45,7 @@ class Lab:
             "node": ("nodelist", 12),
             "name": ("name", 60),
             "limit": ("timelimit", 20),
-            "tres": ("tres-alloc", 90),
+            "gpus": ("tres-per-job", 40),
         }
         form = ",".join(f"{field}:{width}" for field, width in columns.values())
         text = subprocess.run(

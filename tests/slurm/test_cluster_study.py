@@ -27,14 +27,14 @@ def test_every_artifact_is_byte_for_byte_the_local_one(cluster, expected):
     assert {name for name in found if found[name] != expected[name]} == set()
 
 
-def test_both_nodes_worked_and_gradients_were_made_on_nodes_with_a_gpu(cluster):
+def test_both_nodes_worked_and_the_document_pass_asked_for_gpus(cluster):
     jobs = cluster.sent()
     assert {job["state"] for job in jobs} == {"COMPLETED"}
     assert {job["node"] for job in jobs} == {"node1", "node2"}
     shards = [job for job in jobs if job["comment"].startswith("rule_attribute_documents")]
     assert {job["node"] for job in shards} == {"node1", "node2"}
-    assert all("gres/gpu=1" in job["tres"] for job in shards)
-    assert not [job for job in jobs if "sample_bins" in job["comment"] and "gpu" in job["tres"]]
+    assert {job["gpus"] for job in shards} == {"gres:gpu:1"}
+    assert {job["gpus"] for job in jobs if "score_lexical" in job["comment"]} == {"N/A"}
 
 
 def test_jobs_carry_the_prefix_of_the_profile_and_small_ones_share_a_job(cluster):
