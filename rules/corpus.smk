@@ -31,8 +31,8 @@ except AtlasError as error:
 FROM_HUB = config["corpus"]["source"] == "hub"
 ANNOTATED = any(config["corpus"]["annotate"][f"{kind}_model"] for kind in ("topic", "format"))
 PART_SOURCES = {part: [] if FROM_HUB else files for part, files in PART_FILES.items()}
-RECEIPT = "<results>/corpus/hub/{part}.json" if FROM_HUB else []
-ANNOTATIONS = "<results>/corpus/annotations/{part}.parquet" if ANNOTATED else []
+RECEIPT = ["<results>/corpus/hub/{part}.json"] if FROM_HUB else []
+ANNOTATIONS = ["<results>/corpus/annotations/{part}.parquet"] if ANNOTATED else []
 
 
 if config["corpus"]["source"] == "planted":

@@ -2,8 +2,10 @@ import json
 
 import numpy as np
 import pytest
+import yaml
 
 from tests.support import rule_call
+from tests.workflow.clone import Clone
 from workflow_scripts.common.config import complete
 from workflow_scripts.common.errors import ConfigError
 from workflow_scripts.common.tables import read_table
@@ -244,3 +246,36 @@ def test_study_without_any_labels_is_refused_by_key():
         complete(config)
     config["corpus"]["annotate"] = {"topic_model": "m"}
     assert complete(config)["corpus"]["annotate"]["input"] == "text"
+
+
+@pytest.mark.slow
+def test_study_without_labels_runs_through_snakemake(models, made_up, tmp_path):
+    rows = [{k: row[k] for k in ("id", "text", "url")} for row in made_up.rows(30)]
+    made_up.write(tmp_path / "d.jsonl", rows)
+    questions = tmp_path / "arc_challenge" / "ARC-Challenge-Dev.jsonl"
+    questions.parent.mkdir()
+    questions.touch()
+    columns = {"topic": "", "format": "", "url": "url"}
+    corpus = {
+        "source": "files",
+        "files": {"documents": ["<data>/d.jsonl"], "columns": columns},
+        "annotate": {f"{kind}_model": str(models / kind) for kind in NAMES},
+    }
+    config = {
+        "study": "t",
+        "data": str(tmp_path),
+        "benchmarks": ["arc_challenge"],
+        "corpus": corpus,
+        "unlearning": {"benchmarks": []},
+    }
+    (tmp_path / "t.yaml").write_text(yaml.safe_dump(config))
+    clone = Clone(tmp_path / "atlas")
+    wanted = "results/t/corpus/documents/p0000.parquet"
+    code, text = clone.run(wanted, "--configfile", tmp_path / "t.yaml")
+    assert code == 0, text[-3000:]
+    results = clone.folder / "results/t/corpus"
+    made = read_table(results / "annotations/p0000.parquet", "corpus/annotations")
+    manifest = read_table(results / "manifest/p0000.parquet", "corpus/manifest")
+    assert manifest.select("topic", "format").equals(made.select("topic", "format"))
+    texts = read_table(results / "documents/p0000.parquet", "corpus/documents")
+    assert set(texts["doc_id"]) <= {row["id"] for row in rows}

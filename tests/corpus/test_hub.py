@@ -299,3 +299,38 @@ def test_plan_of_a_hub_study_with_classifiers_needs_no_network_and_no_cache(tmp_
         assert {job for job in jobs if job.startswith(rule)} == {
             f"{rule} p000{i}" for i in range(3)
         }
+
+
+@pytest.mark.slow
+def test_study_from_the_cache_runs_offline_and_another_draw_indexes_nothing_again(
+    cache, made_up, tmp_path, monkeypatch
+):
+    """Through Snakemake, as a person runs it: four files in two parts."""
+    rows = made_up.rows(80)
+    for i in range(4):
+        made_up.write(tmp_path / "x.jsonl.zst", rows[20 * i : 20 * i + 20])
+        cache.add(f"texts/{i}.jsonl.zst", tmp_path / "x.jsonl.zst")
+    config = study(tmp_path)
+    write_listing(complete(config))
+    questions = tmp_path / "arc_challenge" / "ARC-Challenge-Dev.jsonl"
+    questions.parent.mkdir()
+    questions.touch()
+    config.update(benchmarks=["arc_challenge"], data=str(tmp_path), unlearning={"benchmarks": []})
+    config["corpus"].update(parts=2, documents_per_bin=10)
+    (tmp_path / "hub.yaml").write_text(yaml.safe_dump(config))
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache.folder))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    clone = Clone(tmp_path / "atlas")
+    wanted = ["results/t/corpus/cut.parquet", "results/t/corpus/documents/p0001.parquet"]
+    words = [*wanted, "--configfile", tmp_path / "hub.yaml"]
+    code, text = clone.run(*words)
+    assert code == 0, text[-3000:]
+    sample = read_table(clone.folder / "results/t/corpus/sample.parquet", "corpus/sample")
+    assert set(sample["file"]) == {f"texts/{i}.jsonl.zst" for i in range(4)}
+    jobs = clone.plan(*words, "--config", "corpus={documents_per_bin: 12}")
+    assert jobs == {"sample_bins", "cut_shards", "collect_documents p0001"}
+    (cache.snapshot / "texts" / "3.jsonl.zst").unlink()
+    (clone.folder / "results/t/corpus/hub/p0001.json").unlink()
+    code, text = clone.run(*words, "--forcerun", "fetch_files")
+    assert code != 0
+    assert "texts/3.jsonl.zst of dataset some-lab/some-texts is not in the cache" in text
