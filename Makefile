@@ -51,9 +51,10 @@ test: lint ## lint, unit, graph and a small planted study: about five minutes on
 test-all: test ## the long tests too: real text, the demo's bars, bergson's own commands
 	$(BIN)/pytest -m slow
 
-bench: $(VENV)/.installed ## cost of the document pass and of an unlearning step against plain forward and backward
+bench: $(VENV)/.installed ## cost of the document pass and of an unlearning step against plain passes, and of the draw
 	$(BIN)/python -m workflow_scripts.attribution.measure_pass results/planted
 	$(BIN)/python -m workflow_scripts.unlearning.measure_step results/planted
+	$(BIN)/python -m workflow_scripts.corpus.measure_sampling --millions 5
 
 power: $(VENV)/.installed ## what difference a study's unlearning can detect, before it is run (CONFIG=configs/x.yaml)
 	@$(BIN)/python -m workflow_scripts.unlearning.power $(if $(CONFIG),--configfile $(CONFIG))
