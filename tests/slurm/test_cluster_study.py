@@ -10,9 +10,15 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def cluster(lab, tmp_path_factory):
-    """The study, run with ``--profile slurm`` and its GPU lines uncommented, on two nodes."""
+    """The study, run with ``--profile slurm`` and its GPU lines uncommented, on two nodes.
+
+    It computes on the CPU, so that its rules do not ask for a GPU; here the profile asks for them.
+    """
     cluster = Cluster(lab, tmp_path_factory.mktemp("cluster") / "atlas")
-    cluster.folder.joinpath("profiles/slurm/config.yaml").write_text(with_gpu(PROFILE.read_text()))
+    first = "fit_preconditioner: &gpu\n"
+    profile = with_gpu(PROFILE.read_text()).replace(first, f"{first}    gpu: 1\n")
+    assert "gpu: 1\n" in profile
+    cluster.folder.joinpath("profiles/slurm/config.yaml").write_text(profile)
     code, text = cluster.run(timeout=1800)
     assert code == 0, text[-5000:]
     return cluster
