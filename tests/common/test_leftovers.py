@@ -2,6 +2,7 @@
 
 import pytest
 
+from workflow_scripts.common import leftovers
 from workflow_scripts.common.files import read_json
 from workflow_scripts.common.leftovers import begin_run
 
@@ -27,3 +28,22 @@ def test_run_on_this_machine_is_not_noted_and_drops_the_note(tmp_path, log, monk
     begin_run(str(tmp_path), [str(tmp_path / "local.log")])
     assert not (tmp_path / ".state" / "slurm_run.json").exists()
     begin_run(str(tmp_path), [])
+
+
+def test_run_right_after_scancel_waits_for_jobs_that_are_ending(tmp_path, log, monkeypatch):
+    """It was refused because of a job that was cancelled and took a second to end."""
+    begin_run(str(tmp_path), [log])
+    states = tmp_path / "states"
+    states.write_text("7 COMPLETING\n8 COMPLETING\n")
+    queue = tmp_path / "squeue"
+    # Each call prints the queue and lets one job go.
+    queue.write_text(f'#!/bin/sh\n/bin/cat "{states}"\n/bin/sed -i 1d "{states}"\n')
+    queue.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(leftovers, "ENDING_POLL", 0.01)
+    begin_run(str(tmp_path), [])
+    assert not states.read_text()
+    begin_run(str(tmp_path), [log])
+    states.write_text("7 COMPLETING\n8 PENDING\n")
+    with pytest.raises(leftovers.LeftoverError, match=r"2 Slurm jobs .* \(1 running\)"):
+        begin_run(str(tmp_path), [])

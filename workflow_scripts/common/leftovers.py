@@ -8,6 +8,7 @@ delete what the other has finished.
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from workflow_scripts.common.errors import AtlasError
@@ -15,6 +16,8 @@ from workflow_scripts.common.files import read_json, write_json
 
 # What Snakemake's slurm executor writes to its log; all jobs of the run have this name.
 RUN_ID = re.compile(r"^SLURM run ID: (\S+)$", re.MULTILINE)
+# A cancelled job is COMPLETING until its processes have gone: Slurm's KillWait is 30 s by default.
+ENDING_SECONDS, ENDING_POLL = 120, 1
 
 
 class LeftoverError(AtlasError):
@@ -54,10 +57,31 @@ def run_name(logs: list[str]) -> str | None:
 def check_gone(name: str) -> None:
     """Refuse to go on while jobs of this name are in the queue.
 
-    A machine without Slurm's ``squeue`` passes: it cannot have sent them.
+    Jobs that were told to end and still take their time are waited for. A machine without Slurm's
+    ``squeue`` passes: it cannot have sent them.
     """
     if shutil.which("squeue") is None:
         return
+    deadline = time.monotonic() + ENDING_SECONDS
+    states = job_states(name)
+    while states and set(states) == {"COMPLETING"} and time.monotonic() < deadline:
+        time.sleep(ENDING_POLL)
+        states = job_states(name)
+    if states:
+        running = sum(state != "PENDING" for state in states)
+        raise LeftoverError(
+            f"{len(states)} Slurm jobs of an earlier run of this study are still there "
+            f"({running} running); two jobs must not write the same files: stop them with "
+            f"'scancel --name {name}', or wait until they have ended, and start again"
+        )
+
+
+def job_states(name: str) -> list[str]:
+    """State of each job of this name that is in the queue.
+
+    Raises:
+        LeftoverError: the queue cannot be asked.
+    """
     query = ["squeue", "--noheader", "--name", name, "--format", "%i %T"]
     try:
         done = subprocess.run(query, capture_output=True, text=True, timeout=60, check=True)
@@ -67,11 +91,4 @@ def check_gone(name: str) -> None:
             f"cannot ask Slurm whether jobs of the last run ({name}) are still there: {reason}; "
             "start again when squeue answers"
         ) from error
-    states = [line.split()[1] for line in done.stdout.splitlines()]
-    if states:
-        running = sum(state != "PENDING" for state in states)
-        raise LeftoverError(
-            f"{len(states)} Slurm jobs of an earlier run of this study are still there "
-            f"({running} running); two jobs must not write the same files: stop them with "
-            f"'scancel --name {name}', or wait until they have ended, and start again"
-        )
+    return [line.split()[1] for line in done.stdout.splitlines()]
