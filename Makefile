@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report lint format test test-all bench power plan docs clean
+.PHONY: help setup demo report status publish lint format test test-all bench power plan docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,12 @@ demo: $(VENV)/.installed ## run the planted study and print what it found
 
 report: $(VENV)/.installed ## write the report of a finished study (CONFIG=configs/x.yaml STUDY=x)
 	@$(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG)) --report results/$(STUDY)/report/report.html > results/$(STUDY)/report/report.log 2>&1 || { cat results/$(STUDY)/report/report.log; exit 1; }
+
+status: $(VENV)/.installed ## how far a study is, also while it runs (CONFIG=configs/x.yaml)
+	@$(BIN)/python -m workflow_scripts.report.status $(if $(CONFIG),--configfile $(CONFIG))
+
+publish: $(VENV)/.installed ## put a finished study into a folder to share (CONFIG=configs/x.yaml)
+	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) -- publish
 
 lint: $(VENV)/.installed-dev ## ruff, snakefmt and snakemake --lint
 	$(BIN)/ruff check .

@@ -46,6 +46,7 @@ include: "rules/influence.smk"
 include: "rules/unlearning.smk"
 include: "rules/validation.smk"
 include: "rules/report.smk"
+include: "rules/publish.smk"
 include: "rules/preflight.smk"
 
 

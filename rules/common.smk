@@ -14,6 +14,7 @@ STAGES = [
     "unlearning",
     "validation",
     "report",
+    "publish",
 ]
 VERSION = {stage: import_module(f"workflow_scripts.{stage}").VERSION for stage in STAGES}
 

@@ -6,7 +6,13 @@ from typing import Any
 
 from workflow_scripts.preflight.corpus_demands import BENCHMARKS, CORPUS, MODEL, RATE
 from workflow_scripts.preflight.demand import CUDA, GB, MB, Demand
-from workflow_scripts.preflight.map_demands import ATTRIBUTION, INFLUENCE, REPORT, VALIDATION
+from workflow_scripts.preflight.map_demands import (
+    ATTRIBUTION,
+    INFLUENCE,
+    PUBLISH,
+    REPORT,
+    VALIDATION,
+)
 from workflow_scripts.preflight.model_work import load_seconds
 from workflow_scripts.preflight.sizes import Sizes
 from workflow_scripts.preflight.unlearning_demands import UNLEARNING
@@ -20,6 +26,7 @@ DEMANDS: dict[str, Demand] = {
     **UNLEARNING,
     **VALIDATION,
     **REPORT,
+    **PUBLISH,
     **RATE,
 }
 # What a job asks for beyond its estimate: memory for what the formula leaves out; time for a slow

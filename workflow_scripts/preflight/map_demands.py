@@ -11,6 +11,7 @@ from workflow_scripts.preflight.demand import (
     FIGURES,
     MB,
     PRODUCT,
+    READ,
     STATISTICS,
     TABLES,
     TOKEN,
@@ -196,4 +197,15 @@ REPORT = {
     "plot_contrasts": figure(when(lambda s: s.contrasted)),
     "plot_planted": figure(when(lambda s: s.planted)),
     "plot_unlearning": figure(when(lambda s: s.forgotten)),
+}
+
+PUBLISH = {
+    # No job of a study: snakemake publish asks for it alone.
+    "publish": Demand(
+        "publish",
+        several(lambda s: 0),
+        memory=lambda s, b: STATISTICS + DOCUMENT * s.documents,
+        seconds=lambda s, b: 60 + 60 * s.documents / READ,
+        disk=lambda s, b: 60 * s.documents,
+    ),
 }
