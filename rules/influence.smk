@@ -22,10 +22,14 @@ rule estimate_bins:
         sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
         queries="<results>/attribution/queries/{benchmark}.npy",
         order="<results>/attribution/queries/{benchmark}.json",
+        answers="<results>/benchmarks/{benchmark}/answers.parquet",
         summary="<results>/corpus/bin_summary.parquet",
     output:
         bins="<results>/influence/bins/{benchmark}.parquet",
         resampling="<results>/influence/resampling/{benchmark}.npz",
+        reliability="<results>/influence/reliability/{benchmark}.parquet",
+        correctness="<results>/influence/correctness/{benchmark}.parquet",
+        tasks="<results>/influence/tasks/{benchmark}.parquet",
     log:
         "<logs>/estimate_bins/{benchmark}.log",
     benchmark:
@@ -39,16 +43,28 @@ rule estimate_bins:
         version=VERSION["influence"],
         confidence=config["influence"]["confidence"],
         multiplicity=config["influence"]["multiplicity"],
+        splits=config["influence"]["splits"],
+        seed=config["seeds"]["corpus"],
     script:
         "../workflow_scripts/influence/estimate_bins.py"
 
 
 rule gather_bins:
-    """The bin tables of all benchmarks in one."""
+    """The bin tables of all benchmarks in one, and what else is known of each map."""
     input:
         bins=collect("<results>/influence/bins/{benchmark}.parquet", benchmark=BENCHMARKS),
+        reliability=collect(
+            "<results>/influence/reliability/{benchmark}.parquet", benchmark=BENCHMARKS
+        ),
+        correctness=collect(
+            "<results>/influence/correctness/{benchmark}.parquet", benchmark=BENCHMARKS
+        ),
+        tasks=collect("<results>/influence/tasks/{benchmark}.parquet", benchmark=BENCHMARKS),
     output:
         table="<results>/influence/bin_influence.parquet",
+        reliability="<results>/influence/reliability.parquet",
+        correctness="<results>/influence/correctness.parquet",
+        tasks="<results>/influence/tasks.parquet",
     log:
         "<logs>/gather_bins.log",
     benchmark:

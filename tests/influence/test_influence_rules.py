@@ -37,6 +37,16 @@ def write_queries(folder, name, manifest=MANIFEST):
         "manifest": manifest,
     }
     (folder / f"{name}.json").write_text(json.dumps(record))
+    answers = pl.DataFrame(
+        {
+            "query_id": record["query_ids"],
+            "loglikelihoods": [[-1.0, -2.0]] * 10,
+            "predicted": [0] * 10,
+            "correct": [i < 6 for i in range(10)],
+            "margin": [1.0] * 10,
+        }
+    )
+    write_table(answers, folder / f"{name}.answers.parquet", "benchmarks/answers")
     return rows
 
 
@@ -80,10 +90,16 @@ def estimate(folder, name, shards=("s0000", "s0001")):
                 "sketches": [str(folder / f"{shard}.npz") for shard in shards],
                 "queries": str(folder / f"{name}.npy"),
                 "order": str(folder / f"{name}.json"),
+                "answers": str(folder / f"{name}.answers.parquet"),
                 "summary": str(folder / "summary.parquet"),
             },
-            output={"bins": folder / f"{name}.parquet", "resampling": folder / f"{name}.npz"},
-            params={"confidence": 0.95, "multiplicity": "bh"},
+            output={
+                "bins": folder / f"{name}.parquet",
+                "resampling": folder / f"{name}.npz",
+                **{other: folder / f"{name}.{other}.parquet" for other in gather_bins.OTHERS},
+            },
+            params={"confidence": 0.95, "multiplicity": "bh", "splits": 20, "seed": 42},
+            wildcards={"benchmark": name},
         )
     )
 
@@ -95,8 +111,17 @@ def test_the_stage_runs_from_sketches_to_contrasts(world):
     gather_bins.main(
         rule_call(
             "gather_bins",
-            input={"bins": [str(folder / f"{name}.parquet") for name in CELLS]},
-            output={"table": folder / "all.parquet"},
+            input={
+                "bins": [str(folder / f"{name}.parquet") for name in CELLS],
+                **{
+                    other: [str(folder / f"{name}.{other}.parquet") for name in CELLS]
+                    for other in gather_bins.OTHERS
+                },
+            },
+            output={
+                "table": folder / "all.parquet",
+                **{other: folder / f"{other}.parquet" for other in gather_bins.OTHERS},
+            },
             params={"benchmarks": list(CELLS)},
         )
     )
@@ -131,6 +156,7 @@ def test_the_stage_runs_from_sketches_to_contrasts(world):
             norm = np.linalg.norm(rows[owner == index].mean(axis=0))
             assert found["coherence"][index] == pytest.approx(norm, abs=1e-6)
         assert (found["n_sites"] == 4).all() and (found["se"] > 0).all()
+    check_others(folder, table)
     contrasts = read_table(folder / "contrasts.parquet", "influence/contrasts")
     assert contrasts["contrast"].unique().to_list() == ["reasoning"]
     assert contrasts["confounded"].all()
@@ -139,6 +165,29 @@ def test_the_stage_runs_from_sketches_to_contrasts(world):
     np.testing.assert_allclose(by_bin, z["social_reasoning"] - z["stem_reasoning"], rtol=1e-9)
     pairs = read_table(folder / "correlations.parquet", "influence/correlations")
     assert pairs.height == 1 and pairs["pearson"][0] is not None
+
+
+def check_others(folder, table):
+    halves, sides, tasks = (
+        read_table(folder / f"{name}.parquet", f"influence/{name}") for name in gather_bins.OTHERS
+    )
+    assert halves.select("benchmark", "over").rows() == [
+        (name, over) for name in sorted(CELLS) for over in ("documents", "questions")
+    ]
+    assert halves["n_bins"].unique().to_list() == [BINS_FILLED]
+    assert (sides["n_correct"] == 6).all() and (sides["n_incorrect"] == 4).all()
+    # The two sides, and the only task, are the benchmark's own map.
+    mean = (6 * sides["influence_correct"] + 4 * sides["influence_incorrect"]) / 10
+    for other in (mean, tasks["influence"]):
+        np.testing.assert_allclose(other.to_numpy(), table["influence"].to_numpy(), rtol=1e-9)
+
+
+def test_question_without_an_answer_is_refused_by_name(world):
+    folder, *_ = world
+    path = folder / "stem_reasoning.answers.parquet"
+    write_table(pl.read_parquet(path)[1:], path, "benchmarks/answers")
+    with pytest.raises(IntegrityError, match="no answer to question 'stem_reasoning-0'"):
+        estimate(folder, "stem_reasoning")
 
 
 def test_a_missing_shard_is_refused_by_name(world):

@@ -13,6 +13,7 @@ import polars as pl
 from workflow_scripts.attribution.manifest import check_same
 from workflow_scripts.attribution.query_rows import load_query_rows, load_rows, mean_rows
 from workflow_scripts.attribution.sketch import read_manifest
+from workflow_scripts.benchmarks.answers import answered_right
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table, write_table
 
@@ -37,9 +38,7 @@ def main(snakemake: Any) -> None:
     queries = load_query_rows(source.queries)
     for path in source.sketches:
         check_same(path, read_manifest(path), source.queries, queries.manifest)
-    answers = read_table(source.answers, "benchmarks/answers")
-    correct = dict(zip(answers["query_id"], answers["correct"], strict=True))
-    right = np.array([correct[query] for query in queries.query_ids])
+    right = answered_right(source.answers, queries.query_ids)
     targets = np.stack(
         [mean_rows(queries.rows, chosen) for chosen in (None, right, ~right)], axis=1
     )

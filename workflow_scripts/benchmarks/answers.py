@@ -1,7 +1,8 @@
 """Turn the samples that lm-eval logs into the rows of the tables queries and answers."""
 
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from workflow_scripts.benchmarks.definitions import Definition
-from workflow_scripts.common.errors import DataError, NumericsError
+from workflow_scripts.common.errors import DataError, IntegrityError, NumericsError
+from workflow_scripts.common.tables import read_table
 
 LETTERS = "ABCDEFGHIJ"
 
@@ -182,3 +184,27 @@ def _summary(
         "n_questions": n,
         "tasks": tasks,
     }
+
+
+def answered_right(path: str | os.PathLike, query_ids: Sequence[str]) -> np.ndarray:
+    """Whether the base model answers each question right.
+
+    Args:
+        path: the table ``benchmarks/answers``.
+        query_ids: Q questions, in the wanted order.
+
+    Returns:
+        (Q,) bool.
+
+    Raises:
+        IntegrityError: a question has no answer there.
+    """
+    answers = read_table(path, "benchmarks/answers", ["query_id", "correct"])
+    right = dict(answers.rows())
+    missing = [query for query in query_ids if query not in right]
+    if missing:
+        raise IntegrityError(
+            f"{path} has no answer to question {missing[0]!r}; the answers and the question rows "
+            "are of two runs: delete both and run again"
+        )
+    return np.array([right[query] for query in query_ids], dtype=bool)

@@ -1,24 +1,31 @@
 """Bin influence of one benchmark, with its uncertainty.
 
 in   sketches: sums of document rows per (bin, fold), all shards; queries, order: query rows;
-     summary: expected documents and sites per bin
-out  bins: 576 rows, columns of influence/bins; resampling: npz to redraw documents and queries
+     answers: which questions the base model answers right; summary: expected documents and sites
+     per bin
+out  bins: 576 rows, columns of influence/bins; resampling: npz to redraw documents and queries;
+     reliability, correctness, tasks: the tables influence/<that name>
 """
 
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from workflow_scripts.attribution.manifest import check_same
 from workflow_scripts.attribution.query_rows import load_query_rows
 from workflow_scripts.attribution.sketch import load_sketches
+from workflow_scripts.benchmarks.answers import answered_right
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import BINS
 from workflow_scripts.influence.components import components
+from workflow_scripts.influence.correctness import correctness
 from workflow_scripts.influence.groups import coherence, group_means
+from workflow_scripts.influence.reliability import reliability
 from workflow_scripts.influence.resampling import from_components, save
 from workflow_scripts.influence.statistics import table
+from workflow_scripts.influence.tasks import by_task
 
 
 def bin_summary(path: str) -> tuple[np.ndarray, np.ndarray]:
@@ -31,15 +38,28 @@ def bin_summary(path: str) -> tuple[np.ndarray, np.ndarray]:
 
 def main(snakemake: Any) -> None:
     """Estimate and write."""
-    source, params = snakemake.input, snakemake.params
+    source, params, output = snakemake.input, snakemake.params, snakemake.output
     n_docs, n_sites = bin_summary(source.summary)
     queries = load_query_rows(source.queries)
     sketch = load_sketches(source.sketches, "trackstar", n_docs)
     check_same(source.sketches[0], sketch.manifest, source.queries, queries.manifest)
-    parts = components(group_means(sketch, queries))
+    groups = group_means(sketch, queries)
+    parts = components(groups)
     frame = table(parts, n_sites, coherence(sketch), params.confidence, params.multiplicity)
-    write_table(frame, snakemake.output.bins, "influence/bins")
-    save(snakemake.output.resampling, from_components(parts))
+    write_table(frame, output.bins, "influence/bins")
+    save(output.resampling, from_components(parts))
+    right = answered_right(source.answers, queries.query_ids)
+    settings = params.confidence, params.multiplicity
+    others = {
+        "reliability": reliability(
+            groups, parts.query_means, params.splits, params.confidence, params.seed
+        ),
+        "correctness": correctness(groups, right, *settings),
+        "tasks": by_task(groups, queries.tasks),
+    }
+    named = pl.lit(snakemake.wildcards.benchmark).alias("benchmark")
+    for name, rows in others.items():
+        write_table(rows.with_columns(named), output.get(name), f"influence/{name}")
 
 
 if __name__ == "__main__":

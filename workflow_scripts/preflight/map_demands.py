@@ -98,8 +98,14 @@ INFLUENCE = {
     "estimate_bins": Demand(
         "influence",
         by_benchmark(lambda s: 1),
-        memory=lambda s, b: TORCH + sketch_bytes(s) + product_bytes(s, s.questions(b)),
-        seconds=lambda s, b: 2 * s.groups * s.questions(b) * s.width / PRODUCT,
+        # The means of all groups once more: those on the questions of a task or an answer.
+        memory=lambda s, b: (
+            TORCH
+            + sketch_bytes(s)
+            + product_bytes(s, s.questions(b))
+            + 8 * s.groups * s.questions(b)
+        ),
+        seconds=lambda s, b: 2 * s.groups * s.questions(b) * s.width / PRODUCT + 60,
         disk=lambda s, b: 8 * s.bins * s.questions(b),
         rows=lambda s, b: s.questions(b),
     ),

@@ -1,0 +1,49 @@
+"""The map of each task of a benchmark, such as the subjects of MMLU."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from workflow_scripts.common.taxonomy import BINS
+from workflow_scripts.influence.components import GroupMeans, combine, components
+from workflow_scripts.influence.correctness import of_questions
+from workflow_scripts.influence.statistics import standardise
+
+
+def by_task(groups: GroupMeans, tasks: Sequence[str]) -> pl.DataFrame:
+    """Influence of every bin on each task's questions.
+
+    A benchmark averages over questions, so that its influence is the mean of its tasks' weighted
+    by their questions.
+
+    Args:
+        groups: mean scores of the occupied (bin, fold) groups on each of Q questions.
+        tasks: task of each of the Q questions.
+
+    Returns:
+        576 rows a task, the columns of ``influence/tasks``; a benchmark of one task has its own
+        map once more.
+    """
+    owner = np.asarray(tasks)
+    topics, formats = zip(*BINS, strict=True)
+    frames = []
+    for task in sorted(set(tasks)):
+        part = components(of_questions(groups, owner == task))
+        count = part.query_means.shape[1]
+        variance, _ = combine(part.v_fold, part.df_fold, part.v_query, part.v_interaction, count)
+        frames.append(
+            pl.DataFrame(
+                {
+                    "task": task,
+                    "topic": topics,
+                    "format": formats,
+                    "n_queries": count,
+                    "influence": part.influence,
+                    # A single question is no sample of questions.
+                    "se": np.sqrt(variance) if count > 1 else np.full(len(BINS), np.nan),
+                    "z": standardise(part.influence),
+                }
+            )
+        )
+    return pl.concat(frames).with_columns(pl.col(pl.Float64).fill_nan(None))
