@@ -15,6 +15,7 @@ from workflow_scripts.attribution.query_rows import load_query_rows, load_rows, 
 from workflow_scripts.attribution.sketch import read_manifest
 from workflow_scripts.benchmarks.answers import answered_right
 from workflow_scripts.common.job import run_job
+from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.tables import read_table, write_table
 
 
@@ -42,7 +43,7 @@ def main(snakemake: Any) -> None:
     targets = np.stack(
         [mean_rows(queries.rows, chosen) for chosen in (None, right, ~right)], axis=1
     )
-    parts = []
+    parts, progress = [], Progress(len(source.shards), "shards scored")
     for shard_path, rows_path in zip(source.shards, source.rows, strict=True):
         keys = read_table(shard_path, "corpus/shards", ["doc_id", "topic", "format"])
         rows = load_rows(rows_path, keys.height, memory_map=True)
@@ -50,6 +51,7 @@ def main(snakemake: Any) -> None:
             score_shard(rows, targets), schema=["score", "score_correct", "score_incorrect"]
         ).fill_nan(None)
         parts.append(pl.concat([keys, scores], how="horizontal"))
+        progress.advance()
     write_table(pl.concat(parts), snakemake.output.scores, "attribution/scores")
 
 

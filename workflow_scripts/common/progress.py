@@ -21,19 +21,35 @@ class Progress:
         self.skipped += count
 
     def advance(self, count: int = 1, note: str = "") -> None:
-        """Count ``count`` more pieces as done; log when the interval is over or all is done."""
+        """Count ``count`` more pieces as done; log when the interval is over or all is done.
+
+        Args:
+            count: 0 says that the work goes on within a piece; negative, that some is undone.
+            note: what else to tell.
+        """
         self.done += count
         now = time.monotonic()
         if self.done < self.total and now - self.last < self.interval:
             return
         self.last = now
-        rate = (self.done - self.skipped) / max(now - self.start, 1e-9)
-        left = (self.total - self.done) / max(rate, 1e-9)
-        message = (
-            f"{self.done:,}/{self.total:,} {self.unit}, {rate:,.1f}/s, {clock(left)} left"
-            f"{', ' + note if note else ''}"
+        logger.info(
+            "%s/%s %s, %s%s",
+            f"{self.done:,}",
+            f"{self.total:,}",
+            self.unit,
+            self._rate(now),
+            f", {note}" if note else "",
         )
-        logger.info(message)
+
+    def _rate(self, now: float) -> str:
+        """Rate and time left, where something has been done since the clock started."""
+        fresh, seconds = self.done - self.skipped, max(now - self.start, 1e-9)
+        if fresh <= 0:
+            return f"after {clock(seconds)}"
+        left = (self.total - self.done) * seconds / fresh
+        # A slow unit (an epoch, a file) is told by the time that one takes.
+        pace = f"{fresh / seconds:,.1f}/s" if fresh > seconds else f"{clock(seconds / fresh)} each"
+        return f"{pace}, {clock(left)} left"
 
 
 def clock(seconds: float) -> str:

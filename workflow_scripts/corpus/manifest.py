@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from workflow_scripts.common.errors import DataError
+from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.tables import polars_schema
 from workflow_scripts.corpus.readers import Raw, missing_column, top_column
 from workflow_scripts.corpus.records import Document, Malformed, read_document
@@ -94,8 +95,13 @@ def index_files(
         DataError: a file is damaged, or a declared column is in none of its rows.
     """
     beside = SideLabels(layout, root, annotations)
+    progress, documents = Progress(len(files), "files indexed"), 0
     for file in files:
-        yield from _index_file(file, layout, malformed, beside)
+        for piece in _index_file(file, layout, malformed, beside):
+            documents += piece.height
+            progress.advance(0, f"{documents:,} documents")
+            yield piece
+        progress.advance(1, f"{documents:,} documents")
 
 
 def _index_file(

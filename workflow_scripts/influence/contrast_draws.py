@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.streams import stream
 from workflow_scripts.influence.components import N_BINS
 from workflow_scripts.influence.resampling import Resampling
@@ -113,5 +114,8 @@ def noise_of_z(
 
 def _chunks(total: int) -> Iterator[int]:
     """Sizes of the pieces that ``total`` draws are made in."""
+    progress = Progress(total, "draws of contrasts")
     for first in range(0, total, DRAW_CHUNK):
-        yield min(DRAW_CHUNK, total - first)
+        count = min(DRAW_CHUNK, total - first)
+        yield count
+        progress.advance(count)

@@ -5,6 +5,7 @@ import numpy as np
 from workflow_scripts.attribution.query_rows import QueryRows
 from workflow_scripts.attribution.sketch import Sketch
 from workflow_scripts.common.errors import IntegrityError
+from workflow_scripts.common.progress import Progress
 from workflow_scripts.influence.components import N_BINS, GroupMeans
 
 GROUP_CHUNK = 512
@@ -40,6 +41,7 @@ def group_means(sketch: Sketch, queries: QueryRows) -> GroupMeans:
     counts = np.zeros(len(keys), dtype=np.int64)
     np.add.at(counts, place, sketch.counts)
     totals = np.zeros((len(keys), len(queries.rows)))
+    progress = Progress(len(place), "groups")
     for first in range(0, len(place), GROUP_CHUNK):
         groups = slice(first, first + GROUP_CHUNK)
         sums = sketch.sums[groups].astype(np.float64)  # (chunk, d)
@@ -48,6 +50,7 @@ def group_means(sketch: Sketch, queries: QueryRows) -> GroupMeans:
             block = sums @ queries.rows[columns].astype(np.float64).T  # (chunk, queries)
             # add.at, for a group may come twice within the chunk.
             np.add.at(totals[:, columns], place[groups], block)
+        progress.advance(len(sums))
     return GroupMeans(keys[:, 0], keys[:, 1], counts, totals / counts[:, None])
 
 

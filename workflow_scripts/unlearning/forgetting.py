@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.streams import stream
 from workflow_scripts.unlearning.losses import (
     Tokens,
@@ -141,8 +142,12 @@ class Forgetter:
         digest = self._digest(forget) if state_file else ""
         if state_file:
             run.restore(state_file, digest)
+        progress = Progress(self.settings.max_steps, f"steps at most ({name})")
+        progress.skip(run.course.step)
         while not run.course.state:
+            before = run.course.step
             run.advance()
+            progress.advance(run.course.step - before, run.told())
             if state_file and run.course.step % self.settings.save_every == 0:
                 run.save(state_file, digest)
         if state_file:
@@ -215,6 +220,13 @@ class Run:
             if not self._measure(float(measured.mean()) - course.base_loss):
                 return
         self._step(losses, chosen)
+
+    def told(self) -> str:
+        """How far it is, for the log."""
+        if not self.course.history:
+            return "nothing measured yet"
+        rise = self.course.history[-1]["forget_rise"]
+        return f"forget loss {rise:+.2f} of {self.settings.doses[-1]:+.2f}"
 
     def _measure(self, rise: float) -> bool:
         """Judge the present weights; False where no step may be taken from them."""

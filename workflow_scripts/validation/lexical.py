@@ -1,12 +1,13 @@
 """Lexical similarity: what a bag of words sees of the documents and questions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from workflow_scripts.common.progress import Progress
 from workflow_scripts.influence.components import GroupMeans
 
 
@@ -30,8 +31,16 @@ def fit_documents(texts: Sequence[str]) -> LexicalSpace:
         ValueError: no document holds a word.
     """
     vectorizer = TfidfVectorizer()
-    rows = vectorizer.fit_transform(texts)
+    rows = vectorizer.fit_transform(_told(texts))
     return LexicalSpace(vectorizer, rows)
+
+
+def _told(texts: Sequence[str]) -> Iterator[str]:
+    """The same texts, with the progress of whoever takes them in the log."""
+    progress = Progress(len(texts), "documents weighed by their words")
+    for text in texts:
+        yield text
+        progress.advance()
 
 
 def group_sums(rows: csr_matrix, owner: np.ndarray, n_groups: int) -> csr_matrix:
