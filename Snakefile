@@ -32,6 +32,7 @@ include: "rules/common.smk"
 wildcard_constraints:
     part=r"p\d{4}",
     shard=r"s\d{4}",
+    group=r"g\d{4}",
     benchmark="|".join(BENCHMARKS),
     evaluated="|".join(BENCHMARKS),
     topic=r"top\d\d|[a-z_]+",

@@ -15,6 +15,7 @@ STATISTICS = {
     "confidence": config["influence"]["confidence"],
     "multiplicity": config["influence"]["multiplicity"],
 }
+METRIC_OF = {name: definition.metric for name, definition in DEFINITIONS.items()}
 SCORERS = ["cosine", "dot"]
 SCORERS += ["tfidf"] if config["validation"]["lexical"] else []
 SCORERS += ["untrained"] if config["validation"]["untrained"] else []
@@ -192,3 +193,84 @@ if PLANTED:
 
 
 TARGETS += expand(f"{RESULTS}/validation/bins/{{scorer}}.parquet", scorer=SCORERS)
+
+
+# Retraining is no part of the study: snakemake lds asks for it. Groups of halves are jobs of their
+# own, so that a cluster works on many at the same time and a lost one costs a few trainings.
+if config["model"]["source"] == "train":
+    RETRAINING = config["validation"]["retraining"]
+    GROUPS = [
+        f"g{number:04d}" for number in range(RETRAINING["subsets"] // RETRAINING["subsets_per_job"])
+    ]
+
+    rule retrain_subsets:
+        """Train small models on random halves of the bins and ask them every benchmark."""
+        input:
+            shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
+            tokenizer="<results>/corpus/tokenizer/tokenizer.json",
+            tokenizer_config="<results>/corpus/tokenizer/tokenizer_config.json",
+            queries=collect(
+                "<results>/benchmarks/{benchmark}/queries.parquet", benchmark=BENCHMARKS
+            ),
+        output:
+            outputs="<results>/validation/retraining/outputs/{group}.parquet",
+            halves="<results>/validation/retraining/halves/{group}.parquet",
+        log:
+            "<logs>/retrain_subsets/{group}.log",
+        benchmark:
+            "<timings>/retrain_subsets/{group}.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            **needs("retrain_subsets"),
+        params:
+            version=VERSION["validation"],
+            seed_halves=config["seeds"]["halves"],
+            seeds=config["seeds"]["retraining"],
+            settings=config["model"]["train"],
+            per_job=RETRAINING["subsets_per_job"],
+            benchmarks=BENCHMARKS,
+            metrics=METRIC_OF,
+            tokens_per_batch=config["attribution"]["tokens_per_batch"],
+            device=config["model"]["device"],
+            state=f"{RESULTS}/.state/retrain_subsets/{{group}}",
+        script:
+            "../workflow_scripts/validation/retrain_subsets.py"
+
+    rule score_retraining:
+        """How well each scorer's map foretells what retrained models can do."""
+        input:
+            **({"truth": "<results>/corpus/truth.parquet"} if PLANTED else {}),
+            outputs=collect("<results>/validation/retraining/outputs/{group}.parquet", group=GROUPS),
+            halves=collect("<results>/validation/retraining/halves/{group}.parquet", group=GROUPS),
+            trackstar="<results>/influence/bin_influence.parquet",
+            scorers=collect("<results>/validation/bins/{scorer}.parquet", scorer=SCORERS),
+        output:
+            lds="<results>/validation/lds.parquet",
+            outputs="<results>/validation/retraining/outputs.parquet",
+            halves="<results>/validation/retraining/halves.parquet",
+        log:
+            "<logs>/score_retraining.log",
+        benchmark:
+            "<timings>/score_retraining.tsv"
+        conda:
+            "../envs/analysis.yaml"
+        threads: 1
+        resources:
+            **needs("score_retraining"),
+        params:
+            version=VERSION["validation"],
+            scorers=SCORERS,
+            benchmarks=BENCHMARKS,
+            cells=CELLS,
+            bootstraps=config["influence"]["bootstraps"],
+            confidence=config["influence"]["confidence"],
+            seed=config["seeds"]["bootstrap"],
+        script:
+            "../workflow_scripts/validation/score_retraining.py"
+
+    rule lds:
+        """Retrain small models on random halves of the bins and score every map by them."""
+        input:
+            "<results>/validation/lds.parquet",

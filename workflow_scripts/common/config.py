@@ -248,6 +248,12 @@ def _check_relations(config: Mapping[str, Any]) -> None:
             f"config key 'attribution.tokens_per_batch' is {tokens}, below corpus.max_tokens "
             f"({corpus['max_tokens']}); a batch must hold at least one document"
         )
+    retraining = config["validation"]["retraining"]
+    if retraining["subsets"] % retraining["subsets_per_job"]:
+        raise ConfigError(
+            f"config key 'validation.retraining.subsets' is {retraining['subsets']}; allowed: a "
+            f"multiple of 'validation.retraining.subsets_per_job' ({retraining['subsets_per_job']})"
+        )
     if config["unlearning"]["benchmarks"]:
         _check_unlearning(config)
     if corpus["parts"] > 4 and source == "planted":

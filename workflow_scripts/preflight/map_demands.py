@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
+from workflow_scripts.preflight.corpus_demands import training_device
 from workflow_scripts.preflight.demand import (
     ANSWERS,
     DOCUMENT,
@@ -28,11 +29,14 @@ from workflow_scripts.preflight.demand import (
     when,
 )
 from workflow_scripts.preflight.model_work import (
+    FORWARD,
     FORWARD_BACKWARD,
+    TRAINING,
     gate_device_bytes,
     pass_device_bytes,
     pass_seconds,
     question_seconds,
+    rate,
     roots_bytes,
 )
 from workflow_scripts.preflight.sizes import Sizes
@@ -136,6 +140,15 @@ def untrained_device(s: Sizes, b: str) -> float:
     return pass_device_bytes(s, "float32") + 8 * roots_bytes(s)
 
 
+def retraining_seconds(s: Sizes) -> float:
+    """Device seconds of one job of retraining: each of its models sees half of the tokens."""
+    models = s.config["validation"]["retraining"]["subsets_per_job"]
+    models *= len(s.config["seeds"]["retraining"])
+    passes = s.config["model"]["train"]["passes"]
+    trained = TRAINING * s.shape.active * s.tokens / 2 * passes / rate(s.config)
+    return models * (trained + question_seconds(s, s.all_questions, ANSWERS, FORWARD))
+
+
 VALIDATION = {
     "score_gradient_baselines": Demand(
         "validation",
@@ -189,6 +202,23 @@ VALIDATION = {
         when(lambda s: s.planted),
         memory=lambda s, b: TABLES + 100 * MB,
         seconds=lambda s, b: 10,
+    ),
+    # No jobs of a study: snakemake lds asks for them alone.
+    "retrain_subsets": Demand(
+        "validation",
+        several(lambda s: 0),
+        memory=lambda s, b: TORCH + 20 * s.tokens + 1e5 * s.all_questions,
+        seconds=lambda s, b: retraining_seconds(s),
+        device=training_device,
+        loads=lambda s, b: 4 * s.shape.parameters,
+    ),
+    "score_retraining": Demand(
+        "validation",
+        several(lambda s: 0),
+        memory=lambda s, b: (
+            STATISTICS + 8 * s.bins * s.config["validation"]["retraining"]["subsets"]
+        ),
+        seconds=lambda s, b: 60,
     ),
 }
 

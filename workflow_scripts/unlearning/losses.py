@@ -86,7 +86,7 @@ def all_losses(model: PreTrainedModel, documents: Tokens, tokens_per_batch: int)
 
 
 class Questions:
-    """Questions whose margin is followed while a model unlearns."""
+    """Questions that a model is asked again and again, by the tokens of their choices."""
 
     def __init__(self, queries: pl.DataFrame, metric: str) -> None:
         """Keep the tokens of every choice.
@@ -107,8 +107,13 @@ class Questions:
         return value_digest([tokens, self.starts, self.gold, self.choices, self.metric])
 
     @torch.no_grad()
-    def mean_margin(self, model: PreTrainedModel, tokens_per_batch: int) -> float:
-        """Mean over questions of gold minus best wrong log-likelihood, in the metric's unit."""
+    def judge(self, model: PreTrainedModel, tokens_per_batch: int) -> tuple[np.ndarray, np.ndarray]:
+        """What a model makes of the questions.
+
+        Returns:
+            (Q,) float64 margins, gold minus best wrong log-likelihood in the metric's unit, and
+            (Q,) bool, whether the choice that the metric prefers is the right one.
+        """
         totals = np.zeros(len(self.sequences))
         for batch in batches(self.sequences, tokens_per_batch):
             losses, owner = token_losses(model, [self.sequences[i] for i in batch])
@@ -116,9 +121,15 @@ class Questions:
             for place, i in enumerate(batch):
                 # Token j is predicted at position j - 1.
                 totals[i] = -losses[owner == place][self.starts[i] - 1 :].sum()
-        values, first = [], 0
+        margins, right, first = [], [], 0
         for gold, choices in zip(self.gold, self.choices, strict=True):
             likelihoods = totals[first : first + len(choices)].tolist()
-            values.append(margin(in_units(likelihoods, choices, self.metric), gold))
+            values = in_units(likelihoods, choices, self.metric)
+            margins.append(margin(values, gold))
+            right.append(int(np.argmax(values)) == gold)
             first += len(choices)
-        return float(np.mean(values))
+        return np.array(margins), np.array(right)
+
+    def mean_margin(self, model: PreTrainedModel, tokens_per_batch: int) -> float:
+        """Mean over questions of gold minus best wrong log-likelihood, in the metric's unit."""
+        return float(np.mean(self.judge(model, tokens_per_batch)[0]))

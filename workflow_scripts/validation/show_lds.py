@@ -1,0 +1,61 @@
+"""Print the linear datamodeling scores of a study with their ceilings.
+
+python -m workflow_scripts.validation.show_lds results/lds
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from workflow_scripts.common.tables import read_table
+
+
+def render(table: pl.DataFrame, measure: str = "margin") -> list[str]:
+    """The table ``validation/lds`` as lines of text, one a scorer, a column an output.
+
+    Args:
+        table: the table ``validation/lds``.
+        measure: ``margin`` or ``accuracy``.
+    """
+    rows = table.filter(measure=measure, sum="influence")
+    outputs = rows["output"].unique(maintain_order=True).to_list()
+    cells = {(row["scorer"], row["output"]): row for row in rows.iter_rows(named=True)}
+    by_output = {row["output"]: row for row in rows.iter_rows(named=True)}
+    some = rows.row(0, named=True)
+    lines = [
+        f"Linear datamodeling score of the {measure} over {some['n_halves']} random halves of the "
+        f"bins, mean of {some['n_seeds']} training seeds (interval)",
+        _line("", outputs),
+        _line("seed ceiling", [_cell(by_output[name], "ceiling") for name in outputs]),
+    ]
+    scorers = rows.group_by("scorer").agg(pl.col("lds").mean()).sort("lds", descending=True)
+    for scorer in scorers["scorer"]:
+        lines.append(_line(scorer, [_cell(cells.get((scorer, name)), "lds") for name in outputs]))
+    return lines
+
+
+def _line(first: str, rest: list[str]) -> str:
+    return f"{first:<13}" + "".join(f"{text:>24}" for text in rest)
+
+
+def _cell(row: Mapping[str, Any] | None, column: str) -> str:
+    """``0.71 (0.55 to 0.82)``, or ``n/a``."""
+    if row is None or row[column] is None:
+        return "n/a"
+    low, high = ("ci_low", "ci_high") if column == "lds" else ("ceiling_low", "ceiling_high")
+    text = f"{row[column]:.2f}"
+    return text if row[low] is None else f"{text} ({row[low]:.2f} to {row[high]:.2f})"
+
+
+def main() -> None:
+    """Print the scores of the study in the folder named."""
+    table = read_table(Path(sys.argv[1]) / "validation" / "lds.parquet", "validation/lds")
+    for measure in ("margin", "accuracy"):
+        sys.stdout.write("\n".join(render(table, measure)) + "\n\n")
+
+
+if __name__ == "__main__":
+    main()
