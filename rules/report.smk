@@ -221,3 +221,56 @@ if FORGOTTEN:
         name=[name for name, _ in UNLEARNING_FIGURES.values()],
         kind=["png", "svg", "csv"],
     )
+
+
+# Outside of the study: snakemake lds asks for it.
+RETRAINING_FIGURES = {
+    "scores": ("retraining", "Retraining: scores"),
+    "halves": ("retraining_halves", "Retraining: half by half"),
+}
+
+if RETRAINED:
+
+    rule plot_retraining:
+        """How well each map foretells what models trained on halves of the bins can do."""
+        input:
+            lds="<results>/validation/lds.parquet",
+            predictions="<results>/validation/retraining/predictions.parquet",
+        output:
+            **{
+                f"{key}_png": f"<results>/report/figures/{name}.png"
+                for key, (name, _) in RETRAINING_FIGURES.items()
+            },
+            **{
+                f"{key}_svg": report(
+                    f"<results>/report/figures/{name}.svg",
+                    caption=f"../report/{name}.rst",
+                    category="Validation",
+                    labels={"figure": title},
+                )
+                for key, (name, title) in RETRAINING_FIGURES.items()
+            },
+            **{
+                f"{key}_csv": report(
+                    f"<results>/report/figures/{name}.csv",
+                    caption=f"../report/{name}_table.rst",
+                    category="Tables",
+                    labels={"table": title},
+                )
+                for key, (name, title) in RETRAINING_FIGURES.items()
+            },
+        log:
+            "<logs>/plot_retraining.log",
+        benchmark:
+            "<timings>/plot_retraining.tsv"
+        conda:
+            "../envs/analysis.yaml"
+        threads: 1
+        resources:
+            **needs("plot_retraining"),
+        params:
+            version=VERSION["report"],
+            benchmarks=BENCHMARKS,
+            titles=[TITLES[name] for name in BENCHMARKS],
+        script:
+            "../workflow_scripts/report/plot_retraining.py"

@@ -197,7 +197,8 @@ TARGETS += expand(f"{RESULTS}/validation/bins/{{scorer}}.parquet", scorer=SCORER
 
 # Retraining is no part of the study: snakemake lds asks for it. Groups of halves are jobs of their
 # own, so that a cluster works on many at the same time and a lost one costs a few trainings.
-if config["model"]["source"] == "train":
+RETRAINED = config["model"]["source"] == "train"
+if RETRAINED:
     RETRAINING = config["validation"]["retraining"]
     GROUPS = [
         f"g{number:04d}" for number in range(RETRAINING["subsets"] // RETRAINING["subsets_per_job"])
@@ -250,6 +251,7 @@ if config["model"]["source"] == "train":
             lds="<results>/validation/lds.parquet",
             outputs="<results>/validation/retraining/outputs.parquet",
             halves="<results>/validation/retraining/halves.parquet",
+            predictions="<results>/validation/retraining/predictions.parquet",
         log:
             "<logs>/score_retraining.log",
         benchmark:
@@ -274,3 +276,4 @@ if config["model"]["source"] == "train":
         """Retrain small models on random halves of the bins and score every map by them."""
         input:
             "<results>/validation/lds.parquet",
+            collect("<results>/report/figures/{name}.png", name=["retraining", "retraining_halves"]),

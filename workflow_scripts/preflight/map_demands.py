@@ -233,6 +233,7 @@ REPORT = {
     "plot_contrasts": figure(when(lambda s: s.contrasted)),
     "plot_planted": figure(when(lambda s: s.planted)),
     "plot_unlearning": figure(when(lambda s: s.forgotten)),
+    "plot_retraining": figure(several(lambda s: 0)),
 }
 
 PUBLISH = {

@@ -16,6 +16,7 @@ from workflow_scripts.validation.datamodeling import (
     observed,
     reliability,
     spearman,
+    standardise,
     weigh_maps,
 )
 
@@ -150,7 +151,7 @@ def _scores(
     """Per scorer its correlation with the actual output, and those of the bootstrap draws."""
     n_docs, found = experiment.bins["n_docs"].to_numpy(), {}
     for scorer, table in maps.items():
-        if column not in table.columns:
+        if column not in table.columns or table[column].null_count() == table.height:
             continue
         aligned = align(table, experiment.bins, column)
         if not set(output.weights) <= set(aligned):
@@ -182,3 +183,32 @@ def _row(
         "ahead_low": ahead_low,
         "ahead_high": ahead_high,
     }
+
+
+def predictions(
+    experiment: Experiment, maps: pl.DataFrame, outputs: Sequence[Output]
+) -> pl.DataFrame:
+    """Predicted and observed margin of every half: the table ``validation/retraining_predictions``.
+
+    Args:
+        experiment: the retrained models.
+        maps: the study's own map.
+        outputs: benchmarks and contrasts.
+    """
+    aligned = align(maps, experiment.bins, "influence")
+    n_docs, frames = experiment.bins["n_docs"].to_numpy(), []
+    for output in outputs:
+        seeds = observed(experiment.outputs["margin"], output.weights)
+        sums = foretold(experiment.inside, n_docs, weigh_maps(aligned, output.weights))
+        frames.append(
+            pl.DataFrame(
+                {
+                    "half": np.arange(len(seeds)),
+                    "predicted": standardise(sums),
+                    "observed": seeds.mean(axis=1),
+                    "observed_low": seeds.min(axis=1),
+                    "observed_high": seeds.max(axis=1),
+                }
+            ).with_columns(output=pl.lit(output.name))
+        )
+    return pl.concat(frames)

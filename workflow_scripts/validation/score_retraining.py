@@ -3,7 +3,8 @@
 in   outputs, halves: of every group of retrained models; trackstar: the study's map; scorers: the
      maps of the baselines and controls, in the order of params.scorers; truth: in a planted study
      the dose of every bin
-out  lds: one row per output, measure, way of summing and scorer; outputs, halves: all groups
+out  lds: one row per output, measure, way of summing and scorer; outputs, halves: all groups;
+     predictions: predicted and observed margin of every half, for the study's own map
 """
 
 import logging
@@ -15,7 +16,12 @@ from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.influence.contrasts import plan_contrasts
 from workflow_scripts.validation.datamodeling import Output, draws_of_subsets, outputs_of
-from workflow_scripts.validation.lds_table import STUDY, lds_table, read_experiment
+from workflow_scripts.validation.lds_table import (
+    STUDY,
+    lds_table,
+    predictions,
+    read_experiment,
+)
 from workflow_scripts.validation.show_lds import render
 
 logger = logging.getLogger("atlas")
@@ -44,17 +50,15 @@ def main(snakemake: Any) -> None:
     if source.get("truth"):
         maps["truth"] = planted_map(read_table(source.truth, "corpus/truth"))
     contrasts = [Output(plan.name, plan.weights) for plan in plan_contrasts(params.cells)]
-    n_halves = halves["half"].n_unique()
-    table = lds_table(
-        read_experiment(halves, outputs, n_halves),
-        maps,
-        outputs_of(params.benchmarks, contrasts),
-        draws_of_subsets(n_halves, params.bootstraps, params.seed),
-        params.confidence,
-    )
+    targets = outputs_of(params.benchmarks, contrasts)
+    experiment = read_experiment(halves, outputs, halves["half"].n_unique())
+    draws = draws_of_subsets(len(experiment.inside), params.bootstraps, params.seed)
+    table = lds_table(experiment, maps, targets, draws, params.confidence)
+    points = predictions(experiment, maps[STUDY], targets)
     write_table(outputs, output.outputs, "validation/retraining_outputs")
     write_table(halves, output.halves, "validation/retraining_halves")
     write_table(table, output.lds, "validation/lds")
+    write_table(points, output.predictions, "validation/retraining_predictions")
     for line in render(table):
         logger.info("%s", line)
 
