@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report status publish lint format test test-all bench power plan docs clean
+.PHONY: help setup demo report status publish lint format test test-all bench lds power plan docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,10 @@ bench: $(VENV)/.installed ## cost of the document pass and of an unlearning step
 	$(BIN)/python -m workflow_scripts.attribution.measure_pass results/planted
 	$(BIN)/python -m workflow_scripts.unlearning.measure_step results/planted
 	$(BIN)/python -m workflow_scripts.corpus.measure_sampling --millions 5
+
+lds: $(VENV)/.installed ## retrain small models on halves of the bins and score every map by them (an hour or two; CONFIG=configs/x.yaml STUDY=x)
+	$(BIN)/snakemake lds --cores $(CORES) --configfile $(or $(CONFIG),configs/lds.yaml)
+	@$(BIN)/python -m workflow_scripts.validation.show_lds results/$(if $(CONFIG),$(STUDY),lds)
 
 power: $(VENV)/.installed ## what difference a study's unlearning can detect, before it is run (CONFIG=configs/x.yaml)
 	@$(BIN)/python -m workflow_scripts.unlearning.power $(if $(CONFIG),--configfile $(CONFIG))

@@ -57,6 +57,9 @@ def test_default_config_is_valid_and_completed():
         ({"corpus__max_tokens": 9999}, ["'model.train.max_positions'", "below corpus.max_tokens"]),
         ({"attribution__tokens_per_batch": 64}, ["'attribution.tokens_per_batch' is 64"]),
         ({"corpus__parts": 5}, ["'corpus.parts' is 5", "1 to 4"]),
+        ({"seeds__retraining": []}, ["'seeds.retraining' is []", "at least 1 items"]),
+        ({"validation__retraining": {"subsets": 3}}, ["'validation.retraining.subsets' is 3"]),
+        ({"validation__retraining": {"subsets": 62}}, ["is 62", "multiple of", "subsets_per_job"]),
     ],
 )
 def test_bad_value_is_one_line_that_names_key_value_and_what_is_allowed(paths, words):
