@@ -17,7 +17,12 @@ from workflow_scripts.common.job import run_job
 from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import TOPICS
-from workflow_scripts.corpus.summary import near_duplicate_share, summarise
+from workflow_scripts.corpus.summary import (
+    effective_documents,
+    near_duplicate_groups,
+    near_duplicate_share,
+    summarise,
+)
 
 logger = logging.getLogger("atlas")
 
@@ -33,19 +38,30 @@ def available_documents(contract: Mapping[str, Any]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def near_duplicates(paths: Sequence[str], threshold: float) -> pl.DataFrame:
-    """Near-duplicate share of each bin with documents, holding one topic's text at a time."""
+def likeness(paths: Sequence[str], threshold: float) -> pl.DataFrame:
+    """How alike the documents of each bin are, holding one topic's text at a time.
+
+    Args:
+        paths: the parts of the table corpus/documents.
+        threshold: similarity from which two documents are near duplicates.
+
+    Returns:
+        topic, format, near_duplicate_share, n_effective of the bins with documents.
+    """
     rows = []
     progress = Progress(len(TOPICS), "topics searched for near duplicates")
     for topic in TOPICS:
         texts = pl.scan_parquet(list(paths)).filter(pl.col("topic") == topic)
-        frame = texts.select("doc_id", "format", "text").collect().sort("format", "doc_id")
-        for (format_,), group in frame.group_by("format", maintain_order=True):
-            share = near_duplicate_share(group["text"].to_list(), threshold)
-            rows.append((topic, format_, share))
+        columns = ["doc_id", "format", "url_domain", "text"]
+        frame = texts.select(columns).collect().sort("format", "doc_id")
+        for (format_,), bin_ in frame.group_by("format", maintain_order=True):
+            groups = near_duplicate_groups(bin_["text"].to_list(), threshold)
+            effective = effective_documents(bin_["url_domain"].to_list(), groups)
+            rows.append((topic, format_, near_duplicate_share(groups), effective))
         progress.advance()
-    schema = {"topic": pl.String, "format": pl.String, "near_duplicate_share": pl.Float64}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    schema = {"topic": pl.String, "format": pl.String}
+    numbers = {"near_duplicate_share": pl.Float64, "n_effective": pl.Float64}
+    return pl.DataFrame(rows, schema=schema | numbers, orient="row")
 
 
 def main(snakemake: Any) -> None:
@@ -68,7 +84,7 @@ def main(snakemake: Any) -> None:
         available_documents(contract),
         documents,
         tokens,
-        near_duplicates(texts, params.near_duplicate_threshold),
+        likeness(texts, params.near_duplicate_threshold),
         params.documents_per_bin,
     )
     write_table(table, snakemake.output.summary, "corpus/bin_summary")

@@ -36,7 +36,7 @@ import numpy as np
 
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.taxonomy import BINS
-from workflow_scripts.influence.moderation import Prior, fit_prior, moderate
+from workflow_scripts.influence.moderation import Prior, fit_prior, moderate, too_small
 
 N_BINS = len(BINS)
 QUERY_CHUNK = 256
@@ -93,6 +93,9 @@ class Components:
         query_means: (576, Q) float64; T_q of each bin, NaN for a bin without documents.
         influence: (576,) float64; t of each bin.
         v_fold_raw: (576,); V_fold of the bin alone; NaN with fewer than two folds.
+        v_fold_own: (576,); V_fold for statements about the bin itself: the bin's own, but the
+            moderated one for a bin of copies.
+        df_fold_own: (576,); its degrees of freedom.
         v_fold: (576,); V_fold moderated over the map.
         df_fold: (576,); its degrees of freedom, those of the prior included.
         v_query: (576,); V_query, 0 with a single query (which is then taken as given).
@@ -109,6 +112,8 @@ class Components:
     query_means: np.ndarray
     influence: np.ndarray
     v_fold_raw: np.ndarray
+    v_fold_own: np.ndarray
+    df_fold_own: np.ndarray
     v_fold: np.ndarray
     df_fold: np.ndarray
     v_query: np.ndarray
@@ -163,12 +168,16 @@ def components(groups: GroupMeans) -> Components:
     v_query = _query_variance(query_means)
     v_query_centred = _query_variance(query_means - np.median(query_means, axis=0))
     v_fold, df_fold = v_fold_raw.copy(), degrees.copy()
+    v_own, df_own = v_fold_raw.copy(), degrees.copy()
     prior = Prior(variance=float("nan"), df=0.0)
     if several.any():
-        variance = v_fold_raw[several] * n_docs[several]
-        prior = fit_prior(variance, degrees[several])
-        variance, df_fold[several] = moderate(variance, degrees[several], prior)
-        v_fold[several] = variance / n_docs[several]
+        own, df = v_fold_raw[several] * n_docs[several], degrees[several]
+        prior = fit_prior(own, df)
+        moderated, df_fold[several] = moderate(own, df, prior)
+        copies = too_small(own, df, prior)
+        v_fold[several] = moderated / n_docs[several]
+        v_own[several] = np.where(copies, moderated, own) / n_docs[several]
+        df_own[several] = np.where(copies, df_fold[several], df)
 
     def spread(values: np.ndarray) -> np.ndarray:
         full = np.full((N_BINS, *values.shape[1:]), np.nan)
@@ -180,6 +189,8 @@ def components(groups: GroupMeans) -> Components:
         query_means=spread(query_means),
         influence=spread(influence),
         v_fold_raw=spread(v_fold_raw),
+        v_fold_own=spread(v_own),
+        df_fold_own=spread(df_own),
         v_fold=spread(v_fold),
         df_fold=spread(df_fold),
         v_query=spread(v_query),

@@ -22,34 +22,35 @@ from workflow_scripts.common.taxonomy import BINS
 from workflow_scripts.influence.components import components
 from workflow_scripts.influence.correctness import correctness
 from workflow_scripts.influence.groups import coherence, group_means
+from workflow_scripts.influence.makeup import read_makeup
+from workflow_scripts.influence.max_statistic import Family
 from workflow_scripts.influence.reliability import reliability
 from workflow_scripts.influence.resampling import from_components, save
 from workflow_scripts.influence.statistics import table
 from workflow_scripts.influence.tasks import by_task
 
 
-def bin_summary(path: str) -> tuple[np.ndarray, np.ndarray]:
-    """(576,) documents in the working set and (576,) sites, in the order of ``BINS``."""
-    columns = ["topic", "format", "n_sampled", "n_sites"]
-    rows = {row[:2]: row[2:] for row in read_table(path, "corpus/bin_summary", columns).rows()}
-    counts = np.array([rows[pair] for pair in BINS])
-    return counts[:, 0], counts[:, 1]
+def sampled(path: str) -> np.ndarray:
+    """(576,) documents in the working set, in the order of ``BINS``."""
+    columns = ["topic", "format", "n_sampled"]
+    rows = {row[:2]: row[2] for row in read_table(path, "corpus/bin_summary", columns).rows()}
+    return np.array([rows[pair] for pair in BINS])
 
 
 def main(snakemake: Any) -> None:
     """Estimate and write."""
     source, params, output = snakemake.input, snakemake.params, snakemake.output
-    n_docs, n_sites = bin_summary(source.summary)
     queries = load_query_rows(source.queries)
-    sketch = load_sketches(source.sketches, "trackstar", n_docs)
+    sketch = load_sketches(source.sketches, "trackstar", sampled(source.summary))
     check_same(source.sketches[0], sketch.manifest, source.queries, queries.manifest)
     groups = group_means(sketch, queries)
     parts = components(groups)
-    frame = table(parts, n_sites, coherence(sketch), params.confidence, params.multiplicity)
+    settings = params.confidence, params.multiplicity
+    makeup = read_makeup(source.summary)
+    frame = table(parts, makeup, coherence(sketch), *settings, Family(params.seed))
     write_table(frame, output.bins, "influence/bins")
     save(output.resampling, from_components(parts))
     right = answered_right(source.answers, queries.query_ids)
-    settings = params.confidence, params.multiplicity
     others = {
         "reliability": reliability(
             groups, parts.query_means, params.splits, params.confidence, params.seed

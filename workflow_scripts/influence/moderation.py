@@ -4,6 +4,12 @@ Empirical Bayes of Smyth (2004), Linear models and empirical Bayes methods for a
 differential expression in microarray experiments, section 6. A bin's document variance
 s_b^2, with d_b degrees of freedom, is seen as a draw around a true variance that itself
 scatters around a prior variance s0^2 with d0 degrees of freedom; then s_b^2 ~ s0^2 F(d_b, d0).
+
+The moderated variance is that of a bin of this map. It serves the question whether a bin is an
+ordinary one (``p_unusual``), where it finds what eight documents alone cannot. It does not
+serve an interval for one bin: bins in which only some documents carry a capability vary more
+than the prior believes, and an interval from the moderated variance would be too short in
+just those bins (docs/statistics.md has the numbers).
 """
 
 from dataclasses import dataclass
@@ -14,6 +20,8 @@ from scipy import optimize, special, stats
 # A bin of near-duplicates has almost no variance, and its logarithm alone would undo the fit.
 # No draw from a chi-square falls below this quantile in maps of our size.
 LOWEST_QUANTILE = 1e-6
+# Fewer than one ordinary bin in a hundred has so small a variance.
+COPIES_QUANTILE = 0.01
 
 
 @dataclass(frozen=True)
@@ -98,3 +106,22 @@ def moderate(variances: np.ndarray, df: np.ndarray, prior: Prior) -> tuple[np.nd
     else:
         posterior = (prior.df * prior.variance + df * variances) / (prior.df + df)
     return posterior, np.minimum(df + prior.df, df.sum())
+
+
+def too_small(variances: np.ndarray, df: np.ndarray, prior: Prior) -> np.ndarray:
+    """Which bins vary so little that they look like copies of one document.
+
+    Their variance tells how alike the copies are, not how well the bin's mean is known.
+
+    Args:
+        variances: (B,) float.
+        df: (B,) float > 0.
+        prior: what :func:`fit_prior` found.
+
+    Returns:
+        (B,) bool; True below the 1% quantile of prior variance x chi-square / df. All False
+        where there is no prior.
+    """
+    if prior.df == 0:
+        return np.zeros(len(variances), dtype=bool)
+    return variances < prior.variance * stats.chi2.ppf(COPIES_QUANTILE, df) / df

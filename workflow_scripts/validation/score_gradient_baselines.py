@@ -30,6 +30,7 @@ from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.influence.components import GroupMeans
 from workflow_scripts.influence.groups import group_means
+from workflow_scripts.influence.makeup import read_makeup
 from workflow_scripts.model.loading import untrained_model
 from workflow_scripts.validation.scoring import read_bin_column, write_maps
 
@@ -72,7 +73,7 @@ def main(snakemake: Any) -> None:
     """Score and write every baseline that the study asks for."""
     source, params = snakemake.input, snakemake.params
     sampled = read_bin_column(source.summary, "n_sampled")
-    n_sites = read_bin_column(source.summary, "n_sites")
+    makeup = read_makeup(source.summary)
     for variant in ("cosine", "dot"):
         sketch = load_sketches(source.sketches, variant, expected_counts=sampled)
         maps = []
@@ -81,12 +82,10 @@ def main(snakemake: Any) -> None:
             check_same(source.sketches[0], sketch.manifest, order, queries.manifest)
             maps.append((benchmark, group_means(sketch, queries)))
         path = getattr(snakemake.output, variant)
-        write_maps(path, maps, n_sites, params.confidence, params.multiplicity)
+        write_maps(path, maps, makeup, params.confidence, params.multiplicity)
     if snakemake.output.get("untrained"):
         maps = untrained_maps(source, params, sampled)
-        write_maps(
-            snakemake.output.untrained, maps, n_sites, params.confidence, params.multiplicity
-        )
+        write_maps(snakemake.output.untrained, maps, makeup, params.confidence, params.multiplicity)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ import polars as pl
 from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
+from workflow_scripts.influence.makeup import read_makeup
 from workflow_scripts.validation.lexical import fit_documents, group_sums, lexical_means
 from workflow_scripts.validation.scoring import (
     bin_positions,
     occupied_groups,
-    read_bin_column,
     write_maps,
 )
 
@@ -63,8 +63,8 @@ def main(snakemake: Any) -> None:
             unknown,
         )
         maps.append((benchmark, lexical_means(groups, counts, sums, rows)))
-    n_sites = read_bin_column(source.summary, "n_sites")
-    write_maps(snakemake.output.tfidf, maps, n_sites, params.confidence, params.multiplicity)
+    makeup = read_makeup(source.summary)
+    write_maps(snakemake.output.tfidf, maps, makeup, params.confidence, params.multiplicity)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.taxonomy import BINS
 from workflow_scripts.influence.groups import group_means
+from workflow_scripts.influence.makeup import Makeup
 from workflow_scripts.validation.scoring import (
     bin_positions,
     occupied_groups,
@@ -50,8 +51,8 @@ def main(snakemake: Any) -> None:
         for sketch in source.sketches:
             check_same(sketch, read_manifest(sketch), path, queries.manifest)
         maps.append((benchmark, group_means(dealt, queries)))
-    n_sites = np.bincount(bins, minlength=len(BINS))
-    write_maps(snakemake.output.shuffled, maps, n_sites, params.confidence, params.multiplicity)
+    makeup = Makeup.of_sites(np.bincount(bins, minlength=len(BINS)))
+    write_maps(snakemake.output.shuffled, maps, makeup, params.confidence, params.multiplicity)
 
 
 if __name__ == "__main__":

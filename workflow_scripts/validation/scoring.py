@@ -13,6 +13,7 @@ import polars as pl
 
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import BINS, bin_index
+from workflow_scripts.influence.makeup import Makeup
 from workflow_scripts.influence.statistics import GroupMeans, bin_influence
 
 
@@ -51,7 +52,7 @@ def occupied_groups(
 def write_maps(
     path: str | os.PathLike,
     maps: Iterable[tuple[str, GroupMeans]],
-    n_sites: np.ndarray,
+    makeup: Makeup,
     confidence: float,
     multiplicity: str,
 ) -> None:
@@ -60,12 +61,12 @@ def write_maps(
     Args:
         path: the parquet file.
         maps: benchmark and its group means.
-        n_sites: (576,) int sites of each bin.
+        makeup: sites and likeness of each bin's documents.
         confidence: coverage of the intervals.
         multiplicity: ``bh`` or ``by``.
     """
     frames = []
     for benchmark, groups in maps:
-        frame = bin_influence(groups, n_sites, None, confidence, multiplicity)
+        frame = bin_influence(groups, makeup, None, confidence, multiplicity)
         frames.append(frame.with_columns(pl.lit(benchmark).alias("benchmark")))
     write_table(pl.concat(frames), path, "influence/bin_influence")
