@@ -1,11 +1,22 @@
+import numpy as np
 import polars as pl
 import pytest
 
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.taxonomy import BINS
-from workflow_scripts.corpus.summary import near_duplicate_share, shingles, summarise
+from workflow_scripts.corpus.summary import (
+    effective_documents,
+    near_duplicate_groups,
+    near_duplicate_share,
+    shingles,
+    summarise,
+)
 
 WORDS = [f"w{i}" for i in range(400)]
+
+
+def share_of(found, threshold):
+    return near_duplicate_share(near_duplicate_groups(found, threshold))
 
 
 def texts(count, seed=0, length=80):
@@ -23,7 +34,7 @@ def test_shingles_are_distinct_runs_of_five_words():
 
 
 def test_different_texts_are_no_near_duplicates():
-    assert near_duplicate_share(texts(60), 0.8) == 0
+    assert share_of(texts(60), 0.8) == 0
 
 
 def test_near_duplicates_are_found_on_both_sides():
@@ -33,19 +44,43 @@ def test_near_duplicates_are_found_on_both_sides():
         words = found[i].split()
         words[40] = "changed"
         found.append(" ".join(words))
-    assert near_duplicate_share(found, 0.8) == pytest.approx(20 / 60)
-    assert near_duplicate_share(found[::-1], 0.8) == pytest.approx(20 / 60)
+    assert share_of(found, 0.8) == pytest.approx(20 / 60)
+    assert share_of(found[::-1], 0.8) == pytest.approx(20 / 60)
 
 
 def test_half_equal_texts_stay_below_a_high_threshold_and_above_a_low_one():
     head, *tails = texts(6, length=60)
     found = [f"{head} {tail}" for tail in tails]  # Jaccard about 56 / 168 = 1/3
-    assert near_duplicate_share(found, 0.8) == 0
-    assert near_duplicate_share(found, 0.15) == 1
+    assert share_of(found, 0.8) == 0
+    assert share_of(found, 0.15) == 1
+
+
+def test_alike_documents_count_together():
+    """Sites a, a, b, c and one unknown; the c document nearly repeats the b document."""
+    sites = ["a.org", "a.org", "b.org", "c.org", None]
+    apart = effective_documents(sites, np.arange(5))
+    assert apart == pytest.approx(25 / (4 + 1 + 1 + 1))
+    linked = effective_documents(sites, np.array([0, 1, 2, 2, 4]))
+    assert linked == pytest.approx(25 / (4 + 4 + 1))
+    # A document of another site that repeats one of a site joins that site's cluster.
+    chained = effective_documents(sites, np.array([0, 1, 1, 3, 4]))
+    assert chained == pytest.approx(25 / (9 + 1 + 1))
+    assert effective_documents([None] * 7, np.arange(7)) == 7
+    assert effective_documents([None] * 7, np.zeros(7, dtype=int)) == 1
+
+
+def test_fourteen_pages_of_one_site_among_twenty_documents_amount_to_two():
+    """A real bin that held most of a benchmark's variance was like this."""
+    page = texts(1, seed=3)[0].split()
+    copies = [" ".join([*page[:40], f"case{i}", *page[41:]]) for i in range(14)]
+    groups = near_duplicate_groups(copies + texts(6, seed=4), 0.8)
+    assert near_duplicate_share(groups) == 14 / 20
+    for sites in (["site.org"] * 14 + [None] * 6, [None] * 20):
+        assert effective_documents(sites, groups) == pytest.approx(400 / (14**2 + 6))
 
 
 def test_one_document_has_nothing_to_repeat():
-    assert near_duplicate_share(["one text here"], 0.8) is None
+    assert share_of(["one text here"], 0.8) is None
 
 
 def test_summary_has_every_bin_counts_as_zero_and_shares_as_null():
@@ -69,6 +104,7 @@ def test_summary_has_every_bin_counts_as_zero_and_shares_as_null():
             "topic": [topic, other],
             "format": [format_, format_b],
             "near_duplicate_share": [0.5, None],
+            "n_effective": [3.2, 1.0],
         }
     )
     table = summarise(available, documents, tokens, near, 4)
@@ -77,6 +113,8 @@ def test_summary_has_every_bin_counts_as_zero_and_shares_as_null():
     assert first["n_sampled"] == 4
     assert first["n_tokens"] == 58
     assert first["n_sites"] == 3
+    assert first["largest_site_share"] == 0.5
+    assert first["n_effective"] == 3.2
     assert first["share_truncated"] == 0.5
     assert first["weight"] == 0.75
     assert not first["underfilled"]
@@ -85,5 +123,6 @@ def test_summary_has_every_bin_counts_as_zero_and_shares_as_null():
     counts = ("n_available", "n_sampled", "n_tokens", "n_sites", "weight")
     assert [empty[name] for name in counts] == [0, 0, 0, 0, 0.0]
     assert empty["near_duplicate_share"] is None
+    assert empty["largest_site_share"] is None and empty["n_effective"] is None
     assert empty["share_truncated"] is None
     assert empty["underfilled"]

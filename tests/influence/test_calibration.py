@@ -8,9 +8,10 @@ import pytest
 
 from tests.influence.simulation import simulate
 from workflow_scripts.common.streams import stream
+from workflow_scripts.influence.makeup import Makeup
 from workflow_scripts.influence.statistics import GroupMeans, bin_influence
 
-SITES = np.ones(576)
+SITES = Makeup.of_sites(np.ones(576))
 UNEQUAL = (0, 0, 0, 1, 1, 2, 3, 4)
 
 

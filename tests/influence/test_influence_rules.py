@@ -77,7 +77,12 @@ def world(tmp_path):
             "weight": filled / BINS_FILLED,
             "n_sites": np.where(filled, 4, 0),
         }
-    ).with_columns(near_duplicate_share=share, share_truncated=share)
+    ).with_columns(
+        near_duplicate_share=share,
+        share_truncated=share,
+        largest_site_share=share + 0.25,
+        n_effective=share + 4.0,
+    )
     write_table(summary, tmp_path / "summary.parquet", "corpus/bin_summary")
     return tmp_path, owner, rows, targets
 

@@ -9,15 +9,16 @@ from tests.influence.simulation import grouped, simulate
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import BINS, bin_index
+from workflow_scripts.influence.makeup import Makeup
+from workflow_scripts.influence.spread import spread_of_bins
 from workflow_scripts.influence.statistics import (
     GroupMeans,
     bin_influence,
     robust_standardise,
-    spread_of_bins,
     standardise,
 )
 
-SITES = np.full(576, 3)
+SITES = Makeup.of_sites(np.full(576, 3))
 
 
 def small_map(seed=1, **options):
@@ -45,9 +46,8 @@ def test_a_bin_without_documents_is_null_not_zero():
     empty = frame[12:].drop("topic", "format")
     assert (empty["n_docs"] == 0).all()
     assert empty.drop("n_docs").null_count().row(0) == (564,) * (empty.width - 1)
-    filled = frame[:12].drop("shrunk")
+    filled = frame[:12].drop("n_effective", "dominated", "p_max")
     assert filled.null_count().transpose()["column_0"].sum() == 0
-    assert frame["shrunk"].is_null().all()
 
 
 def test_one_occupied_fold_has_a_mean_and_no_error():
@@ -59,7 +59,9 @@ def test_one_occupied_fold_has_a_mean_and_no_error():
     row = bin_influence(thin, SITES, None).row(4, named=True)
     assert row["influence"] == pytest.approx(groups.means[4 * 8 + 2].mean())
     assert row["z"] is not None and row["rank"] is not None
-    for name in ("se", "se_centred", "ci_low", "ci_high", "p_value", "p_unusual", "q_unusual"):
+    for name in ("se", "se_centred", "se_moderated", "ci_low", "ci_high", "shrunk"):
+        assert row[name] is None
+    for name in ("p_value", "p_unusual", "q_unusual", "p_max"):
         assert row[name] is None
 
 

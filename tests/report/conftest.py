@@ -10,6 +10,7 @@ from tests.validation.conftest import filled_columns
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
+from workflow_scripts.influence.makeup import Makeup
 from workflow_scripts.influence.statistics import GroupMeans, bin_influence
 from workflow_scripts.validation.planted_truth import compare_with_truth
 
@@ -58,7 +59,7 @@ def make_bins(filled=range(576), strength=1.0, outlier=0.0):
         groups = GroupMeans(
             bins, np.tile(np.arange(FOLDS), len(bins) // FOLDS), np.full(len(bins), 2), means
         )
-        table = bin_influence(groups, np.full(len(BINS), FOLDS), None)
+        table = bin_influence(groups, Makeup.of_sites(np.full(len(BINS), FOLDS)), None)
         frames.append(table.with_columns(benchmark=pl.lit(name)))
     return pl.concat(frames)
 
