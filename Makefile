@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report status publish lint format test test-all bench lds power plan docs clean
+.PHONY: help setup demo report status publish lint format test test-all matrix bench lds power plan docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,11 @@ test: lint ## lint, unit, graph and a small planted study: about five minutes on
 
 test-all: test ## the long tests too: real text, the demo's bars, bergson's own commands
 	$(BIN)/pytest -m slow
+
+matrix: $(VENV)/.installed ## every table and figure that an existing bin matrix allows (FILE=matrix.csv)
+	@test -n "$(FILE)" || { echo "name the matrix: make matrix FILE=path/to/matrix.csv (topic, format, one column a benchmark)"; exit 1; }
+	$(BIN)/snakemake --cores $(CORES) --configfile configs/matrix.yaml --config 'influence={matrix: "$(FILE)"}'
+	@$(BIN)/python -m workflow_scripts.report.headline results/matrix
 
 bench: $(VENV)/.installed ## cost of the document pass and of an unlearning step against plain passes, and of the draw
 	$(BIN)/python -m workflow_scripts.attribution.measure_pass results/planted

@@ -39,16 +39,30 @@ wildcard_constraints:
     seed=r"\d+",
 
 
-include: "rules/corpus.smk"
-include: "rules/model.smk"
-include: "rules/benchmarks.smk"
-include: "rules/attribution.smk"
+if not MATRIX:
+
+    include: "rules/corpus.smk"
+    include: "rules/model.smk"
+    include: "rules/benchmarks.smk"
+    include: "rules/attribution.smk"
+
+
 include: "rules/influence.smk"
-include: "rules/unlearning.smk"
-include: "rules/validation.smk"
+
+
+if not MATRIX:
+
+    include: "rules/unlearning.smk"
+    include: "rules/validation.smk"
+
+
 include: "rules/report.smk"
-include: "rules/publish.smk"
 include: "rules/preflight.smk"
+
+
+if not MATRIX:
+
+    include: "rules/publish.smk"
 
 
 onstart:

@@ -4,17 +4,7 @@ Needs the model and the tokenizer. Leaves per benchmark what was asked, token by
 model makes of it, and its accuracy. A definition in benchmarks/ is an input of its own jobs only.
 """
 
-from workflow_scripts.benchmarks.definitions import (
-    input_function,
-    study_definitions,
-    value_function,
-)
-
-try:
-    DEFINITIONS = study_definitions(BENCHMARKS, RESULTS, config["data"], config["corpus"]["source"])
-except AtlasError as error:
-    print(f"config error: {error}", file=sys.stderr)
-    sys.exit(1)
+from workflow_scripts.benchmarks.definitions import input_function, value_function
 
 # What influence acts on, for the rules that take a benchmark's gradients.
 target_of = value_function(DEFINITIONS, "target")

@@ -1,7 +1,12 @@
-"""Names that every stage shares: the parts, shards and benchmarks of the study."""
+"""Names that every stage shares: the parts, shards and benchmarks of the study.
+
+A study of an existing matrix (MATRIX, config key influence.matrix) has the stages influence and
+report alone, and there only the rules that need neither documents nor questions.
+"""
 
 from importlib import import_module
 
+from workflow_scripts.benchmarks.definitions import matrix_definitions, study_definitions
 from workflow_scripts.preflight.demands import resources_of
 from workflow_scripts.preflight.sizes import sizes_of
 
@@ -22,12 +27,21 @@ RESULTS = f"results/{config['study']}"
 PARTS = [f"p{index:04d}" for index in range(config["corpus"]["parts"])]
 SHARDS = [f"s{index:04d}" for index in range(config["corpus"]["shards"])]
 BENCHMARKS = config["benchmarks"]
+MATRIX = config["influence"]["matrix"]
 
 try:
     SIZES = sizes_of(config)
+    DEFINITIONS = (
+        matrix_definitions(BENCHMARKS)
+        if MATRIX
+        else study_definitions(BENCHMARKS, RESULTS, config["data"], config["corpus"]["source"])
+    )
 except AtlasError as error:
     print(f"config error: {error}", file=sys.stderr)
     sys.exit(1)
+
+# Benchmarks whose truth is known, and those whose documents are forgotten.
+PLANTED, FORGOTTEN = SIZES.planted, SIZES.forgotten
 
 
 def needs(name, wildcard=None):

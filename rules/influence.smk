@@ -1,8 +1,9 @@
 """Stage influence: what each topic x format region of the corpus does for each benchmark.
 
-Needs the sketches of all shards, each benchmark's query rows and the bin summary. Leaves the bin
-tables with their uncertainty, the contrasts between domains and the correlations between maps.
-A benchmark's table depends on no other benchmark; only the gathered tables do.
+Needs the sketches of all shards, each benchmark's query rows and the bin summary, or an existing
+matrix in their place. Leaves the bin tables with their uncertainty, the contrasts between domains
+and the correlations between maps. A benchmark's table depends on no other benchmark; only the
+gathered tables do.
 """
 
 # What the contrasts need to know of each benchmark.
@@ -16,76 +17,107 @@ CELLS = {
 }
 
 
-rule estimate_bins:
-    """Mean influence per topic x format bin on one benchmark, with its uncertainty."""
-    input:
-        sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
-        queries="<results>/attribution/queries/{benchmark}.npy",
-        order="<results>/attribution/queries/{benchmark}.json",
-        answers="<results>/benchmarks/{benchmark}/answers.parquet",
-        summary="<results>/corpus/bin_summary.parquet",
-    output:
-        bins="<results>/influence/bins/{benchmark}.parquet",
-        resampling="<results>/influence/resampling/{benchmark}.npz",
-        reliability="<results>/influence/reliability/{benchmark}.parquet",
-        correctness="<results>/influence/correctness/{benchmark}.parquet",
-        tasks="<results>/influence/tasks/{benchmark}.parquet",
-    log:
-        "<logs>/estimate_bins/{benchmark}.log",
-    benchmark:
-        "<timings>/estimate_bins/{benchmark}.tsv"
-    conda:
-        "../envs/engine.yaml"
-    threads: 1
-    resources:
-        **needs("estimate_bins", "benchmark"),
-    params:
-        version=VERSION["influence"],
-        confidence=config["influence"]["confidence"],
-        multiplicity=config["influence"]["multiplicity"],
-        splits=config["influence"]["splits"],
-        seed=config["seeds"]["corpus"],
-    script:
-        "../workflow_scripts/influence/estimate_bins.py"
+# What the comparison of maps needs besides the bin tables, to redraw documents and questions.
+COMPARED = {}
 
 
-rule gather_bins:
-    """The bin tables of all benchmarks in one, and what else is known of each map."""
-    input:
-        bins=collect("<results>/influence/bins/{benchmark}.parquet", benchmark=BENCHMARKS),
-        reliability=collect(
-            "<results>/influence/reliability/{benchmark}.parquet", benchmark=BENCHMARKS
-        ),
-        correctness=collect(
-            "<results>/influence/correctness/{benchmark}.parquet", benchmark=BENCHMARKS
-        ),
-        tasks=collect("<results>/influence/tasks/{benchmark}.parquet", benchmark=BENCHMARKS),
-    output:
-        table="<results>/influence/bin_influence.parquet",
-        reliability="<results>/influence/reliability.parquet",
-        correctness="<results>/influence/correctness.parquet",
-        tasks="<results>/influence/tasks.parquet",
-    log:
-        "<logs>/gather_bins.log",
-    benchmark:
-        "<timings>/gather_bins.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    threads: 1
-    resources:
-        **needs("gather_bins"),
-    params:
-        version=VERSION["influence"],
-        benchmarks=BENCHMARKS,
-    script:
-        "../workflow_scripts/influence/gather_bins.py"
+if MATRIX:
+
+    rule import_matrix:
+        """The bin tables of all benchmarks from an existing matrix."""
+        input:
+            matrix=MATRIX,
+        output:
+            table="<results>/influence/bin_influence.parquet",
+        log:
+            "<logs>/import_matrix.log",
+        benchmark:
+            "<timings>/import_matrix.tsv"
+        conda:
+            "../envs/analysis.yaml"
+        threads: 1
+        resources:
+            **needs("import_matrix"),
+        params:
+            version=VERSION["influence"],
+        script:
+            "../workflow_scripts/influence/import_matrix.py"
+
+else:
+
+    rule estimate_bins:
+        """Mean influence per topic x format bin on one benchmark, with its uncertainty."""
+        input:
+            sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
+            queries="<results>/attribution/queries/{benchmark}.npy",
+            order="<results>/attribution/queries/{benchmark}.json",
+            answers="<results>/benchmarks/{benchmark}/answers.parquet",
+            summary="<results>/corpus/bin_summary.parquet",
+        output:
+            bins="<results>/influence/bins/{benchmark}.parquet",
+            resampling="<results>/influence/resampling/{benchmark}.npz",
+            reliability="<results>/influence/reliability/{benchmark}.parquet",
+            correctness="<results>/influence/correctness/{benchmark}.parquet",
+            tasks="<results>/influence/tasks/{benchmark}.parquet",
+        log:
+            "<logs>/estimate_bins/{benchmark}.log",
+        benchmark:
+            "<timings>/estimate_bins/{benchmark}.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            **needs("estimate_bins", "benchmark"),
+        params:
+            version=VERSION["influence"],
+            confidence=config["influence"]["confidence"],
+            multiplicity=config["influence"]["multiplicity"],
+            splits=config["influence"]["splits"],
+            seed=config["seeds"]["corpus"],
+        script:
+            "../workflow_scripts/influence/estimate_bins.py"
+
+    rule gather_bins:
+        """The bin tables of all benchmarks in one, and what else is known of each map."""
+        input:
+            bins=collect("<results>/influence/bins/{benchmark}.parquet", benchmark=BENCHMARKS),
+            reliability=collect(
+                "<results>/influence/reliability/{benchmark}.parquet", benchmark=BENCHMARKS
+            ),
+            correctness=collect(
+                "<results>/influence/correctness/{benchmark}.parquet", benchmark=BENCHMARKS
+            ),
+            tasks=collect("<results>/influence/tasks/{benchmark}.parquet", benchmark=BENCHMARKS),
+        output:
+            table="<results>/influence/bin_influence.parquet",
+            reliability="<results>/influence/reliability.parquet",
+            correctness="<results>/influence/correctness.parquet",
+            tasks="<results>/influence/tasks.parquet",
+        log:
+            "<logs>/gather_bins.log",
+        benchmark:
+            "<timings>/gather_bins.tsv"
+        conda:
+            "../envs/analysis.yaml"
+        threads: 1
+        resources:
+            **needs("gather_bins"),
+        params:
+            version=VERSION["influence"],
+            benchmarks=BENCHMARKS,
+        script:
+            "../workflow_scripts/influence/gather_bins.py"
+
+    COMPARED["resampling"] = collect(
+        "<results>/influence/resampling/{benchmark}.npz", benchmark=BENCHMARKS
+    )
 
 
 rule compare_maps:
     """Contrasts between domains and correlations between the maps of all benchmarks."""
     input:
+        **COMPARED,
         bins="<results>/influence/bin_influence.parquet",
-        resampling=collect("<results>/influence/resampling/{benchmark}.npz", benchmark=BENCHMARKS),
     output:
         contrasts="<results>/influence/contrasts.parquet",
         correlations="<results>/influence/correlations.parquet",

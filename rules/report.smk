@@ -13,14 +13,18 @@ CONTRASTED = [
     for capability in ("reasoning", "knowledge")
     if {("social", capability), ("stem", capability)} <= QUADRANTS
 ]
+# What the base model makes of the questions; a study of a matrix has neither.
+ANSWERED = {
+    name: collect(f"<results>/benchmarks/{{benchmark}}/{name}.parquet", benchmark=BENCHMARKS)
+    for name in (() if MATRIX else ("answers", "queries"))
+}
 
 
 rule plot_maps:
     """The signed topic x format map of every benchmark."""
     input:
+        **ANSWERED,
         bins="<results>/influence/bin_influence.parquet",
-        answers=collect("<results>/benchmarks/{benchmark}/answers.parquet", benchmark=BENCHMARKS),
-        queries=collect("<results>/benchmarks/{benchmark}/queries.parquet", benchmark=BENCHMARKS),
     output:
         png=collect("<results>/report/figures/map_{benchmark}.png", benchmark=BENCHMARKS),
         svg=[

@@ -6,7 +6,6 @@ topic and evaluated benchmark the answers of every adapter; and the damage with 
 benchmark is evaluated on the adapters that are there; a new seed or topic trains its own alone.
 """
 
-FORGOTTEN = config["unlearning"]["benchmarks"]
 TOPICS = config["unlearning"]["topics"]
 UNLEARNING_SEEDS = config["seeds"]["unlearning"]
 ARMS = ["targeted", "random", "bottom"]

@@ -5,12 +5,6 @@ map. Leaves one map per baseline and control, in the columns of the study's map,
 with planted truth the table that says how well each of them recovers it.
 """
 
-# Planted benchmarks of the study: those whose truth is known.
-PLANTED = [
-    name
-    for name in BENCHMARKS
-    if config["corpus"]["source"] == "planted" and name in config["corpus"]["planted"]["benchmarks"]
-]
 STATISTICS = {
     "confidence": config["influence"]["confidence"],
     "multiplicity": config["influence"]["multiplicity"],

@@ -15,6 +15,7 @@ from workflow_scripts.influence.components import components
 from workflow_scripts.influence.contrast_draws import null_p, permute_queries, standardise_rows
 from workflow_scripts.influence.contrasts import axes, contrast_table, plan_contrasts
 from workflow_scripts.influence.resampling import from_components, load, save
+from workflow_scripts.influence.study_maps import redrawn
 
 CELLS = {
     f"{domain}_{capability}": {"domain": domain, "capability": capability, "answer_form": "text"}
@@ -49,9 +50,14 @@ def study(rng, *, cells=CELLS, bins=576, folds=8, queries=40, truth=None, cell_s
     return maps, means
 
 
+def table_of(maps, cells, *, bootstraps, **draws):
+    """The contrasts of redrawable maps."""
+    return contrast_table(redrawn(maps, bootstraps, draws["seed"]), cells, **draws)
+
+
 def test_values_are_differences_of_z_averaged_over_topics_and_formats(tmp_path):
     maps, _ = study(stream(1, "values"))
-    table = contrast_table(maps, CELLS, **DRAWS)
+    table = table_of(maps, CELLS, **DRAWS)
     write_table(table, tmp_path / "contrasts.parquet", "influence/contrasts")
     z = {
         name: (m.influence - m.influence.mean()) / m.influence.std(ddof=1)
@@ -76,17 +82,17 @@ def test_values_are_differences_of_z_averaged_over_topics_and_formats(tmp_path):
 
 def test_same_seed_same_table_and_the_order_of_benchmarks_does_not_change_values():
     maps, _ = study(stream(2, "seed"))
-    a = contrast_table(maps, CELLS, **DRAWS)
-    assert a.equals(contrast_table(maps, CELLS, **DRAWS))
+    a = table_of(maps, CELLS, **DRAWS)
+    assert a.equals(table_of(maps, CELLS, **DRAWS))
     turned = dict(reversed(maps.items()))
     keys = ["contrast", "axis", "topic", "format"]
-    b = contrast_table(turned, CELLS, **DRAWS).sort(keys)
+    b = table_of(turned, CELLS, **DRAWS).sort(keys)
     np.testing.assert_allclose(a.sort(keys)["value"], b["value"])
 
 
 def test_bins_without_documents_are_null_and_topics_average_the_others():
     maps, _ = study(stream(3, "sparse"), bins=30)
-    table = contrast_table(maps, CELLS, **DRAWS).filter(contrast="reasoning")
+    table = table_of(maps, CELLS, **DRAWS).filter(contrast="reasoning")
     by_bin = table.filter(axis="bin")
     assert by_bin.height == 576 and by_bin["value"].is_null().sum() == 546
     by_topic = table.filter(axis="topic")
@@ -108,7 +114,7 @@ def test_two_benchmarks_of_a_cell_are_averaged_as_z():
     assert not plans["knowledge"].confounded
     assert plans["difference"].weights["stem_knowledge"] == 1.0
     maps, _ = study(stream(4, "five"), cells=cells)
-    table = contrast_table(maps, cells, **DRAWS)
+    table = table_of(maps, cells, **DRAWS)
     assert table.filter(contrast="reasoning")["confounded"].all()
 
 
@@ -116,7 +122,7 @@ def test_a_missing_cell_leaves_its_contrasts_out_and_says_so(caplog):
     cells = {name: cell for name, cell in CELLS.items() if name != "stem_knowledge"}
     maps, _ = study(stream(5, "three"), cells=cells)
     with caplog.at_level(logging.INFO, logger="atlas"):
-        table = contrast_table(maps, cells, **DRAWS)
+        table = table_of(maps, cells, **DRAWS)
     assert table["contrast"].unique().to_list() == ["reasoning"]
     assert "no contrast knowledge: no stem knowledge benchmark" in caplog.text
     assert "no contrast difference" in caplog.text
@@ -125,7 +131,7 @@ def test_a_missing_cell_leaves_its_contrasts_out_and_says_so(caplog):
 def test_without_any_contrast_the_table_is_empty_and_valid(tmp_path):
     cells = {"other": {"domain": "history", "capability": "knowledge", "answer_form": "text"}}
     maps, _ = study(stream(6, "one"), cells=cells)
-    table = contrast_table(maps, cells, **DRAWS)
+    table = table_of(maps, cells, **DRAWS)
     write_table(table, tmp_path / "contrasts.parquet", "influence/contrasts")
     assert table.height == 0
 
@@ -163,7 +169,7 @@ def test_a_planted_difference_between_domains_is_found_where_it_is():
     truth = {name: np.zeros(576) for name in CELLS}
     truth["social_reasoning"][:24] = 6.0  # all bins of the first topic
     maps, _ = study(stream(8, "planted"), truth=truth, folds=4, own_sd=0.0)
-    table = contrast_table(maps, CELLS, **DRAWS)
+    table = table_of(maps, CELLS, **DRAWS)
     top = table.filter(contrast="reasoning", axis="topic").sort("p_value", "value")
     assert top["topic"][0] == TOPICS[0] and top["p_value"][0] == pytest.approx(1 / 200)
     assert top["ci_low"].drop_nulls().max() > 0
@@ -180,7 +186,7 @@ def test_without_a_difference_the_largest_of_an_axis_is_seldom_significant():
     for _ in range(25):
         same = 2 * rng.standard_normal(576)
         maps, _ = study(rng, truth=dict.fromkeys(CELLS, same), folds=4, own_sd=0.0, queries=40)
-        table = contrast_table(maps, CELLS, **(DRAWS | {"permutations": 99, "bootstraps": 99}))
+        table = table_of(maps, CELLS, **(DRAWS | {"permutations": 99, "bootstraps": 99}))
         for axis in ("bin", "topic", "format"):
             hits += table.filter(contrast="reasoning", axis=axis)["p_value"].min() <= 0.05
     assert hits < 10
@@ -197,7 +203,7 @@ def test_intervals_cover_the_true_contrast():
             name: (means[name] - means[name].mean()) / maps[name].influence.std(ddof=1)
             for name in CELLS
         }
-        table = contrast_table(maps, CELLS, **(DRAWS | {"permutations": 99}))
+        table = table_of(maps, CELLS, **(DRAWS | {"permutations": 99}))
         reasoning = z["social_reasoning"] - z["stem_reasoning"]
         difference = reasoning - z["social_knowledge"] + z["stem_knowledge"]
         for (name, axis), inside in held.items():
@@ -217,7 +223,7 @@ def test_a_bin_with_one_fold_has_a_contrast_but_no_interval():
         name: from_components(components(grouped(owner, fold, rng.standard_normal((160, 20)))))
         for name in CELLS
     }
-    rows = contrast_table(maps, CELLS, **DRAWS).filter(contrast="reasoning")
+    rows = table_of(maps, CELLS, **DRAWS).filter(contrast="reasoning")
     thin = rows.filter(axis="bin").row(3, named=True)
     assert thin["value"] is not None and thin["p_value"] is not None and thin["ci_low"] is None
     topics = rows.filter(axis="topic")
@@ -233,7 +239,7 @@ def test_contrasts_of_single_documents_have_no_intervals():
         )
         for name in CELLS
     }
-    rows = contrast_table(maps, CELLS, **DRAWS).filter(axis="bin")
+    rows = table_of(maps, CELLS, **DRAWS).filter(axis="bin")
     assert rows["ci_low"].null_count() == rows.height
     assert rows.filter(contrast="reasoning")["p_value"].null_count() == 576 - 30
     assert rows.filter(contrast="difference")["p_value"].null_count() == 576

@@ -16,12 +16,13 @@ from workflow_scripts.influence.correlations import (
     noise_corrected,
 )
 from workflow_scripts.influence.resampling import from_components
+from workflow_scripts.influence.study_maps import StudyMaps
 
 
 def test_published_correlations_and_the_one_bin_that_moves_them(published):
     frame = pl.read_csv(published).sort("topic", "format")
     names = ["socialiqa", "mmlu_social_sciences", "arc_challenge", "mmlu_stem"]
-    table = correlation_table({name: frame[name].to_numpy() for name in names})
+    table = correlation_table(StudyMaps({name: frame[name].to_numpy() for name in names}))
     social = table.filter(benchmark_a="socialiqa")
     np.testing.assert_allclose(social["pearson"], [0.057, 0.215, 0.086], atol=0.001)
     np.testing.assert_allclose(social["spearman"], [0.125, 0.095, 0.073], atol=0.001)
@@ -42,7 +43,7 @@ def test_bins_that_one_map_lacks_are_left_out(tmp_path):
     a, b = stream(2, "nan").standard_normal((2, 576))
     a[10:], b[:2] = np.nan, np.nan
     b[5] = 50.0
-    table = correlation_table({"a": a, "b": b})
+    table = correlation_table(StudyMaps({"a": a, "b": b}))
     write_table(table, tmp_path / "correlations.parquet", "influence/correlations")
     row = table.row(0, named=True)
     assert row["pearson"] == pytest.approx(np.corrcoef(a[2:10], b[2:10])[0, 1])
@@ -55,11 +56,11 @@ def test_bins_that_one_map_lacks_are_left_out(tmp_path):
 def test_constant_or_tiny_maps_have_no_correlation(tmp_path):
     a, b = np.full(576, np.nan), np.full(576, np.nan)
     a[:3], b[:3] = [1, 2, 3], [1, 1, 1]
-    table = correlation_table({"a": a, "b": b, "c": a})
+    table = correlation_table(StudyMaps({"a": a, "b": b, "c": a}))
     write_table(table, tmp_path / "correlations.parquet", "influence/correlations")
     assert table["pearson"].to_list() == [None, pytest.approx(1.0), None]
     assert table["loo_low"].null_count() == 3
-    assert correlation_table({"a": a}).height == 0
+    assert correlation_table(StudyMaps({"a": a})).height == 0
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.6])

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from tests.report.conftest import TITLES
+from tests.support import Named
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.report import plot_contrasts, plot_maps, plot_planted
@@ -23,7 +24,7 @@ DRAWN = ["social_reasoning", "stem_knowledge"]
 def maps_call(study, folder):
     place = study.folder / "benchmarks"
     return SimpleNamespace(
-        input=SimpleNamespace(
+        input=Named(
             bins=str(study.bins),
             answers=[str(place / name / "answers.parquet") for name in DRAWN],
             queries=[str(place / name / "queries.parquet") for name in DRAWN],

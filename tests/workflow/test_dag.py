@@ -89,3 +89,26 @@ def test_bad_study_is_one_line(clone, words, message):
     assert len(lines) == 1, text
     assert lines[0].startswith("config error: ")
     assert message in lines[0]
+
+
+MATRIX = "topic,format,socialiqa,arc_challenge,chess\nhealth,faq,1,2,3\ngames,faq,2,1,1\n"
+
+
+def test_study_of_a_matrix_has_the_jobs_of_its_preflight_and_no_corpus_or_model(clone):
+    path = clone.folder / "matrix.csv"
+    path.write_text(MATRIX)
+    words = ("--configfile", "configs/matrix.yaml")
+    code, text = clone.run("--dry-run", *words)
+    assert code == 0, text[-2000:]
+    overlay = clone.folder / "overlay.yaml"
+    overlay.write_text(f"study: matrix\ninfluence: {{matrix: {path}}}\n")
+    plan = make_plan(sizes_of(load_study(overlay)))
+    assert {each.rule: each.jobs for each in plan.rules} == job_counts(text)
+    assert {each.stage for each in plan.rules} == {"influence", "report"}
+    assert "map_chess" in text
+    path.write_text(MATRIX.replace("games", "gamez"))
+    code, text = clone.run("--dry-run", *words)
+    assert code != 0
+    lines = [line for line in text.splitlines() if "Config file" not in line]
+    assert len(lines) == 1, text
+    assert "matrix.csv, row 3: topic 'gamez'" in lines[0]

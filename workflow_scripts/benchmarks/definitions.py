@@ -6,7 +6,7 @@ Read when the rule file is parsed, so nothing heavy is imported here.
 import functools
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import yaml
 from workflow_scripts.benchmarks.task_files import data_files, read_task_file, read_yaml
 from workflow_scripts.common.config import check, nearest
 from workflow_scripts.common.errors import ConfigError
+from workflow_scripts.common.taxonomy import display_name
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "benchmarks"
@@ -233,6 +234,39 @@ def study_definitions(
                 f"corpus.source is {source!r}; choose other benchmarks or corpus.source 'planted'"
             )
     return definitions
+
+
+def matrix_definitions(names: list[str]) -> dict[str, Definition]:
+    """Definitions of the columns of a matrix, whose questions nobody asks.
+
+    A column named like a file in ``benchmarks/`` has that definition; any other has its name as
+    the title, and no domain or capability, so that no contrast takes it.
+
+    Raises:
+        ConfigError: a definition of that name is wrong.
+    """
+    nameless = Definition(
+        name="",
+        title="",
+        description="A column of a bin matrix.",
+        domain="",
+        capability="",
+        answer_form="text",
+        metric="acc",
+        target="gold",
+        instruction="keep",
+        limit=None,
+        questions=None,
+        tasks=(),
+        path=FOLDER,
+    )
+    known = available()
+    return {
+        name: load_definition(name)
+        if name in known
+        else replace(nameless, name=name, title=display_name(name))
+        for name in names
+    }
 
 
 def input_function(

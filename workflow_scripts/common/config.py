@@ -15,6 +15,7 @@ import jsonschema
 import yaml
 
 from workflow_scripts.common.errors import ConfigError
+from workflow_scripts.common.matrix import read_matrix
 from workflow_scripts.common.taxonomy import TOPICS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,9 +46,13 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         ConfigError: names the key, its value, what is allowed and the nearest known key.
+        DataError: ``influence.matrix`` names a file that is no matrix.
     """
     full = check(config, load_schema(), "config key")
-    _check_relations(full)
+    if matrix := full["influence"]["matrix"]:
+        full["benchmarks"] = list(read_matrix(matrix).benchmarks)
+    else:
+        _check_relations(full)
     return full
 
 

@@ -1,6 +1,6 @@
 """Draws behind the contrasts: exchanged questions, redrawn errors, and p-values from both."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -75,6 +75,35 @@ def permute_queries(
         for index, size in enumerate(sizes):
             means = ((dealt == index) / size) @ pool.T  # (count, B)
             contrast += signed[index] * standardise_rows(means)
+        draws.append(contrast)
+    return np.concatenate(draws)
+
+
+def exchange_bins(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]], permutations: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Null draws of a contrast where questions are unknown: the two sides exchanged in bins.
+
+    In each draw, each bin exchanges the values of every pair or keeps them, with equal chances;
+    each side is then brought back to mean 0 and the standard deviation that it had.
+
+    Args:
+        pairs: (B,) and (B,) z maps of each pair of sides; the contrast is the sum over pairs of
+            the first less the second.
+        permutations: number of draws R.
+        rng: generator.
+
+    Returns:
+        (R, B) float64 contrasts.
+    """
+    draws = []
+    for count in _chunks(permutations):
+        exchanged = rng.random((count, len(pairs[0][0]))) < 0.5
+        contrast = np.zeros(exchanged.shape)
+        for first, second in pairs:
+            sides = np.where(exchanged, second, first), np.where(exchanged, first, second)
+            contrast += standardise_rows(sides[0]) * first.std(ddof=1)
+            contrast -= standardise_rows(sides[1]) * second.std(ddof=1)
         draws.append(contrast)
     return np.concatenate(draws)
 

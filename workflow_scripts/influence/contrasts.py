@@ -20,14 +20,9 @@ import polars as pl
 
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
-from workflow_scripts.influence.contrast_draws import (
-    noise_of_z,
-    null_p,
-    permute_queries,
-    standardise_rows,
-)
+from workflow_scripts.influence.contrast_draws import exchange_bins, null_p, permute_queries
 from workflow_scripts.influence.multiplicity import adjust
-from workflow_scripts.influence.resampling import Resampling
+from workflow_scripts.influence.study_maps import StudyMaps
 
 logger = logging.getLogger("atlas")
 
@@ -54,13 +49,32 @@ class Contrast:
     Attributes:
         name: ``reasoning``, ``knowledge`` or ``difference``.
         weights: benchmark -> weight; social positive within a capability.
+        pairs: the same as pairs of weights, value = sum of first less second: sides whose labels
+            say the same where there is no contrast, domains within a capability (difference:
+            capabilities within a domain).
         confounded: its sides answer in different forms (letters against texts), which alone
             can move a map.
     """
 
     name: str
     weights: dict[str, float]
+    pairs: tuple[tuple[dict[str, float], dict[str, float]], ...]
     confounded: bool
+
+
+@dataclass(frozen=True)
+class Draws:
+    """A contrast with what it is held against.
+
+    Attributes:
+        value: (B,) contrast of each known bin.
+        error: (R, B) draws of its error; NaN where it is not known.
+        null: (P, B) draws without a contrast.
+    """
+
+    value: np.ndarray
+    error: np.ndarray
+    null: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -93,15 +107,22 @@ def plan_contrasts(cells: Mapping[str, Mapping[str, str]]) -> list[Contrast]:
             absent = " and ".join(d for d, side in zip(DOMAINS, sides, strict=True) if not side)
             logger.info("no contrast %s: no %s %s benchmark", capability, absent, capability)
             continue
-        weights = {name: 1 / len(sides[0]) for name in sides[0]}
-        weights |= {name: -1 / len(sides[1]) for name in sides[1]}
-        plans.append(Contrast(capability, weights, _mixed_forms(weights, cells)))
+        social, stem = ({name: 1 / len(side) for name in side} for side in sides)
+        weights = social | _negated(stem)
+        pairs = ((social, stem),)
+        plans.append(Contrast(capability, weights, pairs, _mixed_forms(weights, cells)))
     if len(plans) < 2:
         logger.info("no contrast difference: it needs reasoning and knowledge")
         return plans
     reasoning, knowledge = plans
-    weights = reasoning.weights | {name: -weight for name, weight in knowledge.weights.items()}
-    return [*plans, Contrast("difference", weights, _mixed_forms(weights, cells))]
+    weights = reasoning.weights | _negated(knowledge.weights)
+    (social, stem), (known_social, known_stem) = reasoning.pairs[0], knowledge.pairs[0]
+    pairs = ((social, known_social), (known_stem, stem))
+    return [*plans, Contrast("difference", weights, pairs, _mixed_forms(weights, cells))]
+
+
+def _negated(weights: Mapping[str, float]) -> dict[str, float]:
+    return {name: -weight for name, weight in weights.items()}
 
 
 def _mixed_forms(names: Mapping[str, float], cells: Mapping[str, Mapping[str, str]]) -> bool:
@@ -136,11 +157,10 @@ def axes(known: np.ndarray) -> list[Axis]:
 
 
 def contrast_table(
-    maps: Mapping[str, Resampling],
+    maps: StudyMaps,
     cells: Mapping[str, Mapping[str, str]],
     confidence: float,
     permutations: int,
-    bootstraps: int,
     seed: int,
 ) -> pl.DataFrame:
     """All contrasts of a study with intervals, p-values and q-values.
@@ -155,40 +175,65 @@ def contrast_table(
     labels to exchange: its null draws are the bootstrap errors. ``q_value``: BH over p-values of
     the units alone, from null draws in units of their own spread, pooled over the axis.
 
+    An existing matrix has no questions to exchange and no errors: the labels of its values are
+    exchanged bin by bin (difference: capabilities within a domain), each side standardised anew.
+    That tests topics and formats, with bins as the independent units; a single bin has no p.
+
     Args:
-        maps: benchmark -> its redrawable map.
+        maps: of the study.
         cells: benchmark -> domain, capability and answer_form.
         confidence: coverage of the intervals.
-        permutations: exchanges of questions.
-        bootstraps: draws of the errors.
-        seed: of all draws.
+        permutations: exchanges of questions, or of the values of bins.
+        seed: of the exchanges.
 
     Returns:
         Frame with the columns of ``influence/contrasts``; no rows where cells are missing.
     """
     plans = plan_contrasts(cells)
-    names = [name for name in maps if any(name in plan.weights for plan in plans)]
+    names = contrasted(maps, plans)
     if not names:
         return pl.DataFrame(schema=SCHEMA)
-    known = np.all([np.isfinite(maps[name].influence) for name in names], axis=0)
+    known = maps.known(names)
     if known.sum() < 2:
         logger.info("no contrasts: %d bins have documents on all benchmarks", known.sum())
         return pl.DataFrame(schema=SCHEMA)
-    z = standardise_rows(np.stack([maps[name].influence[known] for name in names]))
-    noise = noise_of_z({name: maps[name] for name in names}, known, bootstraps, seed)
-    units = axes(known)
     frames = []
     for plan in plans:
-        weights = np.array([plan.weights.get(name, 0.0) for name in names])
-        value = weights @ z  # (known,)
-        error = np.tensordot(weights, noise, axes=1)  # (R, known)
-        null = error
-        if plan.name in CAPABILITIES:
-            part = {name: maps[name].query_means[known] for name in plan.weights}
-            rng = stream(seed, "contrast permutation", plan.name)
-            null = permute_queries(part, plan.weights, permutations, rng)
-        frames += [_rows(plan, axis, value, error, null, confidence) for axis in units]
+        draws = contrast_draws(maps, plan, known, permutations, seed)
+        for axis in axes(known):
+            # Exchanged alone, a bin's value keeps its size: nothing to hold it against.
+            null = draws.null if maps.redrawable or axis.name != "bin" else draws.null * np.nan
+            frames.append(_rows(plan, axis, draws.value, draws.error, null, confidence))
     return pl.concat(frames)
+
+
+def contrasted(maps: StudyMaps, plans: Sequence[Contrast]) -> list[str]:
+    """Benchmarks that take part in a contrast, in the order of the study."""
+    return [name for name in maps.influence if any(name in plan.weights for plan in plans)]
+
+
+def contrast_draws(
+    maps: StudyMaps, plan: Contrast, known: np.ndarray, permutations: int, seed: int
+) -> Draws:
+    """One contrast over the known bins, its errors and its null draws."""
+    names = list(plan.weights)
+    z = dict(zip(names, maps.z(names, known), strict=True))
+    weights = np.array(list(plan.weights.values()))
+    value = weights @ np.stack(list(z.values()))  # (known,)
+    rng = stream(seed, "contrast permutation", plan.name)
+    if not maps.redrawable:
+        pairs = [tuple(_side(z, side) for side in pair) for pair in plan.pairs]
+        null = exchange_bins(pairs, permutations, rng)
+        return Draws(value, np.full((1, len(value)), np.nan), null)
+    error = np.tensordot(weights, maps.error(names, known), axes=1)  # (R, known)
+    if plan.name not in CAPABILITIES:
+        return Draws(value, error, error)
+    means = {name: maps.resampling[name].query_means[known] for name in names}
+    return Draws(value, error, permute_queries(means, plan.weights, permutations, rng))
+
+
+def _side(z: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
+    return np.sum([weight * z[name] for name, weight in weights.items()], axis=0)
 
 
 def _rows(

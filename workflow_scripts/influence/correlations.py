@@ -1,6 +1,5 @@
 """Agreement of maps: correlations, what single bins do to them, and what noise hides."""
 
-from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
@@ -9,6 +8,7 @@ from scipy import stats
 
 from workflow_scripts.common.taxonomy import BINS
 from workflow_scripts.influence.resampling import Resampling
+from workflow_scripts.influence.study_maps import StudyMaps
 
 # Below this share of a map's variance left after its noise, a corrected correlation is a
 # ratio of two small numbers and says nothing.
@@ -27,31 +27,26 @@ SCHEMA = {
 
 
 def correlation_table(
-    maps: Mapping[str, np.ndarray], resampling: Mapping[str, Resampling] | None = None
+    maps: StudyMaps,
 ) -> pl.DataFrame:
-    """All pairs of maps, in the order of ``maps``.
-
-    Args:
-        maps: benchmark -> (576,) influence or z, NaN for a bin without documents.
-        resampling: benchmark -> its redrawable map, in units of ``maps``; without it nothing is
-            corrected for noise.
+    """All pairs of maps, in the order of the study; an existing matrix is not corrected for noise.
 
     Returns:
         Frame with the columns of ``influence/correlations``. Null where a map is constant, or
         over fewer than 3 common bins (4 for leave-one-out).
     """
     rows = []
-    for a, b in combinations(maps, 2):
-        known = np.isfinite(maps[a]) & np.isfinite(maps[b])
-        x, y = maps[a][known], maps[b][known]
+    for a, b in combinations(maps.influence, 2):
+        known = maps.known((a, b))
+        x, y = maps.influence[a][known], maps.influence[b][known]
         row = dict.fromkeys(SCHEMA) | {"benchmark_a": a, "benchmark_b": b}
         if len(x) >= 3 and np.ptp(x) > 0 and np.ptp(y) > 0:
             row["pearson"] = float(np.corrcoef(x, y)[0, 1])
             row["spearman"] = float(stats.spearmanr(x, y).statistic)
             if len(x) >= 4:
                 row |= _leave_one_out(x, y, np.flatnonzero(known), row["pearson"])
-            if resampling is not None:
-                row["corrected"] = noise_corrected(resampling[a], resampling[b])
+            if maps.redrawable:
+                row["corrected"] = noise_corrected(maps.resampling[a], maps.resampling[b])
         rows.append(row)
     return pl.DataFrame(rows, schema=SCHEMA)
 

@@ -1,6 +1,7 @@
 """What every rule of the workflow asks for, in the order of its stages."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,10 +30,19 @@ DEMANDS: dict[str, Demand] = {
     **PUBLISH,
     **RATE,
 }
+# Rules of a study whose maps are an existing matrix; it has no other.
+MATRIX_RULES = ("import_matrix", "compare_maps", "plot_maps", "plot_contrasts")
 # What a job asks for beyond its estimate: memory for what the formula leaves out; time for a slow
 # machine, after minutes for the start on a shared file system.
 MEMORY_MARGIN, TIME_MARGIN, START_MINUTES = 1.25, 2, 10
 SMALLEST_MB, ROUND_MB = 500, 100
+
+
+def jobs_of(sizes: Sizes, rule: str) -> Counter:
+    """How many jobs a rule has for each benchmark ("" where it has no benchmark)."""
+    if sizes.matrix and rule not in MATRIX_RULES:
+        return Counter()
+    return DEMANDS[rule].jobs(sizes)
 
 
 def uses_gpu(sizes: Sizes, rule: str) -> bool:

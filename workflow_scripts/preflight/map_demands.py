@@ -99,6 +99,12 @@ ATTRIBUTION = {
 }
 
 INFLUENCE = {
+    "import_matrix": Demand(
+        "influence",
+        when(lambda s: s.matrix),
+        memory=lambda s, b: STATISTICS,
+        seconds=lambda s, b: 10,
+    ),
     "estimate_bins": Demand(
         "influence",
         by_benchmark(lambda s: 1),

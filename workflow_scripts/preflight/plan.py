@@ -9,6 +9,7 @@ from workflow_scripts.preflight.demands import (
     DEMANDS,
     device_bytes,
     gpus,
+    jobs_of,
     memory_mb,
     minutes,
     uses_gpu,
@@ -79,7 +80,8 @@ class Plan:
         study: its name.
         sizes: what drives them.
         rules: the costs of each rule that the study has, in the order of the workflow.
-        change: by benchmark, what it costs to change it: ``jobs``, ``gpu_hours``, ``cpu_hours``.
+        change: by benchmark, what it costs to change it: ``jobs``, ``gpu_hours``, ``cpu_hours``;
+            empty in a study of a matrix.
     """
 
     study: str
@@ -112,13 +114,14 @@ def make_plan(sizes: Sizes) -> Plan:
     Args:
         sizes: from :func:`~workflow_scripts.preflight.sizes.sizes_of`.
     """
-    rules = tuple(_rule_plan(sizes, name) for name, each in DEMANDS.items() if each.jobs(sizes))
-    change = {name: _change(sizes, name) for name in sizes.config["benchmarks"]}
+    rules = tuple(_rule_plan(sizes, name) for name in DEMANDS if jobs_of(sizes, name))
+    changeable = [] if sizes.matrix else sizes.config["benchmarks"]
+    change = {name: _change(sizes, name) for name in changeable}
     return Plan(sizes.config["study"], sizes, rules, change)
 
 
 def _rule_plan(sizes: Sizes, name: str) -> RulePlan:
-    demand, jobs = DEMANDS[name], DEMANDS[name].jobs(sizes)
+    demand, jobs = DEMANDS[name], jobs_of(sizes, name)
 
     def summed(amount: Any) -> float:
         return sum(count * amount(sizes, benchmark) for benchmark, count in jobs.items())
@@ -151,14 +154,14 @@ def _change(sizes: Sizes, benchmark: str) -> dict[str, float]:
     """What runs again when the definition or the data of one benchmark change."""
     again: dict[str, dict[str, int]] = {}
     for name in OWN + EVALUATED:
-        again[name] = {benchmark: DEMANDS[name].jobs(sizes)[benchmark]}
+        again[name] = {benchmark: jobs_of(sizes, name)[benchmark]}
     if benchmark in sizes.forgotten:
         # Its map chooses other documents, so its runs and their evaluations on all benchmarks.
         again["unlearn_topic"] = {benchmark: sizes.topics * sizes.seeds}
         others = {name: sizes.topics for name in sizes.config["benchmarks"] if name != benchmark}
         again["evaluate_unlearned"] |= others
     for name in GATHERING:
-        again[name] = dict(DEMANDS[name].jobs(sizes))
+        again[name] = dict(jobs_of(sizes, name))
     hours = [_hours(sizes, name, jobs) for name, jobs in again.items()]
     return {
         "jobs": sum(sum(jobs.values()) for jobs in again.values()),

@@ -9,7 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workflow_scripts.benchmarks.definitions import Definition, load_definition
+from workflow_scripts.benchmarks.definitions import (
+    Definition,
+    load_definition,
+    matrix_definitions,
+)
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 from workflow_scripts.preflight.shape import ModelShape, shape_of
 
@@ -116,9 +120,14 @@ class Sizes:
         return self.config["attribution"]["rows"] == "keep"
 
     @property
+    def matrix(self) -> bool:
+        """Whether an existing matrix takes the place of corpus, model and attribution."""
+        return bool(self.config["influence"]["matrix"])
+
+    @property
     def planted(self) -> list[str]:
         """Benchmarks of the study whose truth is planted."""
-        if self.config["corpus"]["source"] != "planted":
+        if self.config["corpus"]["source"] != "planted" or self.matrix:
             return []
         known = self.config["corpus"]["planted"]["benchmarks"]
         return [name for name in self.config["benchmarks"] if name in known]
@@ -153,7 +162,7 @@ class Sizes:
     @property
     def forgotten(self) -> list[str]:
         """Benchmarks with unlearning."""
-        return self.config["unlearning"]["benchmarks"]
+        return [] if self.matrix else self.config["unlearning"]["benchmarks"]
 
     @property
     def topics(self) -> int:
@@ -201,10 +210,14 @@ def sizes_of(config: Mapping[str, Any]) -> Sizes:
     bins = topics * formats
     stated = config["preflight"]["mean_tokens"] or (words or 0) * TOKENS_PER_PLANTED_WORD
     documents = bins * corpus["documents_per_bin"]
+    if config["influence"]["matrix"]:
+        definitions = matrix_definitions(config["benchmarks"])
+    else:
+        definitions = {name: load_definition(name) for name in config["benchmarks"]}
     return Sizes(
         config=config,
         shape=shape_of(config),
-        definitions={name: load_definition(name) for name in config["benchmarks"]},
+        definitions=definitions,
         bins=bins,
         documents=documents,
         mean_tokens=min(stated or corpus["max_tokens"], corpus["max_tokens"]),

@@ -34,6 +34,12 @@ def _head(plan: Plan) -> Iterator[str]:
     sizes = plan.sizes
     mean = sizes.mean_tokens
     yield f"Plan of study {plan.study}"
+    if sizes.matrix:
+        yield (
+            f"maps of {len(sizes.config['benchmarks'])} benchmarks from "
+            f"{sizes.config['influence']['matrix']}; no corpus, no model"
+        )
+        return
     yield (
         f"at most {sizes.documents:,} documents in {sizes.bins} bins, {short(sizes.tokens)} tokens "
         f"({mean:,} a document), {sizes.all_questions:,} questions in {len(plan.change)} benchmarks"
@@ -85,6 +91,8 @@ def _foot(plan: Plan) -> Iterator[str]:
         "memory, GPU and hours: asked for one job at its first attempt; total h: expected work of "
         "all jobs"
     )
+    if sizes.matrix:
+        return
     yield (
         f"rate: {rate(config) / 1e12:,g} TFLOP/s on one {device} device ({rate_source(config)}), "
         f"{FORWARD_BACKWARD} x {sizes.shape.active:,} FLOP a token, document pass "

@@ -31,6 +31,12 @@ COLUMNS = [
     "rank",
     "q_unusual",
 ]
+# What the heading says of where the numbers come from: attribution, or an existing matrix.
+SOURCES = (
+    "Influence: mean cosine of preconditioned gradients of a bin's documents and the "
+    "questions' gold answers, standardised over bins (z); positive = supports",
+    "Values of an existing matrix of bins, standardised over bins (z); positive = supports",
+)
 
 
 @dataclass(frozen=True)
@@ -39,15 +45,15 @@ class BenchmarkFacts:
 
     Attributes:
         title: its name for people.
-        n_queries: questions.
+        n_queries: questions; None where the map comes from an existing matrix.
         accuracy: share that the base model answers correctly.
         chance: share that guessing answers correctly.
     """
 
     title: str
-    n_queries: int
-    accuracy: float
-    chance: float
+    n_queries: int | None = None
+    accuracy: float | None = None
+    chance: float | None = None
 
 
 def benchmark_facts(title: str, answers: pl.DataFrame, queries: pl.DataFrame) -> BenchmarkFacts:
@@ -94,16 +100,20 @@ def draw_map(bins: pl.DataFrame, facts: BenchmarkFacts, scale: ColourScale) -> F
 
 
 def _heading(figure: Figure, bins: pl.DataFrame, facts: BenchmarkFacts, n_marked: int) -> None:
-    filled = bins.filter(pl.col("n_docs") > 0)
-    lines = [
-        f"{counted(int(filled['n_docs'].sum()), 'document')} in {filled.height} of "
-        f"{bins.height} bins, {counted(facts.n_queries, 'question')}; base model answers "
-        f"{facts.accuracy:.0%} correctly (chance {facts.chance:.0%})",
-        "Influence: mean cosine of preconditioned gradients of a bin's documents and the "
-        "questions' gold answers, standardised over bins (z); positive = supports",
-        f"{counted(n_marked, 'bin')} outside the spread of bins (q < {SIGNIFICANT:g}, "
-        "false discovery rate); side bars: mean z over bins with documents",
-    ]
+    filled = bins.drop_nulls("influence")
+    documents = "" if filled["n_docs"].has_nulls() else f"{filled['n_docs'].sum():,} documents in "
+    lines = [f"{documents}{filled.height} of {bins.height} bins", SOURCES[facts.n_queries is None]]
+    if facts.n_queries is None:
+        lines.append("No errors: they need documents and questions; side bars: mean z over bins")
+    else:
+        lines[0] += (
+            f", {counted(facts.n_queries, 'question')}; base model answers {facts.accuracy:.0%} "
+            f"correctly (chance {facts.chance:.0%})"
+        )
+        lines.append(
+            f"{counted(n_marked, 'bin')} outside the spread of bins (q < {SIGNIFICANT:g}, "
+            "false discovery rate); side bars: mean z over bins with documents"
+        )
     heading(
         figure,
         f"{facts.title}: which regions of the corpus support it",

@@ -13,6 +13,7 @@ from workflow_scripts.common.errors import AtlasError, DataError
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.taxonomy import display_name
 from workflow_scripts.common.thresholds import SIGNIFICANT
+from workflow_scripts.report.headline_maps import comparison
 
 TOP = 3
 WIDTH = 88
@@ -39,10 +40,12 @@ def map_lines(bins: pl.DataFrame) -> list[str]:
         filled = table.drop_nulls("influence")
         unusual = filled.filter(pl.col("q_unusual") < SIGNIFICANT)["influence"]
         above = int((unusual > filled["influence"].median()).sum()) if len(unusual) else 0
-        lines.append(
-            f"{name}: {len(unusual)} of {filled.height} bins stand out at q < {SIGNIFICANT:g} "
+        found = (
+            f"{len(unusual)} of {filled.height} bins stand out at q < {SIGNIFICANT:g} "
             f"({above} support, {len(unusual) - above} oppose)"
         )
+        tested = filled["q_unusual"].is_not_null().any()
+        lines.append(f"{name}: {found if tested else f'{filled.height} bins, without errors'}")
         topics = filled.group_by("topic").agg(pl.col("z").mean()).drop_nulls("z")
         topics = topics.sort("z", "topic", descending=[True, False]).head(TOP)
         means = [f"{display_name(topic)} {z:+.1f}" for topic, z in topics.iter_rows()]
@@ -122,16 +125,15 @@ def headline(folder: Path) -> str:
     columns = ["benchmark", "topic", "format", "n_docs", "influence", "z", "q_unusual"]
     bins = read_table(table, "influence/bin_influence", columns)
     benchmarks = bins["benchmark"].unique(maintain_order=True).to_list()
-    counts = bins.filter(benchmark=benchmarks[0])["n_docs"]
-    title = (
-        f"Capability Atlas: study {folder.name}, {counts.sum():,} documents in "
-        f"{(counts > 0).sum()} of {counts.len()} bins"
-    )
-    parts = [
-        [title, "=" * min(len(title), WIDTH)],
-        ["Base model", *_indent(accuracy_lines(folder, benchmarks))],
-        ["What supports each benchmark most", *_indent(map_lines(bins))],
-    ]
+    first = bins.filter(benchmark=benchmarks[0])
+    counts, filled = first["n_docs"], first["influence"].is_not_null().sum()
+    documents = "" if counts.has_nulls() else f"{counts.sum():,} documents in "
+    title = f"Capability Atlas: study {folder.name}, {documents}{filled} of {first.height} bins"
+    parts = [[title, "=" * min(len(title), WIDTH)]]
+    if (folder / "benchmarks").exists():
+        parts.append(["Base model", *_indent(accuracy_lines(folder, benchmarks))])
+    parts.append(["What supports each benchmark most", *_indent(map_lines(bins))])
+    parts += [[heading, *_indent(lines)] for heading, lines in comparison(folder) if lines]
     planted = folder / "validation" / "planted.parquet"
     if planted.exists():
         lines = planted_lines(read_table(planted, "validation/planted"))

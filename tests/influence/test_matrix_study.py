@@ -1,0 +1,184 @@
+"""A study of an existing matrix: its tables hold the published numbers, and nulls for the rest."""
+
+import itertools
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.support import rule_call
+from workflow_scripts.benchmarks.definitions import matrix_definitions
+from workflow_scripts.common.matrix import Matrix
+from workflow_scripts.common.streams import stream
+from workflow_scripts.common.tables import read_table, write_table
+from workflow_scripts.common.taxonomy import BINS, TOPICS
+from workflow_scripts.influence import compare_maps, import_matrix
+from workflow_scripts.influence.contrast_draws import exchange_bins, standardise_rows
+from workflow_scripts.influence.contrasts import contrast_table
+from workflow_scripts.influence.matrix_bins import matrix_bins
+from workflow_scripts.influence.study_maps import StudyMaps
+
+NAMES = ("socialiqa", "mmlu_social_sciences", "arc_challenge", "mmlu_stem")
+
+
+def cells_of(names):
+    """What the rule file tells the comparison about each column."""
+    return {
+        name: {
+            "domain": each.domain,
+            "capability": each.capability,
+            "answer_form": each.answer_form,
+        }
+        for name, each in matrix_definitions(list(names)).items()
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(published, tmp_path_factory):
+    """The published matrix through both rules; a function that reads a table."""
+    folder = tmp_path_factory.mktemp("matrix")
+    bins = {"table": folder / "bin_influence.parquet"}
+    import_matrix.main(rule_call("import_matrix", input={"matrix": str(published)}, output=bins))
+    tables = ["contrasts", "correlations"]
+    compare_maps.main(
+        rule_call(
+            "compare_maps",
+            input={"bins": str(bins["table"])},
+            output={name: folder / f"{name}.parquet" for name in tables},
+            params={
+                "cells": cells_of(NAMES),
+                "confidence": 0.95,
+                "permutations": 999,
+                "bootstraps": 999,
+                "seed": 42,
+            },
+        )
+    )
+    return lambda name: read_table(folder / f"{name}.parquet", f"influence/{name}")
+
+
+def test_published_correlations_and_what_one_bin_does_to_them(finished):
+    table = finished("correlations")
+    social = table.filter(benchmark_a="socialiqa")
+    pairs = dict(zip(social["benchmark_b"], social["pearson"], strict=True))
+    assert pairs["mmlu_social_sciences"] == pytest.approx(0.057, abs=0.01)
+    assert pairs["arc_challenge"] == pytest.approx(0.215, abs=0.01)
+    assert pairs["mmlu_stem"] == pytest.approx(0.086, abs=0.01)
+    assert social["loo_high"].min() == pytest.approx(0.34, abs=0.01)
+    assert social["loo_high"].max() == pytest.approx(0.37, abs=0.01)
+    assert set(zip(social["loo_topic"], social["loo_format"], strict=True)) == {
+        ("literature", "customer_support")
+    }
+    others = table.filter(pl.col("benchmark_a") != "socialiqa")["pearson"]
+    assert others.len() == 3 and others.min() > 0.75 and others.max() < 0.87
+    assert table["corrected"].null_count() == 6
+
+
+def test_published_contrasts_of_topics(finished):
+    topics = finished("contrasts").filter(axis="topic")
+    largest = topics.sort(pl.col("value").abs(), descending=True)
+    reasoning = largest.filter(contrast="reasoning").row(0, named=True)
+    knowledge = largest.filter(contrast="knowledge").row(0, named=True)
+    assert reasoning["topic"] == "literature"
+    assert reasoning["value"] == pytest.approx(0.905, abs=0.01)
+    assert abs(knowledge["value"]) == pytest.approx(0.63, abs=0.01)
+
+
+def test_what_needs_documents_or_questions_is_null_and_the_rest_is_not(finished):
+    bins = finished("bin_influence")
+    assert bins.height == 4 * 576
+    assert bins["n_docs"].sum() == 4 * 5_678_621
+    known = {"benchmark", "topic", "format", "n_docs", "influence", "z", "robust_z", "rank"}
+    for name in bins.columns:
+        assert bins[name].null_count() == (0 if name in known else bins.height), name
+    assert np.abs(bins["z"] - bins["influence"]).max() < 1e-3  # the matrix holds z already
+    contrasts = finished("contrasts")
+    assert contrasts["ci_low"].null_count() == contrasts.height
+    tested = contrasts.filter(pl.col("p_value").is_not_null())["axis"].unique().sort()
+    assert tested.to_list() == ["format", "topic"]
+    assert contrasts["contrast"].unique().sort().to_list() == [
+        "difference",
+        "knowledge",
+        "reasoning",
+    ]
+
+
+def test_bins_that_the_matrix_lacks_are_null_and_hold_no_documents(tmp_path):
+    pairs = [("health", "faq"), ("games", "faq"), ("games", "tutorial")]
+    values = {
+        pair: {"a": float(place), "b": None if place else 1.0} for place, pair in enumerate(pairs)
+    }
+    table = matrix_bins(Matrix(("a", "b"), values, dict.fromkeys(pairs, 7)))
+    write_table(table, tmp_path / "bins.parquet", "influence/bin_influence")
+    a = table.filter(benchmark="a", topic="games", format="tutorial").row(0, named=True)
+    assert (a["influence"], a["z"], a["robust_z"], a["rank"]) == (
+        2.0,
+        1.0,
+        pytest.approx(1 / 1.4826),
+        1,
+    )
+    absent = table.filter(benchmark="a", topic="health", format="tutorial").row(0, named=True)
+    assert absent["n_docs"] == 0 and absent["influence"] is None and absent["rank"] is None
+    uncounted = matrix_bins(Matrix(("a",), values, {}))
+    write_table(uncounted, tmp_path / "uncounted.parquet", "influence/bin_influence")
+    assert uncounted["n_docs"].null_count() == 576
+
+
+def test_a_column_without_a_definition_takes_part_in_no_contrast():
+    cells = cells_of([*NAMES, "chess_puzzles"])
+    assert cells["socialiqa"]["domain"] == "social" and cells["chess_puzzles"]["domain"] == ""
+    assert matrix_definitions(["chess_puzzles"])["chess_puzzles"].title == "Chess puzzles"
+    rng = stream(1, "columns")
+    maps = StudyMaps({name: rng.standard_normal(576) for name in cells})
+    without = StudyMaps({name: maps.influence[name] for name in NAMES})
+    draws = {"confidence": 0.95, "permutations": 99, "seed": 1}
+    table = contrast_table(maps, cells, **draws)
+    assert table.equals(contrast_table(without, cells_of(NAMES), **draws))
+
+
+def test_exchanged_bins_agree_with_all_ways_to_exchange_them():
+    """Three bins: eight ways, each equally often; sides are standardised anew in each."""
+    rng = stream(2, "exchanges")
+    first, second = standardise_rows(rng.standard_normal((2, 3)))
+    first = 0.7 * first  # a side that averages several maps has a smaller spread
+    ways = []
+    for flips in itertools.product([False, True], repeat=3):
+        a, b = np.where(flips, second, first), np.where(flips, first, second)
+        z = standardise_rows(np.stack([a, b]))
+        ways.append(0.7 * z[0] - z[1])
+    draws = exchange_bins([(first, second)], 4000, rng)
+    gaps = np.abs(draws[:, None] - np.array(ways)).max(axis=2)
+    assert gaps.min(axis=1).max() < 1e-12
+    counts = np.bincount(gaps.argmin(axis=1), minlength=8)
+    assert counts.min() > 400 and counts.max() < 600
+
+
+def test_exchanged_bins_find_a_topic_that_differs_and_seldom_one_that_does_not():
+    """Maps that share 80% of their variance; at 5%, 60 axes without a contrast have 3 hits."""
+    cells = cells_of(NAMES)
+    rng = stream(3, "matrix null")
+    hits = 0
+    for _ in range(30):
+        common = 2 * rng.standard_normal(576)
+        values = {name: common + rng.standard_normal(576) for name in NAMES}
+        table = contrast_table(StudyMaps(values), cells, confidence=0.95, permutations=199, seed=1)
+        for axis in ("topic", "format"):
+            hits += table.filter(contrast="reasoning", axis=axis)["p_value"].min() <= 0.05
+    assert hits <= 8
+    values["socialiqa"][:24] += 3.0
+    table = contrast_table(StudyMaps(values), cells, confidence=0.95, permutations=199, seed=1)
+    for contrast in ("reasoning", "difference"):
+        top = (
+            table.filter(contrast=contrast, axis="topic")
+            .sort("p_value", "topic")
+            .row(0, named=True)
+        )
+        assert top["topic"] == TOPICS[0] and top["p_value"] == pytest.approx(1 / 200)
+    assert table.filter(contrast="knowledge", axis="topic")["p_value"].min() > 0.01
+
+
+def test_bins_of_the_taxonomy_have_one_order():
+    """Contrasts and correlations take bins by place, so the table must come in this order."""
+    table = matrix_bins(Matrix(("a",), {pair: {"a": 1.0} for pair in BINS}, {}))
+    assert list(zip(table["topic"], table["format"], strict=True)) == list(BINS)
+    assert tuple(sorted(BINS)) == BINS
