@@ -42,6 +42,8 @@ except AtlasError as error:
 
 # Benchmarks whose truth is known, and those whose documents are forgotten.
 PLANTED, FORGOTTEN = SIZES.planted, SIZES.forgotten
+# Whether small models can be retrained on parts of the working set.
+RETRAINED = not MATRIX and config["model"]["source"] == "train"
 
 
 def needs(name, wildcard=None):

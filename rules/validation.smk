@@ -191,7 +191,6 @@ TARGETS += expand(f"{RESULTS}/validation/bins/{{scorer}}.parquet", scorer=SCORER
 
 # Retraining is no part of the study: snakemake lds asks for it. Groups of halves are jobs of their
 # own, so that a cluster works on many at the same time and a lost one costs a few trainings.
-RETRAINED = config["model"]["source"] == "train"
 if RETRAINED:
     RETRAINING = config["validation"]["retraining"]
     GROUPS = [
