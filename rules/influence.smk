@@ -146,3 +146,56 @@ TARGETS += [
     f"{RESULTS}/influence/contrasts.parquet",
     f"{RESULTS}/influence/correlations.parquet",
 ]
+
+
+if not MATRIX:
+    # Documents of highest and lowest score are known where their rows are kept.
+    EXAMPLES_INPUT, EXAMPLES_OUTPUT = {}, {}
+    if KEEP_ROWS:
+        EXAMPLES_INPUT = {
+            "scores": expand(
+                "<results>/attribution/scores/{benchmark}.parquet", benchmark=BENCHMARKS
+            ),
+            "shards": expand("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
+        }
+        EXAMPLES_OUTPUT = {"examples": "<results>/influence/examples.parquet"}
+
+    rule profile_texts:
+        """Words of each region, and the documents at both ends of every bin."""
+        input:
+            **EXAMPLES_INPUT,
+            documents=collect("<results>/corpus/documents/{part}.parquet", part=PARTS),
+            sample="<results>/corpus/sample.parquet",
+            bins="<results>/influence/bin_influence.parquet",
+            words="workflow_scripts/influence/words.yaml",
+        output:
+            **EXAMPLES_OUTPUT,
+            profile="<results>/influence/lexical_profile.parquet",
+        log:
+            "<logs>/profile_texts.log",
+        benchmark:
+            "<timings>/profile_texts.tsv"
+        conda:
+            "../envs/analysis.yaml"
+        threads: 1
+        resources:
+            **needs("profile_texts"),
+        params:
+            version=VERSION["influence"],
+            benchmarks=BENCHMARKS,
+            parts=PARTS,
+            folds=config["corpus"]["folds"],
+            examples=config["influence"]["examples"],
+            confidence=config["influence"]["confidence"],
+            bootstraps=config["influence"]["bootstraps"],
+            seed=config["seeds"]["bootstrap"],
+        script:
+            "../workflow_scripts/influence/profile_texts.py"
+
+    TARGETS += [
+        f"{RESULTS}/influence/reliability.parquet",
+        f"{RESULTS}/influence/correctness.parquet",
+        f"{RESULTS}/influence/tasks.parquet",
+        f"{RESULTS}/influence/lexical_profile.parquet",
+        *([f"{RESULTS}/influence/examples.parquet"] if KEEP_ROWS else []),
+    ]

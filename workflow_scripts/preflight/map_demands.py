@@ -135,6 +135,26 @@ INFLUENCE = {
     ),
 }
 
+# Bytes of text that one thread counts a second in all word lists, and a document's line of scores.
+COUNTED, SCORE_LINE = 5e6, 150
+# Documents of one row group of text, which are decoded together; sums of a bin, redrawn.
+TEXT_ROWS, SUMS = 16_384, 10
+PIECE_ROWS = 2**19
+
+INFLUENCE["profile_texts"] = Demand(
+    "influence",
+    once,
+    memory=lambda s, b: (
+        STATISTICS
+        + 2 * min(s.documents, TEXT_ROWS) * s.text_bytes / s.documents
+        + DOCUMENT * s.documents / s.parts
+        + 3 * SCORE_LINE * min(s.documents, PIECE_ROWS)
+        + 4 * 8 * SUMS * s.bins * s.config["influence"]["bootstraps"]
+    ),
+    seconds=lambda s, b: s.text_bytes / COUNTED + 5e-6 * s.documents * len(s.definitions) + 20,
+    rows=lambda s, b: s.documents,
+)
+
 
 def untrained_models(s: Sizes) -> int:
     """How many untrained models the study asks."""
