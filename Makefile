@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report status publish lint format test test-all matrix bench lds power plan docs clean
+.PHONY: help setup demo report status publish validate lint format test test-all matrix bench lds power plan docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ status: $(VENV)/.installed ## how far a study is, also while it runs (CONFIG=con
 
 publish: $(VENV)/.installed ## put a finished study into a folder to share (CONFIG=configs/x.yaml)
 	$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) -- publish
+
+validate: $(VENV)/.installed ## run every check of a study and hold it to its bar (CONFIG=configs/x.yaml)
+	@$(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) validate
 
 lint: $(VENV)/.installed-dev ## ruff, snakefmt and snakemake --lint
 	$(BIN)/ruff check .

@@ -1,49 +1,62 @@
 """Stage validation: is the map right, and is it more than words?
 
 Needs the document rows and sketches, the query rows, the working set's text and the study's own
-map. Leaves one map per baseline and control, in the columns of the study's map, and in a study
-with planted truth the table that says how well each of them recovers it.
+map. Leaves one map per baseline and control, in the columns of the study's map, what each of them
+explains of that map, which questions stand in which documents, and in a study with planted truth how
+well each scorer recovers it. snakemake validate runs all of it, repeats the document pass under
+another projection, and holds the numbers to their bars.
 """
+
+from workflow_scripts.validation.encoder import encoder_files
 
 STATISTICS = {
     "confidence": config["influence"]["confidence"],
     "multiplicity": config["influence"]["multiplicity"],
 }
 METRIC_OF = {name: definition.metric for name, definition in DEFINITIONS.items()}
-SCORERS = ["cosine", "dot"]
-SCORERS += ["tfidf"] if config["validation"]["lexical"] else []
-SCORERS += ["untrained"] if config["validation"]["untrained"] else []
-SCORERS += ["shuffled"] if config["validation"]["shuffled"] and KEEP_ROWS else []
+CHECKS = config["validation"]
+TEXT_SCORERS = CHECKS["scorers"]
+SHUFFLED = CHECKS["shuffled"] and KEEP_ROWS
+SCORERS = ["cosine", "dot", *TEXT_SCORERS]
+SCORERS += ["untrained"] if CHECKS["untrained"] else []
+SCORERS += ["shuffled"] if SHUFFLED else []
+QUESTIONS = collect("<results>/benchmarks/{benchmark}/queries.parquet", benchmark=BENCHMARKS)
 
 
 # The untrained control has a document pass of its own, which knows no benchmark; its maps are
-# made with the other gradient baselines.
-UNTRAINED_INPUT, UNTRAINED_OUTPUT = {}, {}
+# made with the other gradient baselines, as are those of the shuffled control.
+UNTRAINED_INPUT, SHUFFLED_INPUT, CONTROL_OUTPUT = {}, {}, {}
 UNTRAINED = "<results>/validation/untrained"
-MODELS = range(config["validation"]["untrained_models"])
-if config["validation"]["untrained"]:
+MODELS = range(CHECKS["untrained_models"])
+if CHECKS["untrained"]:
     UNTRAINED_INPUT = {
         "untrained_sketches": expand(f"{UNTRAINED}/sketch{{number}}.npz", number=MODELS),
         "untrained_moments": expand(f"{UNTRAINED}/moments{{number}}.safetensors", number=MODELS),
         "untrained_settings": expand(f"{UNTRAINED}/settings{{number}}.json", number=MODELS),
-        "queries": collect(
-            "<results>/benchmarks/{benchmark}/queries.parquet", benchmark=BENCHMARKS
-        ),
+        "questions": QUESTIONS,
         "record": "<results>/model/model.json",
     }
-    UNTRAINED_OUTPUT = {"untrained": "<results>/validation/bins/untrained.parquet"}
+    CONTROL_OUTPUT["untrained"] = "<results>/validation/bins/untrained.parquet"
+if SHUFFLED:
+    SHUFFLED_INPUT = {
+        "shards": collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
+        "rows": collect("<results>/attribution/rows/{shard}.npy", shard=SHARDS),
+        "queries": collect("<results>/attribution/queries/{benchmark}.npy", benchmark=BENCHMARKS),
+    }
+    CONTROL_OUTPUT["shuffled"] = "<results>/validation/bins/shuffled.parquet"
 
 
 rule score_gradient_baselines:
-    """Maps by gradient cosine and dot product, without a preconditioner, and untrained."""
+    """Maps by gradients without a preconditioner, of untrained models, and of shuffled bins."""
     input:
         **UNTRAINED_INPUT,
+        **SHUFFLED_INPUT,
         sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
         raw=collect("<results>/attribution/queries/{benchmark}.raw.npy", benchmark=BENCHMARKS),
         order=collect("<results>/attribution/queries/{benchmark}.json", benchmark=BENCHMARKS),
         summary="<results>/corpus/bin_summary.parquet",
     output:
-        **UNTRAINED_OUTPUT,
+        **CONTROL_OUTPUT,
         cosine="<results>/validation/bins/cosine.parquet",
         dot="<results>/validation/bins/dot.parquet",
     log:
@@ -61,6 +74,8 @@ rule score_gradient_baselines:
         version=VERSION["validation"],
         benchmarks=BENCHMARKS,
         seed=config["seeds"]["model"],
+        seed_shuffle=config["seeds"]["bootstrap"],
+        folds=config["corpus"]["folds"],
         device=config["model"]["device"],
         tokens_per_batch=config["attribution"]["tokens_per_batch"],
         targets=TARGET_OF,
@@ -68,62 +83,78 @@ rule score_gradient_baselines:
         "../workflow_scripts/validation/score_gradient_baselines.py"
 
 
-rule score_lexical:
-    """Maps by TF-IDF similarity of documents and questions with their gold answer."""
-    input:
-        documents=collect("<results>/corpus/documents/{part}.parquet", part=PARTS),
-        sample="<results>/corpus/sample.parquet",
-        queries=collect("<results>/benchmarks/{benchmark}/queries.parquet", benchmark=BENCHMARKS),
-        summary="<results>/corpus/bin_summary.parquet",
-    output:
-        tfidf="<results>/validation/bins/tfidf.parquet",
-    log:
-        "<logs>/score_lexical.log",
-    benchmark:
-        "<timings>/score_lexical.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    threads: 1
-    resources:
-        **needs("score_lexical"),
-    params:
-        **STATISTICS,
-        version=VERSION["validation"],
-        benchmarks=BENCHMARKS,
-    script:
-        "../workflow_scripts/validation/score_lexical.py"
+# What the scorers of texts read beside the texts, and the search for the questions leaves.
+TEXT_INPUT, LEAKAGE_OUTPUT = {}, {}
+EMBEDDING = {}
+if "embedding" in TEXT_SCORERS:
+    EMBEDDING = {
+        "encoder": CHECKS["embedding"]["path"],
+        "max_tokens": config["corpus"]["max_tokens"],
+        "precision": config["model"]["precision"],
+        "device": config["model"]["device"],
+        "tokens_per_batch": config["attribution"]["tokens_per_batch"],
+    }
+if EMBEDDING.get("encoder"):
+    EMBEDDING["encoder"] = resolve(EMBEDDING["encoder"], config["data"])
+    try:
+        TEXT_INPUT["encoder"] = encoder_files(EMBEDDING["encoder"])
+    except AtlasError as error:
+        print(f"config error: {error}", file=sys.stderr)
+        sys.exit(1)
+elif EMBEDDING:
+    TEXT_INPUT |= {
+        "record": "<results>/model/model.json",
+        "weights": MODEL_FILES,
+        "tokenizer": "<results>/corpus/tokenizer/tokenizer.json",
+        "tokenizer_config": "<results>/corpus/tokenizer/tokenizer_config.json",
+    }
+if "length" in TEXT_SCORERS:
+    TEXT_INPUT["shards"] = collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS)
+if "loss" in TEXT_SCORERS:
+    TEXT_INPUT["sketches"] = collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS)
+if CHECKS["leakage_ngram"]:
+    LEAKAGE_OUTPUT = {
+        "leakage": "<results>/validation/leakage.parquet",
+        "hits": "<results>/validation/leakage_hits.parquet",
+    }
+    TARGETS += [path.replace("<results>", RESULTS) for path in LEAKAGE_OUTPUT.values()]
 
 
-rule score_shuffled:
-    """Maps after dealing the documents to bins at random: nothing should stand out."""
-    input:
-        shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
-        rows=collect("<results>/attribution/rows/{shard}.npy", shard=SHARDS),
-        sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
-        queries=collect("<results>/attribution/queries/{benchmark}.npy", benchmark=BENCHMARKS),
-        order=collect("<results>/attribution/queries/{benchmark}.json", benchmark=BENCHMARKS),
-    output:
-        shuffled="<results>/validation/bins/shuffled.parquet",
-    log:
-        "<logs>/score_shuffled.log",
-    benchmark:
-        "<timings>/score_shuffled.tsv"
-    conda:
-        "../envs/engine.yaml"
-    threads: 1
-    resources:
-        **needs("score_shuffled"),
-    params:
-        **STATISTICS,
-        version=VERSION["validation"],
-        seed=config["seeds"]["bootstrap"],
-        folds=config["corpus"]["folds"],
-        benchmarks=BENCHMARKS,
-    script:
-        "../workflow_scripts/validation/score_shuffled.py"
+if TEXT_SCORERS or LEAKAGE_OUTPUT:
+
+    rule score_texts:
+        """Maps by words, embeddings, length and loss; questions that stand in the documents."""
+        input:
+            **TEXT_INPUT,
+            documents=collect("<results>/corpus/documents/{part}.parquet", part=PARTS),
+            sample="<results>/corpus/sample.parquet",
+            queries=QUESTIONS,
+            summary="<results>/corpus/bin_summary.parquet",
+        output:
+            **LEAKAGE_OUTPUT,
+            **{name: f"<results>/validation/bins/{name}.parquet" for name in TEXT_SCORERS},
+        log:
+            "<logs>/score_texts.log",
+        benchmark:
+            "<timings>/score_texts.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            **needs("score_texts"),
+        params:
+            **STATISTICS,
+            version=VERSION["validation"],
+            benchmarks=BENCHMARKS,
+            scorers=TEXT_SCORERS,
+            ngram=CHECKS["leakage_ngram"],
+            seed=config["seeds"]["bootstrap"],
+            embedding=EMBEDDING,
+        script:
+            "../workflow_scripts/validation/score_texts.py"
 
 
-if config["validation"]["untrained"]:
+if CHECKS["untrained"]:
 
     rule attribute_untrained:
         """The document pass on untrained models of the same shape, for all benchmarks."""
@@ -158,35 +189,123 @@ if config["validation"]["untrained"]:
             "../workflow_scripts/validation/attribute_untrained.py"
 
 
+# What comparing the maps takes and leaves beyond the maps themselves.
+COMPARE_INPUT, COMPARE_OUTPUT = {}, {"explained": "<results>/validation/explained.parquet"}
 if PLANTED:
-
-    rule check_planted:
-        """How well each scorer's map recovers the planted truth."""
-        input:
-            truth="<results>/corpus/truth.parquet",
-            trackstar="<results>/influence/bin_influence.parquet",
-            scorers=collect("<results>/validation/bins/{scorer}.parquet", scorer=SCORERS),
-        output:
-            planted="<results>/validation/planted.parquet",
-        log:
-            "<logs>/check_planted.log",
-        benchmark:
-            "<timings>/check_planted.tsv"
-        conda:
-            "../envs/analysis.yaml"
-        threads: 1
-        resources:
-            **needs("check_planted"),
-        params:
-            version=VERSION["validation"],
-            scorers=SCORERS,
-        script:
-            "../workflow_scripts/validation/check_planted.py"
-
-    TARGETS += [f"{RESULTS}/validation/planted.parquet"]
+    COMPARE_INPUT["truth"] = "<results>/corpus/truth.parquet"
+    COMPARE_OUTPUT["planted"] = "<results>/validation/planted.parquet"
+SCORES = collect("<results>/attribution/scores/{benchmark}.parquet", benchmark=BENCHMARKS)
+KEPT_SCORES = {"scores": SCORES} if KEEP_ROWS else {}
+if CHECKS["leakage_ngram"]:
+    COMPARE_INPUT |= KEPT_SCORES
+    COMPARE_INPUT["hits"] = LEAKAGE_OUTPUT["hits"]
+    COMPARE_INPUT["resampling"] = collect(
+        "<results>/influence/resampling/{benchmark}.npz", benchmark=BENCHMARKS
+    )
+    COMPARE_INPUT["order"] = collect(
+        "<results>/attribution/queries/{benchmark}.json", benchmark=BENCHMARKS
+    )
+    COMPARE_OUTPUT["leakage_maps"] = "<results>/validation/leakage_maps.parquet"
 
 
+rule compare_scorers:
+    """What each baseline explains of the map, how well it finds what was planted, and leakage."""
+    input:
+        **COMPARE_INPUT,
+        trackstar="<results>/influence/bin_influence.parquet",
+        scorers=collect("<results>/validation/bins/{scorer}.parquet", scorer=SCORERS),
+    output:
+        **COMPARE_OUTPUT,
+    log:
+        "<logs>/compare_scorers.log",
+    benchmark:
+        "<timings>/compare_scorers.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        **needs("compare_scorers"),
+    params:
+        version=VERSION["validation"],
+        benchmarks=BENCHMARKS,
+        scorers=SCORERS,
+        confidence=config["influence"]["confidence"],
+        bootstraps=config["influence"]["bootstraps"],
+        seed=config["seeds"]["bootstrap"],
+    script:
+        "../workflow_scripts/validation/compare_scorers.py"
+
+
+TARGETS += [path.replace("<results>", RESULTS) for path in COMPARE_OUTPUT.values()]
 TARGETS += expand(f"{RESULTS}/validation/bins/{{scorer}}.parquet", scorer=SCORERS)
+
+
+# Outside the default target: a second document pass is as dear as the first.
+rule project_again:
+    """The document pass under another random projection, compared with the study's own map."""
+    input:
+        **KEPT_SCORES,
+        shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
+        record="<results>/model/model.json",
+        weights=MODEL_FILES,
+        queries=QUESTIONS,
+        trackstar="<results>/influence/bin_influence.parquet",
+        summary="<results>/corpus/bin_summary.parquet",
+    output:
+        projection="<results>/validation/projection.parquet",
+        bins="<results>/validation/bins/projection.parquet",
+    log:
+        "<logs>/project_again.log",
+    benchmark:
+        "<timings>/project_again.tsv"
+    conda:
+        "../envs/engine.yaml"
+    threads: 1
+    resources:
+        **needs("project_again"),
+    params:
+        **STATISTICS,
+        version=VERSION["validation"],
+        benchmarks=BENCHMARKS,
+        targets=TARGET_OF,
+        first_seed=config["seeds"]["projection"],
+        seed_projection=CHECKS["projection_seed"],
+        seed_preconditioner=config["seeds"]["preconditioner"],
+        projection_dim=config["attribution"]["projection_dim"],
+        documents=config["attribution"]["preconditioner_documents"],
+        damping=config["attribution"]["damping"],
+        loss_reduction=config["attribution"]["loss_reduction"],
+        row_dtype=config["attribution"]["row_dtype"],
+        tokens_per_batch=config["attribution"]["tokens_per_batch"],
+        precision=config["model"]["precision"],
+        device=config["model"]["device"],
+    script:
+        "../workflow_scripts/validation/project_again.py"
+
+
+VERDICT_INPUT = dict(COMPARE_OUTPUT)
+if SHUFFLED:
+    VERDICT_INPUT["shuffled"] = CONTROL_OUTPUT["shuffled"]
+if CHECKS["projection"]:
+    VERDICT_INPUT["projection"] = "<results>/validation/projection.parquet"
+
+
+localrules:
+    validate,
+
+
+rule validate:
+    """Run every check of the study and hold it to its bar; make lds has the retraining."""
+    input:
+        **VERDICT_INPUT,
+    log:
+        "<logs>/validate.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        verdict=f"{RESULTS}/validation/verdict.parquet",
+    script:
+        "../workflow_scripts/validation/validate.py"
 
 
 # Retraining is no part of the study: snakemake lds asks for it. Groups of halves are jobs of their

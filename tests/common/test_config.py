@@ -57,6 +57,13 @@ def test_default_config_is_valid_and_completed():
         ({"corpus__max_tokens": 9999}, ["'model.train.max_positions'", "below corpus.max_tokens"]),
         ({"attribution__tokens_per_batch": 64}, ["'attribution.tokens_per_batch' is 64"]),
         ({"corpus__parts": 5}, ["'corpus.parts' is 5", "1 to 4"]),
+        ({"validation__scorers": ["bm52"]}, ["'bm52'", "'tfidf', 'bm25'", "'bm25'?"]),
+        ({"validation__leakage_ngram": 3}, ["'validation.leakage_ngram' is 3", "4 or more"]),
+        ({"validation__projection_seed": 42}, ["'validation.projection_seed'", "another one"]),
+        (
+            {"validation__embedding": {"path": "x"}, "validation__scorers": ["tfidf"]},
+            ["'validation.embedding.path'", "lacks 'embedding'"],
+        ),
         ({"seeds__retraining": []}, ["'seeds.retraining' is []", "at least 1 items"]),
         ({"validation__retraining": {"subsets": 3}}, ["'validation.retraining.subsets' is 3"]),
         ({"validation__retraining": {"subsets": 62}}, ["is 62", "multiple of", "subsets_per_job"]),

@@ -94,7 +94,10 @@ def test_rows_and_sketches_have_their_published_size():
         ({"unlearning__batch_documents": 8}, ["unlearn_topic", "'unlearning.batch_documents'"]),
         ({"hardware__memory_gb": 8}, ["collect_documents", "raise 'corpus.parts'"]),
         ({"hardware__job_hours": 3}, ["summarise_bins", "corpus.documents_per_bin"]),
-        ({"validation__lexical": True}, ["score_lexical", "'validation.lexical' to false"]),
+        (
+            {"validation__scorers": ["tfidf", "embedding"]},
+            ["score_texts", "tfidf", "'validation.scorers'"],
+        ),
     ],
 )
 def test_plan_that_cannot_run_is_refused_in_one_line_with_the_key_to_change(paths, words):
@@ -129,7 +132,7 @@ def test_discarded_rows_leave_the_sketches_alone():
     plan = plan_of(FULL, attribution__rows="discard", unlearning__benchmarks=[])
     assert plan.total("disk_gb") < 100
     assert plan.rule("score_documents") is None
-    assert plan.rule("score_shuffled") is None
+    assert plan.rule("project_again") is None
     check_fit(plan)
 
 

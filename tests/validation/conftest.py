@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from workflow_scripts.attribution.sketch import SketchSums, write_sketch
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.tables import polars_schema, write_table
 from workflow_scripts.common.taxonomy import BINS
@@ -60,3 +61,17 @@ def unit_rows(corpus):
     rows = rng.normal(size=(len(corpus.owner) + 5, 12)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     return rows[:-5], rows[-5:]
+
+
+def written_sketch(corpus, part, losses, label):
+    """A sketch of some documents, of which only ids and losses count; returns its path."""
+    documents = corpus.documents[part]
+    details = {
+        "doc_id": documents["doc_id"].to_numpy().astype(str),
+        "loss": losses,
+        "gradient_norm": np.ones(documents.height, np.float32),
+    }
+    sums = SketchSums(corpus.owner[part], documents["fold"].to_numpy(), 2)
+    path = corpus.folder / f"{label}.npz"
+    write_sketch(path, sums, details, {"shard": label})
+    return str(path)

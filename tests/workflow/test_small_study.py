@@ -26,10 +26,9 @@ TABLES = {
     "plot_unlearning",
 }
 CHECKS = {
-    "check_planted",
-    "score_lexical",
+    "compare_scorers",
+    "score_texts",
     "score_gradient_baselines",
-    "score_shuffled",
 }
 
 

@@ -23,6 +23,8 @@ SCHEMA_FILE = ROOT / "schemas" / "config.yaml"
 # A place in the order of a benchmark's topics, for unlearning: top01 is the topic of highest
 # influence, known only once the map is.
 SLOT = re.compile(r"top(0[1-9]|1\d|2[0-4])")
+# Fewer words in a row than this are no sign that a document holds a question.
+FEWEST_WORDS = 4
 
 
 @functools.cache
@@ -259,12 +261,37 @@ def _check_relations(config: Mapping[str, Any]) -> None:
             f"config key 'validation.retraining.subsets' is {retraining['subsets']}; allowed: a "
             f"multiple of 'validation.retraining.subsets_per_job' ({retraining['subsets_per_job']})"
         )
+    _check_validation(config)
     if config["unlearning"]["benchmarks"]:
         _check_unlearning(config)
     if corpus["parts"] > 4 and source == "planted":
         raise ConfigError(
             f"config key 'corpus.parts' is {corpus['parts']}; the planted world has 4 files, "
             "so allowed: 1 to 4"
+        )
+
+
+def _check_validation(config: Mapping[str, Any]) -> None:
+    """Check what holds between the keys of validation and the others.
+
+    Raises:
+        ConfigError: two keys contradict each other.
+    """
+    settings, seed = config["validation"], config["seeds"]["projection"]
+    if 0 < settings["leakage_ngram"] < FEWEST_WORDS:
+        raise ConfigError(
+            f"config key 'validation.leakage_ngram' is {settings['leakage_ngram']}; fewer words in "
+            f"a row are no sign of a question: allowed are 0 (no search) and {FEWEST_WORDS} or more"
+        )
+    if settings["projection"] and settings["projection_seed"] == seed:
+        raise ConfigError(
+            f"config key 'validation.projection_seed' is {seed}, as is 'seeds.projection'; the "
+            "second projection must be another one"
+        )
+    if settings["embedding"]["path"] and "embedding" not in settings["scorers"]:
+        raise ConfigError(
+            "config key 'validation.embedding.path' names an encoder, but 'validation.scorers' "
+            "lacks 'embedding'; add it there, or empty the path"
         )
 
 

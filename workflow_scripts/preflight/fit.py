@@ -97,6 +97,8 @@ def _less_device(plan: Plan, each: RulePlan) -> str:
         if config["unlearning"]["batch_documents"] > 1:
             return "lower 'unlearning.batch_documents' or 'corpus.max_tokens'"
         return "lower 'corpus.max_tokens'"
+    if each.rule == "score_texts":
+        return "take embedding out of 'validation.scorers', or name a smaller encoder"
     if each.rule in ("attribute_untrained", "score_gradient_baselines"):
         return "set 'validation.untrained' to false, or lower 'attribution.tokens_per_batch'"
     if each.rule == "attribute_documents" and gate_device_bytes(sizes) > allowed:
@@ -142,7 +144,7 @@ def _less_memory(plan: Plan, each: RulePlan) -> str:
         "collect_documents": "raise 'corpus.parts'",
         "tokenize_shard": "raise 'corpus.parts' and 'corpus.shards'",
         "attribute_documents": "raise 'corpus.shards'",
-        "score_lexical": "set 'validation.lexical' to false",
+        "score_texts": "take tfidf, bm25 and embedding out of 'validation.scorers'",
         "attribute_untrained": "set 'validation.untrained' to false",
         "evaluate_unlearned": "lower 'unlearning.rank' or name fewer 'unlearning.doses'",
     }
@@ -152,6 +154,15 @@ def _less_memory(plan: Plan, each: RulePlan) -> str:
         if each.stage in ("influence", "validation", "attribution")
         else "lower 'corpus.documents_per_bin'"
     )
+
+
+def _shorter_texts(plan: Plan) -> str:
+    """Which key takes the largest part of the texts' job."""
+    config = plan.sizes.config["validation"]
+    heavy = [name for name in ("embedding", "tfidf", "bm25") if name in config["scorers"]]
+    if heavy:
+        return f"take {' and '.join(heavy)} out of 'validation.scorers'"
+    return "set 'validation.leakage_ngram' to 0"
 
 
 def _less_time(plan: Plan, each: RulePlan) -> str:
@@ -172,7 +183,7 @@ def _less_time(plan: Plan, each: RulePlan) -> str:
         "unlearn_control": lambda: "lower 'unlearning.max_steps' or 'unlearning.documents'",
         "evaluate_unlearned": lambda: "name fewer 'seeds.unlearning' or 'unlearning.doses'",
         "attribute_untrained": lambda: "set 'validation.untrained' to false",
-        "score_lexical": lambda: "set 'validation.lexical' to false",
+        "score_texts": lambda: _shorter_texts(plan),
         "train_model": lambda: "lower 'model.train.passes'",
     }
     return keys.get(each.rule, lambda: "lower 'corpus.documents_per_bin'")()

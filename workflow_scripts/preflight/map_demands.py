@@ -10,9 +10,11 @@ from workflow_scripts.preflight.demand import (
     ENGINE,
     ENTRIES,
     FIGURES,
+    HARNESS,
     MB,
     PRODUCT,
     READ,
+    SEARCH,
     STATISTICS,
     TABLES,
     TOKEN,
@@ -32,6 +34,8 @@ from workflow_scripts.preflight.model_work import (
     FORWARD,
     FORWARD_BACKWARD,
     TRAINING,
+    embedding_device_bytes,
+    forward_seconds,
     gate_device_bytes,
     pass_device_bytes,
     pass_seconds,
@@ -166,6 +170,51 @@ def untrained_device(s: Sizes, b: str) -> float:
     return pass_device_bytes(s, "float32") + 8 * roots_bytes(s)
 
 
+def shuffles(s: Sizes) -> bool:
+    """Whether documents are dealt to bins at random, which takes their rows."""
+    return bool(asks("shuffled")(s) and s.keep_rows)
+
+
+def scorers(s: Sizes) -> list[str]:
+    """The baselines that need no gradient."""
+    return s.config["validation"]["scorers"]
+
+
+def embeds(s: Sizes) -> bool:
+    """Whether documents are compared with questions by their embeddings."""
+    return "embedding" in scorers(s)
+
+
+def searches(s: Sizes) -> bool:
+    """Whether the questions are looked for in the documents."""
+    return bool(s.config["validation"]["leakage_ngram"])
+
+
+def holds_texts(s: Sizes) -> bool:
+    """Whether a scorer holds the working set's text in memory."""
+    return bool({"tfidf", "bm25", "embedding"} & set(scorers(s)))
+
+
+def text_memory(s: Sizes, b: str) -> float:
+    """Bytes of the scorers of texts, without a model."""
+    words = 8 * s.text_bytes * bool({"tfidf", "bm25"} & set(scorers(s)))
+    vectors = embeds(s) * s.documents * (12 * s.shape.hidden)
+    found = searches(s) * (50 * MB + 2 * s.bins * s.all_questions)
+    return (
+        (HARNESS if embeds(s) else STATISTICS)
+        + (holds_texts(s) * s.text_bytes + words + vectors + found)
+        + DOCUMENT * s.documents
+        + 3 * 8 * s.groups * s.all_questions * holds_texts(s)
+    )
+
+
+def text_seconds(s: Sizes, b: str) -> float:
+    """Seconds of words, embeddings and the search, one after the other."""
+    words = s.text_bytes / WORDS * bool({"tfidf", "bm25"} & set(scorers(s)))
+    vectors = embeds(s) * forward_seconds(s, s.tokens)
+    return words + vectors + searches(s) * s.text_bytes / SEARCH + s.documents / 1e5
+
+
 def retraining_seconds(s: Sizes) -> float:
     """Device seconds of one job of retraining: each of its models sees half of the tokens."""
     models = s.config["validation"]["retraining"]["subsets_per_job"]
@@ -179,35 +228,30 @@ VALIDATION = {
     "score_gradient_baselines": Demand(
         "validation",
         once,
-        memory=lambda s, b: ENGINE + sketch_bytes(s) + product_bytes(s, 2 * s.most_questions),
+        memory=lambda s, b: (
+            ENGINE
+            + sketch_bytes(s)
+            + product_bytes(s, 2 * s.most_questions)
+            + shuffles(s) * (12 * min(4096, s.documents) * s.width + DOCUMENT * s.documents)
+        ),
         seconds=lambda s, b: (
-            (2 + untrained_models(s)) * 2 * s.groups * s.all_questions * s.width / PRODUCT
+            (2 + untrained_models(s) + shuffles(s))
+            * (2 * s.groups * s.all_questions * s.width / PRODUCT)
+            + shuffles(s) * 2 * s.documents * s.width / ENTRIES
         ),
         device=lambda s, b: asks("untrained")(s) * pass_device_bytes(s, "float32"),
         loads=lambda s, b: 4 * s.shape.parameters,
         rows=lambda s, b: s.all_questions,
     ),
-    "score_lexical": Demand(
+    "score_texts": Demand(
         "validation",
-        when(asks("lexical")),
-        memory=lambda s, b: TABLES + 8 * s.text_bytes + DOCUMENT * s.documents,
-        seconds=lambda s, b: s.text_bytes / WORDS,
+        when(lambda s: scorers(s) or searches(s)),
+        memory=text_memory,
+        seconds=text_seconds,
+        device=lambda s, b: embeds(s) * embedding_device_bytes(s),
+        disk=lambda s, b: 1 * MB + searches(s) * 20 * s.documents,
         rows=lambda s, b: s.documents,
-    ),
-    "score_shuffled": Demand(
-        "validation",
-        when(lambda s: asks("shuffled")(s) and s.keep_rows),
-        memory=lambda s, b: (
-            TORCH
-            + sketch_bytes(s) / 2
-            + 12 * min(4096, s.documents) * s.width
-            + product_bytes(s, s.most_questions)
-            + DOCUMENT * s.documents
-        ),
-        seconds=lambda s, b: (
-            2 * s.documents * s.width / ENTRIES + 2 * s.groups * s.all_questions * s.width / PRODUCT
-        ),
-        rows=lambda s, b: s.documents,
+        tokens=lambda s, b: embeds(s) * s.tokens,
     ),
     "attribute_untrained": Demand(
         "validation",
@@ -223,11 +267,25 @@ VALIDATION = {
         rows=lambda s, b: untrained_models(s) * s.documents,
         tokens=lambda s, b: untrained_models(s) * (s.tokens + s.fitted_documents * s.mean_tokens),
     ),
-    "check_planted": Demand(
+    "compare_scorers": Demand(
         "validation",
-        when(lambda s: s.planted),
-        memory=lambda s, b: TABLES + 100 * MB,
-        seconds=lambda s, b: 10,
+        once,
+        memory=lambda s, b: (
+            STATISTICS
+            + 4 * 8 * s.bins * s.config["influence"]["bootstraps"]
+            + searches(s) * (2 * 8 * s.bins * s.most_questions + DOCUMENT * s.documents)
+        ),
+        seconds=lambda s, b: 20 + searches(s) * len(s.config["benchmarks"]) * s.documents / 1e6,
+    ),
+    # No job of the default target: snakemake validate asks for it.
+    "project_again": Demand(
+        "validation",
+        several(lambda s: 0),
+        memory=lambda s, b: ENGINE + TOKEN * s.tokens / s.shards + 28 * s.groups * s.width,
+        seconds=lambda s, b: pass_seconds(s, s.tokens + s.fitted_documents * s.mean_tokens),
+        device=lambda s, b: pass_device_bytes(s) + 8 * roots_bytes(s),
+        rows=lambda s, b: s.documents,
+        tokens=lambda s, b: s.tokens + s.fitted_documents * s.mean_tokens,
     ),
     # No jobs of a study: snakemake lds asks for them alone.
     "retrain_subsets": Demand(

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.files import read_json
+from workflow_scripts.corpus.sources import resolve
+from workflow_scripts.model.folder import weight_files
 from workflow_scripts.preflight.sizes import BYTES, Sizes
 
 FORWARD = 2
@@ -72,6 +74,32 @@ def pass_seconds(sizes: Sizes, tokens: float, precision: str | None = None) -> f
     """Device seconds of gradients of ``tokens`` tokens of documents."""
     work = FORWARD_BACKWARD * PASS_RATIO * sizes.shape.active * tokens
     return work / (rate(sizes.config) * _slowdown(sizes, precision))
+
+
+def encoder_parameters(sizes: Sizes) -> float:
+    """Weights of the model that embeds texts: the study's, or at most those in another's files."""
+    path = sizes.config["validation"]["embedding"]["path"]
+    if not path:
+        return sizes.shape.parameters
+    folder = Path(resolve(path, sizes.config["data"]))
+    # A weight has at least two bytes.
+    return sum(file.stat().st_size for file in weight_files(folder)) / 2 if folder.is_dir() else 0
+
+
+def forward_seconds(sizes: Sizes, tokens: float) -> float:
+    """Device seconds of the hidden states of ``tokens`` tokens of documents."""
+    precision = "float32" if sizes.config["validation"]["embedding"]["path"] else None
+    work = FORWARD * encoder_parameters(sizes) * tokens
+    return work / (rate(sizes.config) * _slowdown(sizes, precision))
+
+
+def embedding_device_bytes(sizes: Sizes) -> float:
+    """Bytes of the model that embeds texts, and of a batch of them, one layer at a time."""
+    other = bool(sizes.config["validation"]["embedding"]["path"])
+    weights = 4 * encoder_parameters(sizes) if other else sizes.weight_bytes
+    tokens = sizes.config["attribution"]["tokens_per_batch"]
+    hidden = HIDDEN_KEPT * sizes.shape.hidden + INTERMEDIATE_KEPT * sizes.shape.intermediate
+    return weights + 4 * tokens * hidden
 
 
 def question_seconds(sizes: Sizes, questions: float, answers: int, cost: int) -> float:

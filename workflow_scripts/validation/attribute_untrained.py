@@ -25,6 +25,7 @@ from workflow_scripts.common.files import value_digest, write_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.model.loading import untrained_model
+from workflow_scripts.validation.projection import fit_moments
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -50,16 +51,7 @@ def attribute_model(
     """
     sketch, moments_path, settings_path = paths
     engine = GradientEngine(model, params.projection_dim, params.seed_projection)
-    drawn = preconditioner.read_draw(
-        shards, params.projection_dim, params.documents, params.seed_preconditioner
-    )
-    moments, stability = preconditioner.fit(
-        engine,
-        drawn,
-        reduction=params.loss_reduction,
-        damping=params.damping,
-        tokens_per_batch=params.tokens_per_batch,
-    )
+    moments, stability = fit_moments(engine, shards, params)
     preconditioner.write(moments_path, engine, moments)
     settings = preconditioner.settings_record(
         engine, identity, params.loss_reduction, params.damping, stability

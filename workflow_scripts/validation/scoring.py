@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
+from scipy.stats import spearmanr
 
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import BINS, bin_index
@@ -47,6 +48,22 @@ def occupied_groups(
     pairs = np.stack([bins, folds], axis=1).astype(np.int64)
     groups, owner, counts = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
     return groups, owner.reshape(-1), counts.astype(np.int64)
+
+
+def map_of(table: pl.DataFrame, benchmark: str) -> np.ndarray:
+    """(576,) float64 influence of one benchmark in the order of ``BINS``, NaN where null."""
+    rows = table.filter(benchmark=benchmark).select("topic", "format", "influence").iter_rows()
+    known = {(topic, format_): value for topic, format_, value in rows}
+    return np.array([known.get(pair) for pair in BINS], dtype=np.float64)
+
+
+def agreement(a: np.ndarray, b: np.ndarray) -> tuple[int, float | None, float | None]:
+    """Common entries of two maps, their Pearson and Spearman correlation (None below three)."""
+    known = np.isfinite(a) & np.isfinite(b)
+    x, y = a[known], b[known]
+    if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return int(known.sum()), None, None
+    return len(x), float(np.corrcoef(x, y)[0, 1]), float(spearmanr(x, y).statistic)
 
 
 def write_maps(

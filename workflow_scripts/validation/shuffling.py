@@ -1,10 +1,12 @@
 """The shuffled control: the same documents and rows, bins dealt at random."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+import polars as pl
 
 from workflow_scripts.common.streams import stream
+from workflow_scripts.validation.scoring import bin_positions
 
 
 def shuffle_bins(bins: np.ndarray, n_folds: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -29,6 +31,23 @@ def shuffle_bins(bins: np.ndarray, n_folds: int, seed: int) -> tuple[np.ndarray,
     folds = np.empty(len(bins), dtype=np.int64)
     folds[order] = (np.arange(len(bins)) - first) % n_folds
     return shuffled, folds
+
+
+def shuffled_places(
+    shards: Sequence[pl.DataFrame], n_folds: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """New bins and folds (n,) of the documents of all shards, in the order of the shards.
+
+    Args:
+        shards: doc_id, topic, format of each shard's documents.
+        n_folds: folds to deal.
+        seed: of the permutation.
+    """
+    # Sorted by doc_id, so that the draw does not depend on how the documents were cut.
+    documents = pl.concat(shards).with_row_index("place").sort("doc_id")
+    dealt = shuffle_bins(bin_positions(documents), n_folds, seed)
+    back = np.argsort(documents["place"].to_numpy())
+    return dealt[0][back], dealt[1][back]
 
 
 def sum_rows(

@@ -1,0 +1,119 @@
+"""A second document pass under another projection, and how far two maps of one study agree."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from workflow_scripts.attribution import preconditioner
+from workflow_scripts.attribution.bergson_adapter import GradientEngine
+from workflow_scripts.attribution.documents import PassSettings, attribute
+from workflow_scripts.attribution.query_rows import (
+    QueryRows,
+    collect_query_rows,
+    mean_rows,
+    unit_query_rows,
+)
+from workflow_scripts.attribution.sketch import add_up
+from workflow_scripts.attribution.whitening import inverse_root
+from workflow_scripts.common.tables import read_table
+from workflow_scripts.influence.components import GroupMeans
+from workflow_scripts.influence.groups import group_means
+from workflow_scripts.validation.scoring import agreement, map_of
+
+logger = logging.getLogger("atlas")
+
+
+def fit_moments(
+    engine: GradientEngine, shards: Sequence[str], params: Any
+) -> tuple[torch.Tensor, dict[str, Any]]:
+    """Second moments of an engine's gradients, on the draw of documents of the study."""
+    drawn = preconditioner.read_draw(
+        list(shards), params.projection_dim, params.documents, params.seed_preconditioner
+    )
+    return preconditioner.fit(
+        engine,
+        drawn,
+        reduction=params.loss_reduction,
+        damping=params.damping,
+        tokens_per_batch=params.tokens_per_batch,
+    )
+
+
+def second_pass(
+    engine: GradientEngine,
+    shards: Sequence[str],
+    questions: Mapping[str, pl.DataFrame],
+    params: Any,
+) -> tuple[dict[str, GroupMeans], dict[str, pl.DataFrame]]:
+    """Fit a preconditioner, ask all questions, and pass over all documents.
+
+    Args:
+        engine: the model under the other projection.
+        shards: every tokenised shard.
+        questions: benchmark -> its table ``benchmarks/queries``.
+        params: of the rule.
+
+    Returns:
+        by benchmark the group means of the second map, and the scores of the documents
+        (doc_id, score).
+    """
+    moments, stability = fit_moments(engine, shards, params)
+    logger.info("fitted on %d documents: %s", stability["documents"], stability)
+    roots = inverse_root(moments, params.damping)
+    rows = {}
+    for name, table in questions.items():
+        target = params.targets[name]
+        raw = collect_query_rows(engine, table, target, params.tokens_per_batch)
+        rows[name] = unit_query_rows(raw, roots)
+    means = np.stack([mean_rows(each) for each in rows.values()], axis=1)  # (d, benchmarks)
+    settings = PassSettings(params.loss_reduction, params.row_dtype, params.tokens_per_batch)
+    on_device, sketches, scores = roots.to(engine.model.device), [], []
+    for path in shards:
+        shard = read_table(path, "corpus/shards")
+        own = np.empty((shard.height, len(rows)))
+
+        def keep(indices: list[int], batch: np.ndarray, into: np.ndarray = own) -> None:
+            into[indices] = batch.astype(np.float64) @ means
+
+        sums, _ = attribute(engine, on_device, shard, settings, keep)
+        sketches.append(sums.sketch("trackstar", {}))
+        scores.append(shard.select("doc_id").with_columns(pl.DataFrame(own, schema=list(rows))))
+    sketch, scored = add_up(sketches), pl.concat(scores)
+    maps = {name: group_means(sketch, QueryRows(each, [], [], {})) for name, each in rows.items()}
+    return maps, {name: scored.select("doc_id", pl.col(name).alias("score")) for name in rows}
+
+
+def agreement_rows(
+    own: pl.DataFrame,
+    other: pl.DataFrame,
+    scores: Mapping[str, pl.DataFrame],
+    other_scores: Mapping[str, pl.DataFrame],
+) -> list[dict[str, Any]]:
+    """How well two maps of the same documents agree, one row per benchmark.
+
+    Args:
+        own: the study's map: benchmark, topic, format, influence.
+        other: the second map.
+        scores: benchmark -> the study's document scores (doc_id, score); empty where rows are
+            discarded.
+        other_scores: benchmark -> those of the second pass.
+    """
+    rows = []
+    for benchmark in own["benchmark"].unique(maintain_order=True):
+        of_bins = agreement(*(map_of(each, benchmark) for each in (own, other)))
+        of_documents = (0, None, None)
+        if benchmark in scores:
+            both = scores[benchmark].join(other_scores[benchmark], on="doc_id", suffix="_other")
+            of_documents = agreement(both["score"].to_numpy(), both["score_other"].to_numpy())
+        names = ("n_bins", "pearson", "spearman")
+        of_rows = ("n_documents", "pearson_documents", "spearman_documents")
+        rows.append(
+            {"benchmark": benchmark}
+            | dict(zip(names, of_bins, strict=True))
+            | dict(zip(of_rows, of_documents, strict=True))
+        )
+    return rows
