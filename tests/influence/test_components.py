@@ -175,3 +175,22 @@ def test_impossible_groups_are_refused(change, message):
     fields = {"bins": HAND.bins, "folds": HAND.folds, "counts": HAND.counts, "means": HAND.means}
     with pytest.raises(DataError, match=message):
         GroupMeans(**(fields | change))
+
+
+def test_an_interval_takes_the_bins_own_variance_but_not_that_of_copies():
+    """Bin 0 holds copies, bin 1 is ten times as spread as the others."""
+    rng = stream(9, "own")
+    scores = rng.standard_normal((576, 8))
+    scores[0], scores[1] = 0.3 + 1e-6 * scores[0], 10 * scores[1]
+    parts = components(
+        GroupMeans(
+            np.repeat(np.arange(576), 8),
+            np.tile(np.arange(8), 576),
+            np.ones(4608, int),
+            scores.reshape(-1, 1),
+        )
+    )
+    assert parts.v_fold_own[1] == parts.v_fold_raw[1] > parts.v_fold[1]
+    assert parts.df_fold_own[1] == pytest.approx(7)
+    assert parts.v_fold_own[0] == parts.v_fold[0] > 0.01
+    assert parts.v_fold_raw[0] < 1e-10 and parts.df_fold_own[0] == parts.df_fold[0]

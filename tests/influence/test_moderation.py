@@ -5,7 +5,13 @@ import pytest
 from scipy import special
 
 from workflow_scripts.common.streams import stream
-from workflow_scripts.influence.moderation import Prior, fit_prior, inverse_trigamma, moderate
+from workflow_scripts.influence.moderation import (
+    Prior,
+    fit_prior,
+    inverse_trigamma,
+    moderate,
+    too_small,
+)
 
 
 @pytest.mark.parametrize("value", [1e-6, 0.01, 0.7, 5.0, 1e4])
@@ -57,3 +63,15 @@ def test_too_few_bins_are_left_alone():
     assert prior.df == 0
     np.testing.assert_array_equal(moderate(variances, df, prior)[0], variances)
     assert fit_prior(np.zeros(10), np.full(10, 7.0)).df == 0
+
+
+def test_copies_are_told_from_bins_that_happen_to_vary_little():
+    rng = stream(4, "too small")
+    df = np.full(20000, 7.0)
+    for df0 in (3.0, np.inf):
+        true = df0 / rng.chisquare(df0, size=len(df)) if np.isfinite(df0) else 1.0
+        variances = true * rng.chisquare(df) / df
+        found = too_small(variances, df, Prior(1.0, df0))
+        assert found.mean() == pytest.approx(0.01, abs=0.003)
+        assert too_small(np.full(3, 1e-9), df[:3], Prior(1.0, df0)).all()
+    assert not too_small(np.zeros(3), df[:3], Prior(float("nan"), 0.0)).any()

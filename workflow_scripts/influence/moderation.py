@@ -20,7 +20,7 @@ from scipy import optimize, special, stats
 # A bin of near-duplicates has almost no variance, and its logarithm alone would undo the fit.
 # No draw from a chi-square falls below this quantile in maps of our size.
 LOWEST_QUANTILE = 1e-6
-# Fewer than one ordinary bin in a hundred has so small a variance.
+# One bin in a hundred of a map without copies has so small a variance.
 COPIES_QUANTILE = 0.01
 
 
@@ -119,9 +119,13 @@ def too_small(variances: np.ndarray, df: np.ndarray, prior: Prior) -> np.ndarray
         prior: what :func:`fit_prior` found.
 
     Returns:
-        (B,) bool; True below the 1% quantile of prior variance x chi-square / df. All False
-        where there is no prior.
+        (B,) bool; True below the 1% quantile of the law s0^2 F(d_b, d0) that bins of this map
+        have. All False where there is no prior.
     """
     if prior.df == 0:
         return np.zeros(len(variances), dtype=bool)
-    return variances < prior.variance * stats.chi2.ppf(COPIES_QUANTILE, df) / df
+    if np.isinf(prior.df):
+        lowest = stats.chi2.ppf(COPIES_QUANTILE, df) / df
+    else:
+        lowest = stats.f.ppf(COPIES_QUANTILE, df, prior.df)
+    return variances < prior.variance * lowest

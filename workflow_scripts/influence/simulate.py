@@ -1,0 +1,72 @@
+"""Coverage, false discovery and power of the bin statistics, by simulation.
+
+    python -m workflow_scripts.influence.simulate
+
+writes the tables (csv) and figures (png) of docs/simulation/; docs/statistics.md explains them. The
+same seed gives the same tables. ``--quick`` simulates little, for a test; ``--law STUDY`` writes
+instead the law of document scores that a finished planted study shows.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+
+from workflow_scripts.common.files import atomic_path
+from workflow_scripts.influence.score_law import TABLE, law_of_study
+from workflow_scripts.influence.simulation_figures import draw_figures
+from workflow_scripts.influence.simulation_tables import (
+    QUICK,
+    Size,
+    coverage_table,
+    discovery_tables,
+)
+
+BENCHMARKS = ("social_reasoning", "social_knowledge", "stem_reasoning", "stem_knowledge")
+
+
+def say(line: str) -> None:
+    """Tell the person at the terminal."""
+    sys.stdout.write(f"{line}\n")
+
+
+def write_csv(frame: pl.DataFrame, path: Path) -> None:
+    """Write with four digits after the point, atomically."""
+    with atomic_path(path) as temporary:
+        frame.write_csv(temporary, float_precision=4)
+    say(f"{path}: {frame.height} rows")
+
+
+def simulate_all(folder: Path, size: Size) -> None:
+    """Write every table and figure to ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    coverage = coverage_table(size)
+    write_csv(coverage, folder / "coverage.csv")
+    false, power, by_role = discovery_tables(size)
+    write_csv(false, folder / "false_discovery.csv")
+    write_csv(power, folder / "power.csv")
+    write_csv(by_role, folder / "coverage_by_role.csv")
+    draw_figures(folder, coverage, false, power, by_role)
+    say(f"simulated in {time.monotonic() - started:,.0f} s")
+
+
+def main() -> None:
+    """Read the arguments and simulate, or take a law from a study."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=TABLE.parent, help="folder to write to")
+    parser.add_argument("--quick", action="store_true", help="simulate little")
+    parser.add_argument("--law", type=Path, metavar="STUDY", help="results of a planted study")
+    arguments = parser.parse_args()
+    if arguments.law:
+        law = law_of_study(arguments.law, BENCHMARKS)
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        write_csv(law, arguments.out / TABLE.name)
+    else:
+        simulate_all(arguments.out, QUICK if arguments.quick else Size())
+
+
+if __name__ == "__main__":
+    main()
