@@ -1,5 +1,7 @@
 """Family-wise p-values: their error rate, their order, and what they need."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from tests.influence.simulation import simulate
 from workflow_scripts.common.streams import stream
 from workflow_scripts.influence.components import GroupMeans, components
 from workflow_scripts.influence.estimates import estimate
-from workflow_scripts.influence.max_statistic import Family, family_wise
+from workflow_scripts.influence.max_statistic import Family, family_wise, null_maps
 
 
 def p_max(groups, draws=199, seed=1):
@@ -28,17 +30,22 @@ def test_a_map_without_unusual_bins_is_called_at_the_nominal_rate():
     assert 0.35 < np.median(smallest) < 0.65
 
 
-def test_questions_that_bins_share_make_the_family_smaller():
-    """Bins that load alike on few questions move together: less than Bonferroni asks for."""
+def test_questions_that_bins_share_move_them_together_in_the_draws():
+    """Bins that load alike on few questions are no independent tests, and are not drawn as such."""
     rng = stream(2, "together")
-    loading = np.repeat(rng.choice([-1.0, 1.0], size=576), 2)
-    shared = loading[:, None] * rng.standard_normal(6)
-    own = 0.05 * rng.standard_normal((1152, 6))
+    loading = rng.standard_normal(576)
+    shared = np.repeat(loading, 2)[:, None] * rng.standard_normal(6)
+    own = 0.02 * rng.standard_normal((1152, 6))
     groups = GroupMeans(
         np.repeat(np.arange(576), 2), np.tile([0, 1], 576), np.ones(1152, int), shared + own
     )
-    together, p = p_max(groups, 499)
-    assert np.nanmin(together) < 0.5 * min(1.0, 576 * np.nanmin(p))
+    parts = components(groups)
+    found = dataclasses.replace(estimate(parts), tau2=0.0)
+    draws = null_maps(parts, found, 300, stream(3, "draws"))
+    lowest, *_, second, highest = np.argsort(loading)
+    together = np.corrcoef(draws[:, [lowest, second, highest]].T)
+    assert together[1, 2] > 0.9
+    assert together[0, 2] < -0.9
 
 
 def test_family_wise_p_keeps_the_order_and_is_at_least_the_single_p():
