@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from workflow_scripts.common.streams import stream
 from workflow_scripts.report.style import (
+    CATEGORIES,
     FAINT,
     INK,
     ROLE_COLOURS,
@@ -35,8 +36,6 @@ MEASURES = (
     ("dose_spearman", "Dose with influence\n(rank correlation)", 0.0, (-1, 1)),
 )
 MARKERS = "osD^vPX*"
-# Okabe and Ito (2008), without yellow, which is faint on white.
-BENCHMARK_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 
 
 def judged_bins(bins: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
@@ -168,7 +167,7 @@ def _measure(
             linestyle="",
             marker=MARKERS[number % len(MARKERS)],
             markersize=4,
-            color=BENCHMARK_COLOURS[number % len(BENCHMARK_COLOURS)],
+            color=CATEGORIES[number % len(CATEGORIES)],
             clip_on=False,
             label=benchmark,
         )

@@ -27,6 +27,8 @@ ROLE_COLOURS = {
     "decoy": "#e6a532",
     "neutral": "#9a9a9a",
 }
+# The same hues for whatever else is told apart by colour (2008), without yellow, which is faint.
+CATEGORIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 _SETTINGS = {
     "font.family": "DejaVu Sans",
     "font.size": 8,

@@ -1,0 +1,83 @@
+"""Draw what the tables of influence say: maps, contrasts, marginals, agreement, reliability.
+
+in   bins, answers, queries: for the maps, the latter two of every benchmark in the order of
+     params.benchmarks (none in a study of a matrix); per name in params.figures its table
+out  map_png, map_svg, map_csv: per benchmark; per figure {name}_png, {name}_svg, {name}_csv
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from workflow_scripts.common.errors import DataError
+from workflow_scripts.common.job import run_job
+from workflow_scripts.common.tables import read_table
+from workflow_scripts.report import capability_map, contrast_panels, marginal_panels
+from workflow_scripts.report.agreement_panels import draw_correlations, draw_reliability
+from workflow_scripts.report.capability_map import benchmark_facts, draw_map
+from workflow_scripts.report.contrast_panels import draw_contrasts
+from workflow_scripts.report.grid import colour_scale, grid
+from workflow_scripts.report.marginal_panels import draw_marginals
+from workflow_scripts.report.style import save_csv, save_figure, style
+
+# Columns of the table that a figure shows; all of them where it is not named.
+COLUMNS = {"contrasts": contrast_panels.COLUMNS, "marginals": marginal_panels.COLUMNS}
+DRAW: dict[str, Callable[[pl.DataFrame, Any], Figure]] = {
+    "contrasts": lambda table, p: draw_contrasts(table, p.cells, p.confidence),
+    "marginals": lambda table, p: draw_marginals(table, _titles(p), p.confidence),
+    "correlations": lambda table, p: draw_correlations(table, _titles(p)),
+    "reliability": lambda table, p: draw_reliability(table, _titles(p), p.confidence),
+}
+
+
+def main(snakemake: Any) -> None:
+    """Draw every figure that the rule names."""
+    source, output, params = snakemake.input, snakemake.output, snakemake.params
+    with style():
+        draw_maps(source, output, params)
+        for name in params.figures:
+            table = read_table(source[name], f"influence/{name}")
+            table = table.select(COLUMNS.get(name, table.columns))
+            if name == "contrasts" and table.is_empty():
+                raise DataError(
+                    f"{source[name]} has no contrast: fewer than two bins hold documents; "
+                    "give the corpus documents in more bins"
+                )
+            save_csv(table, output[f"{name}_csv"])
+            figure = DRAW[name](table, params)
+            save_figure(figure, output[f"{name}_png"], output[f"{name}_svg"])
+
+
+def draw_maps(source: Any, output: Any, params: Any) -> None:
+    """Draw the maps of all benchmarks on one colour scale."""
+    table = read_table(source.bins, "influence/bin_influence")
+    maps = {
+        name: table.filter(benchmark=name).select(capability_map.COLUMNS)
+        for name in params.benchmarks
+    }
+    scale = colour_scale(*(grid(bins, "z") for bins in maps.values()))
+    nothing = [None] * len(maps)
+    facts = zip(
+        source.get("answers", nothing), source.get("queries", nothing), params.titles, strict=True
+    )
+    paths = zip(output.map_png, output.map_svg, output.map_csv, strict=True)
+    for bins, (answers, queries, title), (png, svg, csv) in zip(
+        maps.values(), facts, paths, strict=True
+    ):
+        known = benchmark_facts(
+            title,
+            read_table(answers, "benchmarks/answers", ["correct"]) if answers else None,
+            read_table(queries, "benchmarks/queries", ["choices"]) if queries else None,
+        )
+        save_csv(bins, csv)
+        save_figure(draw_map(bins, known, scale), png, svg)
+
+
+def _titles(params: Any) -> dict[str, str]:
+    return dict(zip(params.benchmarks, params.titles, strict=True))
+
+
+if __name__ == "__main__":
+    run_job(main, snakemake)
