@@ -163,6 +163,53 @@ if PLANTED:
     ]
 
 
+EXPLORER_INPUT = {
+    "bins": "<results>/influence/bin_influence.parquet",
+    "contrasts": "<results>/influence/contrasts.parquet",
+    "correlations": "<results>/influence/correlations.parquet",
+    "summary": "<results>/corpus/bin_summary.parquet",
+    "contract": "<results>/corpus/sample_contract.json",
+    "record": "<results>/model/model.json",
+    "answers": collect("<results>/benchmarks/{benchmark}/answers.parquet", benchmark=BENCHMARKS),
+    "queries": collect("<results>/benchmarks/{benchmark}/queries.parquet", benchmark=BENCHMARKS),
+}
+if PLANTED:
+    EXPLORER_INPUT["truth"] = "<results>/corpus/truth.parquet"
+
+
+rule write_explorer:
+    """One page with every map, bin and contrast to look around in; it needs no network."""
+    input:
+        **EXPLORER_INPUT,
+    output:
+        page=report(
+            "<results>/report/explorer.html",
+            caption="../report/explorer.rst",
+            category="Explorer",
+            labels={"page": "Every map, bin and contrast"},
+        ),
+    log:
+        "<logs>/write_explorer.log",
+    benchmark:
+        "<timings>/write_explorer.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        **needs("write_explorer"),
+    params:
+        version=VERSION["report"],
+        study=config["study"],
+        benchmarks=BENCHMARKS,
+        titles=[TITLES[name] for name in BENCHMARKS],
+        confidence=config["influence"]["confidence"],
+    script:
+        "../workflow_scripts/report/write_explorer.py"
+
+
+TARGETS += [f"{RESULTS}/report/explorer.html"]
+
+
 UNLEARNING_FIGURES = {
     "curves": ("damage_curves", "Damage by dose"),
     "pairs": ("paired_effects", "Targeted against matched, by topic"),

@@ -16,6 +16,7 @@ from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.files import file_digest, read_json, value_digest, write_json
 
 PACKAGES = (
+    "altair",
     "bergson",
     "datasets",
     "lm_eval",

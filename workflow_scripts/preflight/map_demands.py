@@ -317,6 +317,7 @@ REPORT = {
     "plot_contrasts": figure(when(lambda s: s.contrasted)),
     "plot_planted": figure(when(lambda s: s.planted)),
     "plot_unlearning": figure(when(lambda s: s.forgotten)),
+    "write_explorer": figure(once),
     "plot_retraining": figure(several(lambda s: 0)),
 }
 

@@ -55,6 +55,11 @@ def diverging() -> Colormap:
     return sns.color_palette("vlag", as_cmap=True)
 
 
+def dark_diverging() -> Colormap:
+    """The same signs on a dark ground: blue over near-black to red, the strongest lightest."""
+    return sns.diverging_palette(250, 15, s=85, l=68, sep=1, center="dark", as_cmap=True)
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """Draw and save inside this block; nothing outside of it changes."""

@@ -1,0 +1,291 @@
+"""The numbers in the explorer: every map by its measures, taken from the study's tables.
+
+Arrays have one entry per bin in the order of ``taxonomy.BINS`` (or per topic or format); null is
+no evidence. Floats keep six significant digits.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
+from workflow_scripts.influence.statistics import MAD_TO_SD
+from workflow_scripts.report.grid import colour_scale, row_means
+
+DIGITS = 6
+# Columns of a bin that the page lists, per map and for the bin itself.
+MAP_COLUMNS = (
+    "influence",
+    "se",
+    "ci_low",
+    "ci_high",
+    "rank",
+    "p_value",
+    "p_max",
+    "q_unusual",
+    "n_docs",
+    "n_sites",
+    "n_effective",
+    "dominated",
+    "coherence",
+)
+BIN_COLUMNS = (
+    "n_available",
+    "n_tokens",
+    "weight",
+    "underfilled",
+    "near_duplicate_share",
+    "largest_site_share",
+    "share_truncated",
+)
+CONTRAST_TITLES = {
+    "reasoning": "Social \u2212 STEM reasoning",
+    "knowledge": "Social \u2212 STEM knowledge",
+    "difference": "Difference of the two",
+}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number that the map can show.
+
+    Attributes:
+        key: its name in the page.
+        label: its name for people.
+        about: what it is, with unit and sign.
+        digits: decimals shown; 0 for three significant digits.
+        shared: whether it compares between maps, which then share one colour scale.
+    """
+
+    key: str
+    label: str
+    about: str
+    digits: int
+    shared: bool
+
+
+MEASURES = (
+    Measure(
+        "z",
+        "z: standardised over bins",
+        "Influence less its mean over bins, in standard deviations; positive = supports more than "
+        "the average bin. Interval: that of influence on the same scale.",
+        2,
+        True,
+    ),
+    Measure(
+        "robust_z",
+        "Robust z: by median and MAD",
+        "Influence less its median over bins, over 1.4826 times the median absolute deviation; "
+        "positive = supports more than the median bin. One large bin does not move it.",
+        2,
+        True,
+    ),
+    Measure(
+        "influence",
+        "Influence: mean cosine",
+        "Mean cosine of the gradients of a bin's documents and the questions; positive = supports. "
+        "Does not compare between benchmarks.",
+        0,
+        False,
+    ),
+    Measure(
+        "shrunk",
+        "Shrunk influence",
+        "Influence moved toward what the other bins of its topic and format lead one to expect, "
+        "the more the noisier it is; mean cosine, positive = supports. It has no interval of its "
+        "own. Does not compare between benchmarks.",
+        0,
+        False,
+    ),
+    Measure(
+        "mass",
+        "Weighted by natural mass",
+        "Influence above the corpus's mean, times the bin's share of the corpus's documents: where "
+        "the whole corpus's push comes from; the map sums to 0; positive = supports. Mass counts "
+        "documents. Does not compare between benchmarks.",
+        0,
+        False,
+    ),
+    Measure(
+        "gap",
+        "Difference of z",
+        "z on the social benchmarks less z on the STEM ones; positive = supports the social ones "
+        "more. For reasoning less knowledge: the difference of the two.",
+        2,
+        True,
+    ),
+)
+
+
+def numbers(values: Any) -> list[float | int | None]:
+    """JSON-ready list: floats to six significant digits, NaN and null as None, bools as 0 and 1."""
+    return [_number(value) for value in values]
+
+
+def _number(value: Any) -> float | int | None:
+    if value is None or value != value:
+        return None
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    return int(value)
+
+
+def by_bin(frame: pl.DataFrame, column: str) -> list[Any]:
+    """A column of one map's table in the order of ``BINS``; None where the table has no row."""
+    rows = frame.select("topic", "format", column).iter_rows()
+    known = {(topic, format_): value for topic, format_, value in rows}
+    return [known.get(pair) for pair in BINS]
+
+
+def benchmark_map(
+    name: str, bins: pl.DataFrame, facts: Mapping[str, Any], weighted: pl.DataFrame | None = None
+) -> dict[str, Any]:
+    """One benchmark's map: its columns and measures.
+
+    Args:
+        name: of the benchmark.
+        bins: its rows of ``influence/bin_influence``.
+        facts: title, and what is known of its questions.
+        weighted: its mass-weighted map (topic, format, mass, low, high), if there is one.
+    """
+    table = {column: by_bin(bins, column) for column in MAP_COLUMNS if column in bins.columns}
+    influence = _floats(table["influence"])
+    ends = [_floats(table["ci_low"]), _floats(table["ci_high"])]
+    centred = {"z": _mean_and_sd(influence), "robust_z": _median_and_mad(influence)}
+    measures = {
+        key: _measure(by_bin(bins, key), *[(end - centre) / spread for end in ends])
+        for key, (centre, spread) in centred.items()
+    }
+    measures["influence"] = _measure(table["influence"], *ends)
+    measures["shrunk"] = _measure(by_bin(bins, "shrunk"))
+    if weighted is not None:
+        ends = [by_bin(weighted, column) for column in ("mass", "low", "high")]
+        measures["mass"] = _measure(*ends)
+    return {
+        "key": name,
+        "kind": "benchmark",
+        **facts,
+        "columns": {column: numbers(values) for column, values in table.items()},
+        "p": numbers(by_bin(bins, "p_unusual")),
+        "q": numbers(table["q_unusual"]),
+        "measures": {key: part for key, part in measures.items() if part},
+    }
+
+
+def contrast_map(name: str, rows: pl.DataFrame) -> dict[str, Any]:
+    """One contrast's map, from its rows of ``influence/contrasts``."""
+    bins = rows.filter(axis="bin")
+    ends = [by_bin(bins, column) for column in ("value", "ci_low", "ci_high")]
+    ranked = bins.select("topic", "format", rank=pl.col("value").rank("min", descending=True))
+    measure = _measure(*ends)
+    for axis in ("topic", "format") if measure else ():
+        part = rows.filter(axis=axis).sort(axis)
+        columns = [part[column].to_list() for column in ("value", "ci_low", "ci_high")]
+        measure["margins"][axis] = _margin(*columns)
+    return {
+        "key": name,
+        "kind": "contrast",
+        "title": CONTRAST_TITLES[name],
+        "confounded": bool(rows["confounded"].any()),
+        "columns": {"rank": [r and int(r) for r in by_bin(ranked, "rank")]},
+        "p": numbers(by_bin(bins, "p_value")),
+        "q": numbers(by_bin(bins, "q_value")),
+        "measures": {"gap": measure} if measure else {},
+    }
+
+
+def _measure(value: Any, low: Any = None, high: Any = None) -> dict[str, Any] | None:
+    """Values with their interval and the means of topics and formats; None without any value."""
+    known = _floats(value)
+    if not np.isfinite(known).any():
+        return None
+    nothing = np.full(len(known), np.nan)
+    ends = [nothing if end is None else _floats(end) for end in (low, high)]
+    grid = known.reshape(len(TOPICS), len(FORMATS))
+    return {
+        "value": numbers(known.tolist()),
+        "low": numbers(ends[0].tolist()),
+        "high": numbers(ends[1].tolist()),
+        "margins": {
+            "topic": _margin(row_means(grid, axis=1).tolist()),
+            "format": _margin(row_means(grid, axis=0).tolist()),
+        },
+    }
+
+
+def _margin(value: list, low: list | None = None, high: list | None = None) -> dict[str, Any]:
+    nothing = [None] * len(value)
+    return {
+        "value": numbers(value),
+        "low": numbers(low or nothing),
+        "high": numbers(high or nothing),
+    }
+
+
+def add_marginals(made: dict[str, Any], marginals: pl.DataFrame) -> None:
+    """Give a benchmark's z the means and intervals of its rows of ``influence/marginals``.
+
+    Where documents and questions gave no interval (an existing matrix), that over bins is taken.
+
+    Args:
+        made: from :func:`benchmark_map`.
+        marginals: the benchmark's rows; values in z.
+    """
+    ends = [pl.coalesce(f"ci_{end}", f"bins_{end}").alias(end) for end in ("low", "high")]
+    for axis, labels in (("topic", TOPICS), ("format", FORMATS)):
+        rows = marginals.filter(axis=axis).select(axis, "z", *ends)
+        known = {label: values for label, *values in rows.iter_rows()}
+        if "z" in made["measures"] and known:
+            columns = zip(*(known.get(label, [None] * 3) for label in labels), strict=True)
+            made["measures"]["z"]["margins"][axis] = _margin(*map(list, columns))
+
+
+def add_truth(made: dict[str, Any], truth: pl.DataFrame) -> None:
+    """Give a benchmark's map the role and dose of every bin that is not neutral."""
+    rows = truth.filter(pl.col("role") != "neutral")
+    roles, doses = by_bin(rows, "role"), by_bin(rows, "dose")
+    made["truth"] = {
+        str(index): [role, doses[index]] for index, role in enumerate(roles) if role is not None
+    }
+
+
+def add_scales(maps: list[dict[str, Any]]) -> None:
+    """Give every measure of every map the limits of its colours, shared where it compares."""
+    for measure in MEASURES:
+        having = [made["measures"][measure.key] for made in maps if measure.key in made["measures"]]
+        grids = [_floats(part["value"]) for part in having]
+        for part, grid in zip(having, grids, strict=True):
+            scale = colour_scale(*(grids if measure.shared else [grid]))
+            part["limit"] = _number(scale.limit)
+            part["beyond"] = int((np.abs(grid[np.isfinite(grid)]) > scale.limit).sum())
+
+
+def bin_columns(summary: pl.DataFrame | None) -> dict[str, list]:
+    """What is known of each bin whatever the benchmark; empty without a corpus."""
+    if summary is None:
+        return {}
+    present = [column for column in BIN_COLUMNS if column in summary.columns]
+    return {column: numbers(by_bin(summary, column)) for column in present}
+
+
+def _floats(values: Any) -> np.ndarray:
+    return np.array([np.nan if value is None else value for value in values], dtype=float)
+
+
+def _mean_and_sd(values: np.ndarray) -> tuple[float, float]:
+    """Centre and spread of z; a map without spread has no z."""
+    known = values[np.isfinite(values)]
+    spread = float(known.std(ddof=1)) if known.size > 1 else 0.0
+    return (float(known.mean()) if known.size else np.nan), spread or np.nan
+
+
+def _median_and_mad(values: np.ndarray) -> tuple[float, float]:
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return np.nan, np.nan
+    centre = float(np.median(known))
+    return centre, MAD_TO_SD * float(np.median(np.abs(known - centre))) or np.nan

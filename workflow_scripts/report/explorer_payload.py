@@ -1,0 +1,138 @@
+"""The explorer's data from the study's tables: what there is, and what is left out without it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from statistics import NormalDist
+from typing import Any
+
+import polars as pl
+
+from workflow_scripts.common.thresholds import SIGNIFICANT
+from workflow_scripts.report.explorer_data import (
+    MEASURES,
+    add_marginals,
+    add_scales,
+    add_truth,
+    benchmark_map,
+    bin_columns,
+    contrast_map,
+    numbers,
+)
+from workflow_scripts.report.style import counted
+
+CONTRASTS = ("reasoning", "knowledge", "difference")
+# From this share of near-duplicates on a bin is marked.
+ALIKE = 0.5
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The study's tables; None for one that the study does not have."""
+
+    bins: pl.DataFrame
+    contrasts: pl.DataFrame | None = None
+    correlations: pl.DataFrame | None = None
+    marginals: pl.DataFrame | None = None
+    weighted: pl.DataFrame | None = None
+    summary: pl.DataFrame | None = None
+    truth: pl.DataFrame | None = None
+
+
+def explorer_payload(
+    study: str,
+    tables: Tables,
+    benchmarks: Mapping[str, Mapping[str, Any]],
+    facts: list[tuple[str, str]],
+    confidence: float,
+) -> dict[str, Any]:
+    """Everything that the page shows, JSON-ready.
+
+    Args:
+        study: its name.
+        tables: of the study.
+        benchmarks: facts of each (title, questions, accuracy, chance) in the order of the study.
+        facts: what the page says of the study, as pairs of label and words.
+        confidence: of the intervals.
+    """
+    maps = [_benchmark(tables, name, known, confidence) for name, known in benchmarks.items()]
+    if tables.contrasts is not None:
+        parts = {name: tables.contrasts.filter(contrast=name) for name in CONTRASTS}
+        maps += [contrast_map(name, rows) for name, rows in parts.items() if not rows.is_empty()]
+    add_scales(maps)
+    present = {key for made in maps for key in made["measures"]}
+    return {
+        "study": study,
+        "lead": _lead(tables, len(benchmarks)),
+        "facts": facts,
+        "how": _how(confidence, tables.truth is not None),
+        "significant": SIGNIFICANT,
+        "confidence": confidence,
+        "alike": ALIKE,
+        "measures": [asdict(measure) for measure in MEASURES if measure.key in present],
+        "bins": bin_columns(tables.summary),
+        "maps": maps,
+        "correlations": _correlations(tables.correlations),
+    }
+
+
+def _benchmark(
+    tables: Tables, name: str, known: Mapping[str, Any], confidence: float
+) -> dict[str, Any]:
+    weighted = None if tables.weighted is None else tables.weighted.filter(benchmark=name)
+    if weighted is not None:
+        reach = NormalDist().inv_cdf(0.5 + confidence / 2) * pl.col("mass_se")
+        weighted = weighted.with_columns(low=pl.col("mass") - reach, high=pl.col("mass") + reach)
+    made = benchmark_map(name, tables.bins.filter(benchmark=name), known, weighted)
+    if tables.marginals is not None:
+        add_marginals(made, tables.marginals.filter(benchmark=name))
+    if tables.truth is not None and name in tables.truth["benchmark"].unique():
+        add_truth(made, tables.truth.filter(benchmark=name))
+    return made
+
+
+def _correlations(table: pl.DataFrame | None) -> list[dict[str, Any]]:
+    if table is None:
+        return []
+    names = {"pearson": "pearson", "spearman": "spearman", "corrected": "corrected"}
+    names |= {"low": "loo_low", "high": "loo_high"}
+    return [
+        {"a": row["benchmark_a"], "b": row["benchmark_b"]}
+        | {name: numbers([row[column]])[0] for name, column in names.items()}
+        for row in table.iter_rows(named=True)
+    ]
+
+
+def _lead(tables: Tables, n_benchmarks: int) -> str:
+    first = tables.bins.filter(benchmark=tables.bins["benchmark"][0])
+    filled = first.drop_nulls("influence").height
+    documents = first["n_docs"].sum()
+    drawn = f"{counted(int(documents), 'document')} in " if documents else ""
+    return (
+        "Which regions of the corpus does the model's capability come from? "
+        f"{drawn}{filled} of {first.height} bins (topic \u00d7 format), "
+        f"{counted(n_benchmarks, 'benchmark')}. Positive influence: the bin's documents support "
+        "the benchmark."
+    )
+
+
+def _how(confidence: float, planted: bool) -> list[str]:
+    lines = [
+        "Influence is the mean cosine of preconditioned gradients of a bin's documents and of the "
+        "questions' gold answers. Positive supports, negative opposes.",
+        "A dot marks a bin that lies outside the spread that bins have anyway (q_unusual under "
+        f"{SIGNIFICANT:g}, false discovery rate). Contrasts are tested against no difference "
+        "between the domains.",
+        f"Intervals cover {100 * confidence:g}% and take documents and questions as draws. On the "
+        "scale of z they take the map's mean and spread as given.",
+        "Hatched cells have no documents: no evidence, which is not no influence. A number that "
+        "the study does not have is shown as n/a.",
+        "Influence is a first-order estimate on one model and one draw of documents. It is no "
+        "proof that the capability would be missing without the bin.",
+    ]
+    if planted:
+        lines.append(
+            "Planted truth: support bins state the capability in the given share of their "
+            "documents (the dose), contradiction bins state it wrongly, decoys share its style "
+            "alone."
+        )
+    return lines
