@@ -20,14 +20,42 @@ ANSWERED = {
 }
 
 
-rule plot_maps:
-    """The signed topic x format map of every benchmark."""
+# Figures beside the maps: the table of the stage influence that each shows, its category and title.
+FIGURES = {"correlations": ("Agreement", "How alike the maps are")}
+if CONTRASTED:
+    FIGURES["contrasts"] = ("Contrasts", "Social against STEM")
+if not MATRIX:
+    FIGURES["reliability"] = ("Agreement", "Would the maps be found again?")
+
+
+rule plot_influence:
+    """The signed map of every benchmark, and what the other tables of the maps say."""
     input:
         **ANSWERED,
+        **{name: f"<results>/influence/{name}.parquet" for name in FIGURES},
         bins="<results>/influence/bin_influence.parquet",
     output:
-        png=collect("<results>/report/figures/map_{benchmark}.png", benchmark=BENCHMARKS),
-        svg=[
+        **{f"{name}_png": f"<results>/report/figures/{name}.png" for name in FIGURES},
+        **{
+            f"{name}_svg": report(
+                f"<results>/report/figures/{name}.svg",
+                caption=f"../report/{name}.rst",
+                category=category,
+                labels={"figure": title},
+            )
+            for name, (category, title) in FIGURES.items()
+        },
+        **{
+            f"{name}_csv": report(
+                f"<results>/report/figures/{name}.csv",
+                caption=f"../report/{name}_table.rst",
+                category="Tables",
+                labels={"table": title},
+            )
+            for name, (_, title) in FIGURES.items()
+        },
+        map_png=collect("<results>/report/figures/map_{benchmark}.png", benchmark=BENCHMARKS),
+        map_svg=[
             report(
                 f"<results>/report/figures/map_{name}.svg",
                 caption="../report/map.rst",
@@ -36,7 +64,7 @@ rule plot_maps:
             )
             for name in BENCHMARKS
         ],
-        csv=[
+        map_csv=[
             report(
                 f"<results>/report/figures/map_{name}.csv",
                 caption="../report/map_table.rst",
@@ -46,69 +74,30 @@ rule plot_maps:
             for name in BENCHMARKS
         ],
     log:
-        "<logs>/plot_maps.log",
+        "<logs>/plot_influence.log",
     benchmark:
-        "<timings>/plot_maps.tsv"
+        "<timings>/plot_influence.tsv"
     conda:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        **needs("plot_maps"),
+        **needs("plot_influence"),
     params:
         version=VERSION["report"],
         benchmarks=BENCHMARKS,
         titles=[TITLES[name] for name in BENCHMARKS],
+        figures=list(FIGURES),
+        cells={name: cell | {"title": TITLES[name]} for name, cell in CELLS.items()},
+        confidence=config["influence"]["confidence"],
     script:
-        "../workflow_scripts/report/plot_maps.py"
+        "../workflow_scripts/report/plot_influence.py"
 
 
 TARGETS += collect(
-    "<results>/report/figures/map_{benchmark}.{kind}",
-    benchmark=BENCHMARKS,
+    "<results>/report/figures/{name}.{kind}",
+    name=[*(f"map_{name}" for name in BENCHMARKS), *FIGURES],
     kind=["png", "svg", "csv"],
 )
-
-
-if CONTRASTED:
-
-    rule plot_contrasts:
-        """What a region does for social benchmarks beyond STEM ones."""
-        input:
-            contrasts="<results>/influence/contrasts.parquet",
-        output:
-            png="<results>/report/figures/contrasts.png",
-            svg=report(
-                "<results>/report/figures/contrasts.svg",
-                caption="../report/contrasts.rst",
-                category="Contrasts",
-                labels={"figure": "Social against STEM"},
-            ),
-            csv=report(
-                "<results>/report/figures/contrasts.csv",
-                caption="../report/contrasts_table.rst",
-                category="Tables",
-                labels={"table": "Contrasts"},
-            ),
-        log:
-            "<logs>/plot_contrasts.log",
-        benchmark:
-            "<timings>/plot_contrasts.tsv"
-        conda:
-            "../envs/analysis.yaml"
-        threads: 1
-        resources:
-            **needs("plot_contrasts"),
-        params:
-            version=VERSION["report"],
-            cells={name: cell | {"title": TITLES[name]} for name, cell in CELLS.items()},
-            confidence=config["influence"]["confidence"],
-        script:
-            "../workflow_scripts/report/plot_contrasts.py"
-
-    TARGETS += collect(
-        "<results>/report/figures/contrasts.{kind}",
-        kind=["png", "svg", "csv"],
-    )
 
 
 if PLANTED:
@@ -163,24 +152,25 @@ if PLANTED:
     ]
 
 
-EXPLORER_INPUT = {
-    "bins": "<results>/influence/bin_influence.parquet",
-    "contrasts": "<results>/influence/contrasts.parquet",
-    "correlations": "<results>/influence/correlations.parquet",
-    "summary": "<results>/corpus/bin_summary.parquet",
-    "contract": "<results>/corpus/sample_contract.json",
-    "record": "<results>/model/model.json",
-    "answers": collect("<results>/benchmarks/{benchmark}/answers.parquet", benchmark=BENCHMARKS),
-    "queries": collect("<results>/benchmarks/{benchmark}/queries.parquet", benchmark=BENCHMARKS),
-}
+# What the page shows besides the maps, where the study has it.
+EXPLORED = {}
+if not MATRIX:
+    EXPLORED = ANSWERED | {
+        "summary": "<results>/corpus/bin_summary.parquet",
+        "contract": "<results>/corpus/sample_contract.json",
+        "record": "<results>/model/model.json",
+    }
 if PLANTED:
-    EXPLORER_INPUT["truth"] = "<results>/corpus/truth.parquet"
+    EXPLORED["truth"] = "<results>/corpus/truth.parquet"
 
 
 rule write_explorer:
     """One page with every map, bin and contrast to look around in; it needs no network."""
     input:
-        **EXPLORER_INPUT,
+        **EXPLORED,
+        bins="<results>/influence/bin_influence.parquet",
+        contrasts="<results>/influence/contrasts.parquet",
+        correlations="<results>/influence/correlations.parquet",
     output:
         page=report(
             "<results>/report/explorer.html",

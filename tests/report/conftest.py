@@ -10,8 +10,10 @@ from tests.validation.conftest import filled_columns
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
+from workflow_scripts.influence.correlations import correlation_table
 from workflow_scripts.influence.makeup import Makeup
 from workflow_scripts.influence.statistics import GroupMeans, bin_influence
+from workflow_scripts.influence.study_maps import StudyMaps
 from workflow_scripts.validation.planted_truth import compare_with_truth
 
 TITLES = {
@@ -21,6 +23,8 @@ TITLES = {
     "stem_knowledge": "STEM knowledge",
 }
 FOLDS, QUESTIONS = 4, 30
+# Two of the four benchmarks are enough to see that each gets its own figure.
+DRAWN = ["social_reasoning", "stem_knowledge"]
 
 
 def role_of(index, number):
@@ -94,6 +98,37 @@ def make_contrasts(known):
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
+def make_correlations(bins):
+    """The table ``influence/correlations`` of the two maps that are drawn."""
+    maps = {
+        name: bins.filter(benchmark=name)["influence"].to_numpy().astype(float) for name in DRAWN
+    }
+    return correlation_table(StudyMaps(maps))
+
+
+def make_reliability(n_bins):
+    """A table like ``influence/reliability`` of the two maps; one is too thin for halves."""
+    rows = [
+        {
+            "benchmark": name,
+            "over": over,
+            "n_units": 120,
+            "n_bins": n_bins,
+            "n_left_out": 576 - n_bins,
+            "n_splits": 99,
+            "pearson": 0.6,
+            "corrected": 0.75,
+            "ci_low": 0.7,
+            "ci_high": 0.8,
+        }
+        for name in DRAWN
+        for over in ("documents", "questions")
+    ]
+    rows[-1] |= dict.fromkeys(("pearson", "corrected", "ci_low", "ci_high"))
+    rows[-1]["reason"] = "fewer than two questions"
+    return filled_columns("influence/reliability", pl.DataFrame(rows, infer_schema_length=None))
+
+
 @pytest.fixture(scope="session", params=["full", "twelve", "outlier"])
 def study(request, tmp_path_factory):
     """A finished study on disk: all bins, 12 of them, or one that dwarfs the others."""
@@ -105,6 +140,8 @@ def study(request, tmp_path_factory):
         folder=folder,
         bins=folder / "influence" / "bin_influence.parquet",
         contrasts=folder / "influence" / "contrasts.parquet",
+        correlations=folder / "influence" / "correlations.parquet",
+        reliability=folder / "influence" / "reliability.parquet",
         truth=folder / "corpus" / "truth.parquet",
         planted=folder / "validation" / "planted.parquet",
         figures=folder / "report" / "figures",
@@ -112,6 +149,8 @@ def study(request, tmp_path_factory):
     )
     write_table(bins, paths.bins, "influence/bin_influence")
     write_table(make_contrasts(set(known)), paths.contrasts, "influence/contrasts")
+    write_table(make_correlations(bins), paths.correlations, "influence/correlations")
+    write_table(make_reliability(len(known)), paths.reliability, "influence/reliability")
     write_table(truth, paths.truth, "corpus/truth")
     maps = {"trackstar": bins, "tfidf": make_bins(known, 0.1), "shuffled": make_bins(known, 0.0)}
     write_table(compare_with_truth(truth, maps), paths.planted, "validation/planted")

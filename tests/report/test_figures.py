@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from tests.report.conftest import TITLES
+from tests.report.conftest import DRAWN, TITLES
 from tests.support import Named
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.tables import read_table, write_table
-from workflow_scripts.report import plot_contrasts, plot_maps, plot_planted
+from workflow_scripts.report import plot_influence, plot_planted
 
 CELLS = {
     name: {"domain": name.split("_")[0], "capability": name.split("_")[1], "title": title}
@@ -17,34 +17,30 @@ CELLS = {
 }
 
 
-# Two of the four benchmarks are enough to see that each gets its own figure.
-DRAWN = ["social_reasoning", "stem_knowledge"]
+KINDS = ("png", "svg", "csv")
 
 
-def maps_call(study, folder):
+def influence_call(study, folder, figures=("contrasts", "correlations", "reliability")):
     place = study.folder / "benchmarks"
+    maps = {f"map_{kind}": [str(folder / f"map_{name}.{kind}") for name in DRAWN] for kind in KINDS}
+    others = {
+        f"{name}_{kind}": str(folder / f"{name}.{kind}") for name in figures for kind in KINDS
+    }
     return SimpleNamespace(
         input=Named(
             bins=str(study.bins),
             answers=[str(place / name / "answers.parquet") for name in DRAWN],
             queries=[str(place / name / "queries.parquet") for name in DRAWN],
+            **{name: str(getattr(study, name)) for name in figures},
         ),
-        output=SimpleNamespace(
-            **{
-                kind: [str(folder / f"map_{name}.{kind}") for name in DRAWN]
-                for kind in ("png", "svg", "csv")
-            }
+        output=SimpleNamespace(**maps, **others),
+        params=SimpleNamespace(
+            benchmarks=DRAWN,
+            titles=[TITLES[name] for name in DRAWN],
+            figures=list(figures),
+            cells=CELLS,
+            confidence=0.95,
         ),
-        params=SimpleNamespace(benchmarks=DRAWN, titles=[TITLES[name] for name in DRAWN]),
-    )
-
-
-def contrasts_call(study, folder):
-    names = {kind: str(folder / f"contrasts.{kind}") for kind in ("png", "svg", "csv")}
-    return SimpleNamespace(
-        input=SimpleNamespace(contrasts=str(study.contrasts)),
-        output=SimpleNamespace(**names),
-        params=SimpleNamespace(cells=CELLS, confidence=0.95),
     )
 
 
@@ -64,8 +60,7 @@ def planted_call(study, folder):
 
 
 CALLS = {
-    "maps": (plot_maps.main, maps_call, 6),
-    "contrasts": (plot_contrasts.main, contrasts_call, 3),
+    "influence": (plot_influence.main, influence_call, 15),
     "planted": (plot_planted.main, planted_call, 4),
 }
 
@@ -80,7 +75,7 @@ def figures(study):
 
 def test_every_figure_is_written_with_its_table(study, figures):
     names = sorted(path.name for path in figures.iterdir())
-    assert len(names) == 13
+    assert len(names) == 19
     assert all(path.stat().st_size > 20_000 for path in figures.glob("*.[ps][nv]g"))
 
 
@@ -115,9 +110,9 @@ def test_tables_beside_the_figures_match_the_artifacts(study, figures):
 def test_a_study_with_one_contrast_gets_one_panel(study, tmp_path):
     one = read_table(study.contrasts, "influence/contrasts").filter(contrast="reasoning")
     write_table(one, tmp_path / "one.parquet", "influence/contrasts")
-    call = contrasts_call(study, tmp_path)
+    call = influence_call(study, tmp_path, ["contrasts"])
     call.input.contrasts = str(tmp_path / "one.parquet")
-    plot_contrasts.main(call)
+    plot_influence.main(call)
     assert (tmp_path / "contrasts.svg").stat().st_size > 20_000
 
 
@@ -125,8 +120,8 @@ def test_a_study_with_one_contrast_gets_one_panel(study, tmp_path):
 def test_contrasts_without_rows_are_refused_and_nothing_is_left(study, tmp_path):
     none = read_table(study.contrasts, "influence/contrasts").clear()
     write_table(none, tmp_path / "none.parquet", "influence/contrasts")
-    call = contrasts_call(study, tmp_path)
+    call = influence_call(study, tmp_path, ["contrasts"])
     call.input.contrasts = str(tmp_path / "none.parquet")
     with pytest.raises(DataError, match="no contrast"):
-        plot_contrasts.main(call)
-    assert [path.name for path in tmp_path.iterdir()] == ["none.parquet"]
+        plot_influence.main(call)
+    assert not list(tmp_path.glob("contrasts.*"))

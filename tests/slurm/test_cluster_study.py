@@ -48,7 +48,7 @@ def test_jobs_carry_the_prefix_of_the_profile_and_small_ones_share_a_job(cluster
     assert {job["name"].split("_")[0] for job in jobs} == {"atlas"}
     tables = [job for job in jobs if "gather_bins" in job["comment"]]
     assert len(tables) == 1
-    assert "plot_maps" in tables[0]["comment"]
+    assert "plot_influence" in tables[0]["comment"]
     assert len(jobs) < 29  # of 29 jobs in the plan
 
 

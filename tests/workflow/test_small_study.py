@@ -20,8 +20,9 @@ TABLES = {
     "gather_bins",
     "compare_maps",
     "estimate_effects",
-    "plot_maps",
-    "plot_contrasts",
+    "plot_influence",
+    "write_explorer",
+    "profile_texts",
     "plot_planted",
     "plot_unlearning",
 }

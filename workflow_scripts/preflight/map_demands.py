@@ -313,8 +313,7 @@ def figure(jobs: Callable[[Sizes], Counter]) -> Demand:
 
 
 REPORT = {
-    "plot_maps": figure(once),
-    "plot_contrasts": figure(when(lambda s: s.contrasted)),
+    "plot_influence": figure(once),
     "plot_planted": figure(when(lambda s: s.planted)),
     "plot_unlearning": figure(when(lambda s: s.forgotten)),
     "write_explorer": figure(once),

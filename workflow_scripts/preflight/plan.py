@@ -34,8 +34,7 @@ GATHERING = (
     "score_texts",
     "compare_scorers",
     "estimate_effects",
-    "plot_maps",
-    "plot_contrasts",
+    "plot_influence",
     "plot_planted",
     "plot_unlearning",
 )

@@ -44,7 +44,7 @@ def draw_correlations(correlations: pl.DataFrame, titles: Mapping[str, str], n_b
                 axes.plot([row[column]], [place], **look)
         axes.text(1.04, place, _moved(row), fontsize=7.5, va="center", color=FAINT)
     names = [
-        f"{titles[a]} \u2013 {titles[b]}"
+        f"{titles[a]} \u2013\n{titles[b]}"
         for a, b in correlations.select("benchmark_a", "benchmark_b").iter_rows()
     ]
     axes.set_yticks(range(len(names)), names, fontsize=8)

@@ -24,11 +24,12 @@ from workflow_scripts.report.style import save_csv, save_figure, style
 
 # Columns of the table that a figure shows; all of them where it is not named.
 COLUMNS = {"contrasts": contrast_panels.COLUMNS, "marginals": marginal_panels.COLUMNS}
-DRAW: dict[str, Callable[[pl.DataFrame, Any], Figure]] = {
-    "contrasts": lambda table, p: draw_contrasts(table, p.cells, p.confidence),
-    "marginals": lambda table, p: draw_marginals(table, _titles(p), p.confidence),
-    "correlations": lambda table, p: draw_correlations(table, _titles(p)),
-    "reliability": lambda table, p: draw_reliability(table, _titles(p), p.confidence),
+# From the table, the parameters and the number of bins with documents.
+DRAW: dict[str, Callable[[pl.DataFrame, Any, int], Figure]] = {
+    "contrasts": lambda table, p, n: draw_contrasts(table, p.cells, p.confidence),
+    "marginals": lambda table, p, n: draw_marginals(table, _titles(p), p.confidence),
+    "correlations": lambda table, p, n: draw_correlations(table, _titles(p), n),
+    "reliability": lambda table, p, n: draw_reliability(table, _titles(p), p.confidence),
 }
 
 
@@ -36,23 +37,26 @@ def main(snakemake: Any) -> None:
     """Draw every figure that the rule names."""
     source, output, params = snakemake.input, snakemake.output, snakemake.params
     with style():
-        draw_maps(source, output, params)
+        bins = read_table(source.bins, "influence/bin_influence")
+        draw_maps(bins, source, output, params)
+        n_bins = bins.drop_nulls("influence").select("topic", "format").n_unique()
         for name in params.figures:
-            table = read_table(source[name], f"influence/{name}")
+            path = getattr(source, name)
+            table = read_table(path, f"influence/{name}")
             table = table.select(COLUMNS.get(name, table.columns))
             if name == "contrasts" and table.is_empty():
                 raise DataError(
-                    f"{source[name]} has no contrast: fewer than two bins hold documents; "
+                    f"{path} has no contrast: fewer than two bins hold documents; "
                     "give the corpus documents in more bins"
                 )
-            save_csv(table, output[f"{name}_csv"])
-            figure = DRAW[name](table, params)
-            save_figure(figure, output[f"{name}_png"], output[f"{name}_svg"])
+            save_csv(table, getattr(output, f"{name}_csv"))
+            figure = DRAW[name](table, params, n_bins)
+            png, svg = getattr(output, f"{name}_png"), getattr(output, f"{name}_svg")
+            save_figure(figure, png, svg)
 
 
-def draw_maps(source: Any, output: Any, params: Any) -> None:
+def draw_maps(table: pl.DataFrame, source: Any, output: Any, params: Any) -> None:
     """Draw the maps of all benchmarks on one colour scale."""
-    table = read_table(source.bins, "influence/bin_influence")
     maps = {
         name: table.filter(benchmark=name).select(capability_map.COLUMNS)
         for name in params.benchmarks

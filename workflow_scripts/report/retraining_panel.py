@@ -7,8 +7,15 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from workflow_scripts.report.planted_panel import BENCHMARK_COLOURS, SCORERS
-from workflow_scripts.report.style import FAINT, INK, heading, new_figure, number_text
+from workflow_scripts.report.planted_panel import SCORERS
+from workflow_scripts.report.style import (
+    CATEGORIES,
+    FAINT,
+    INK,
+    heading,
+    new_figure,
+    number_text,
+)
 
 STUDY, TRUTH = "trackstar", "truth"
 NAMES = {
@@ -27,7 +34,7 @@ CONTRASTS = {
     "difference": "Contrast: difference",
 }
 COLUMNS = 4
-OWN, OTHERS, KNOWN = BENCHMARK_COLOURS[0], "#555555", BENCHMARK_COLOURS[2]
+OWN, OTHERS, KNOWN = CATEGORIES[0], "#555555", CATEGORIES[2]
 BAND = "#f3e3c3"
 
 
@@ -130,7 +137,7 @@ def _scores(axes: Axes, rows: pl.DataFrame, scorers: list[str]) -> None:
     if some["ceiling"] is not None:
         if some["ceiling_low"] is not None:
             axes.axvspan(some["ceiling_low"], some["ceiling_high"], color=BAND, linewidth=0)
-        axes.axvline(some["ceiling"], color=BENCHMARK_COLOURS[1], linewidth=1.4)
+        axes.axvline(some["ceiling"], color=CATEGORIES[1], linewidth=1.4)
     axes.axvline(0, color=FAINT, linewidth=0.8, linestyle=(0, (3, 2)))
     by_scorer = {row["scorer"]: row for row in rows.iter_rows(named=True)}
     for place, name in enumerate(scorers):
