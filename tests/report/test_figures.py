@@ -125,3 +125,11 @@ def test_contrasts_without_rows_are_refused_and_nothing_is_left(study, tmp_path)
     with pytest.raises(DataError, match="no contrast"):
         plot_influence.main(call)
     assert not list(tmp_path.glob("contrasts.*"))
+
+
+def test_a_map_of_an_existing_matrix_is_drawn_without_answers_or_questions(study, tmp_path):
+    call = influence_call(study, tmp_path, ["correlations"])
+    del call.input.answers, call.input.queries
+    plot_influence.main(call)
+    text = (tmp_path / f"map_{DRAWN[0]}.svg").read_text()
+    assert "Values of an existing matrix" in text and "correctly" not in text

@@ -16,7 +16,7 @@ from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.report import capability_map, contrast_panels, marginal_panels
 from workflow_scripts.report.agreement_panels import draw_correlations, draw_reliability
-from workflow_scripts.report.capability_map import benchmark_facts, draw_map
+from workflow_scripts.report.capability_map import BenchmarkFacts, benchmark_facts, draw_map
 from workflow_scripts.report.contrast_panels import draw_contrasts
 from workflow_scripts.report.grid import colour_scale, grid
 from workflow_scripts.report.marginal_panels import draw_marginals
@@ -70,13 +70,20 @@ def draw_maps(table: pl.DataFrame, source: Any, output: Any, params: Any) -> Non
     for bins, (answers, queries, title), (png, svg, csv) in zip(
         maps.values(), facts, paths, strict=True
     ):
-        known = benchmark_facts(
-            title,
-            read_table(answers, "benchmarks/answers", ["correct"]) if answers else None,
-            read_table(queries, "benchmarks/queries", ["choices"]) if queries else None,
-        )
+        known = _facts(title, answers, queries)
         save_csv(bins, csv)
         save_figure(draw_map(bins, known, scale), png, svg)
+
+
+def _facts(title: str, answers: str | None, queries: str | None) -> BenchmarkFacts:
+    """What the heading of a map states; the title alone in a study of a matrix."""
+    if answers is None or queries is None:
+        return BenchmarkFacts(title)
+    return benchmark_facts(
+        title,
+        read_table(answers, "benchmarks/answers", ["correct"]),
+        read_table(queries, "benchmarks/queries", ["choices"]),
+    )
 
 
 def _titles(params: Any) -> dict[str, str]:
