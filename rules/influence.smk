@@ -6,6 +6,8 @@ and the correlations between maps. A benchmark's table depends on no other bench
 gathered tables do.
 """
 
+from workflow_scripts.corpus.sources import resolve
+
 # What the contrasts need to know of each benchmark.
 CELLS = {
     name: {
@@ -17,8 +19,21 @@ CELLS = {
 }
 
 
-# What the comparison of maps needs besides the bin tables, to redraw documents and questions.
+# What the comparison of maps needs besides the bin tables: to redraw documents and questions, the
+# natural mass of the bins, and topic weights to hold the topics against.
 COMPARED = {}
+COMPARISONS = [
+    "contrasts",
+    "contrast_extremes",
+    "correlations",
+    "marginals",
+    "decomposition",
+    "concentration",
+    "weighted",
+]
+if config["influence"]["topic_weights"]:
+    COMPARED["topic_weights"] = resolve(config["influence"]["topic_weights"], config["data"])
+    COMPARISONS.append("mixture")
 
 
 if MATRIX:
@@ -111,16 +126,16 @@ else:
     COMPARED["resampling"] = collect(
         "<results>/influence/resampling/{benchmark}.npz", benchmark=BENCHMARKS
     )
+    COMPARED["summary"] = "<results>/corpus/bin_summary.parquet"
 
 
 rule compare_maps:
-    """Contrasts between domains and correlations between the maps of all benchmarks."""
+    """The maps of all benchmarks side by side: contrasts, agreement, topics and formats, mass."""
     input:
         **COMPARED,
         bins="<results>/influence/bin_influence.parquet",
     output:
-        contrasts="<results>/influence/contrasts.parquet",
-        correlations="<results>/influence/correlations.parquet",
+        **{name: f"<results>/influence/{name}.parquet" for name in COMPARISONS},
     log:
         "<logs>/compare_maps.log",
     benchmark:
@@ -143,8 +158,7 @@ rule compare_maps:
 
 TARGETS += [
     f"{RESULTS}/influence/bin_influence.parquet",
-    f"{RESULTS}/influence/contrasts.parquet",
-    f"{RESULTS}/influence/correlations.parquet",
+    *(f"{RESULTS}/influence/{name}.parquet" for name in COMPARISONS),
 ]
 
 

@@ -136,11 +136,9 @@ def test_the_stage_runs_from_sketches_to_contrasts(world):
             input={
                 "bins": str(folder / "all.parquet"),
                 "resampling": [str(folder / f"{name}.npz") for name in CELLS],
+                "summary": str(folder / "summary.parquet"),
             },
-            output={
-                "contrasts": folder / "contrasts.parquet",
-                "correlations": folder / "correlations.parquet",
-            },
+            output={name: folder / f"{name}.parquet" for name in compare_maps.TABLES},
             params={
                 "cells": CELLS,
                 "confidence": 0.95,

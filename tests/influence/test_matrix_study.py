@@ -39,7 +39,7 @@ def finished(published, tmp_path_factory):
     folder = tmp_path_factory.mktemp("matrix")
     bins = {"table": folder / "bin_influence.parquet"}
     import_matrix.main(rule_call("import_matrix", input={"matrix": str(published)}, output=bins))
-    tables = ["contrasts", "correlations"]
+    tables = compare_maps.TABLES
     compare_maps.main(
         rule_call(
             "compare_maps",
@@ -182,3 +182,50 @@ def test_bins_of_the_taxonomy_have_one_order():
     table = matrix_bins(Matrix(("a",), {pair: {"a": 1.0} for pair in BINS}, {}))
     assert list(zip(table["topic"], table["format"], strict=True)) == list(BINS)
     assert tuple(sorted(BINS)) == BINS
+
+
+def test_published_map_of_social_reasoning_rests_on_one_bin(finished):
+    """One bin holds 44% of the variance; none of the other maps comes near."""
+    table = finished("concentration").filter(part="variance")
+    rows = {row["benchmark"]: row for row in table.iter_rows(named=True)}
+    assert rows["socialiqa"]["top1_share"] == pytest.approx(0.44, abs=0.01)
+    top = rows["socialiqa"]["top_topic"], rows["socialiqa"]["top_format"]
+    assert top == ("literature", "customer_support")
+    assert max(rows[name]["top1_share"] for name in NAMES[1:]) < 0.2
+
+
+def test_published_matrix_has_shares_marginals_and_mass_without_errors(finished):
+    shares = finished("decomposition")
+    assert shares.group_by("benchmark").agg(pl.col("share").sum())["share"].to_list() == (
+        pytest.approx([1.0] * 4)
+    )
+    assert shares["net_share"].null_count() == shares.height
+    topics = finished("marginals").filter(axis="topic", benchmark="socialiqa")
+    assert topics["ci_low"].null_count() == 24
+    assert topics["bins_low"].null_count() == 0
+    mass = finished("weighted").filter(benchmark="socialiqa")
+    assert mass["mass"].sum() == pytest.approx(0, abs=1e-12)
+    assert mass["mass_se"].null_count() == 576
+
+
+def test_published_maps_agree_beyond_what_topics_and_formats_of_their_own_give(finished):
+    p = {
+        row[:2]: row[2]
+        for row in finished("correlations")
+        .select("benchmark_a", "benchmark_b", "p_value")
+        .iter_rows()
+    }
+    assert p["mmlu_social_sciences", "mmlu_stem"] == 0.001
+
+
+def test_ratio_of_the_largest_published_contrasts(finished):
+    topics = finished("contrast_extremes").filter(axis="topic").row(0, named=True)
+    assert topics["reasoning"] == pytest.approx(0.905, abs=0.01)
+    assert topics["reasoning_topic"] == "literature"
+    assert abs(topics["knowledge"]) == pytest.approx(0.63, abs=0.01)
+    assert topics["ratio"] == pytest.approx(topics["reasoning"] / abs(topics["knowledge"]))
+    # No more than exchanged labels give: one map has a wild bin, which every exchange keeps.
+    assert topics["null_low"] < topics["ratio"] < topics["null_high"]
+    assert topics["p_value"] > 0.05
+    assert topics["ci_low"] is None
+    assert finished("contrast_extremes").filter(axis="bin")["p_value"].to_list() == [None]

@@ -1,8 +1,12 @@
-"""Contrasts and correlations between the maps of all benchmarks.
+"""What the maps of all benchmarks say side by side: contrasts, agreement, marginals, mass.
 
 in   bins: influence/bin_influence; resampling: npz of each benchmark, in the order of the
-     parameter cells (benchmark -> domain, capability, answer_form); none in a study of a matrix
-out  contrasts: per bin, topic and format; correlations: one row per pair of benchmarks
+     parameter cells (benchmark -> domain, capability, answer_form), and summary: natural mass;
+     neither in a study of a matrix
+out  contrasts: per bin, topic and format; contrast_extremes: the largest of them;
+     correlations: one row per pair of benchmarks; marginals: topics and formats;
+     decomposition, concentration: of each map; weighted: maps per document and by mass;
+     mixture: where the study names topic weights
 """
 
 from typing import Any
@@ -12,21 +16,61 @@ import polars as pl
 
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table, write_table
+from workflow_scripts.influence.concentration import concentration_table
 from workflow_scripts.influence.contrasts import contrast_table
 from workflow_scripts.influence.correlations import correlation_table
+from workflow_scripts.influence.decomposition import decomposition_table
+from workflow_scripts.influence.extremes import extremes_table
+from workflow_scripts.influence.marginals import marginal_table
+from workflow_scripts.influence.mixture import mixture_table, read_topic_weights
 from workflow_scripts.influence.resampling import load
 from workflow_scripts.influence.study_maps import StudyMaps, redrawn
+from workflow_scripts.influence.weighted import weighted_table
+
+# Tables below influence/ that every study has; mixture where it names topic weights.
+TABLES = (
+    "contrasts",
+    "contrast_extremes",
+    "correlations",
+    "marginals",
+    "decomposition",
+    "concentration",
+    "weighted",
+)
 
 
-def values_of(bins: pl.DataFrame, names: list[str]) -> dict[str, np.ndarray]:
-    """Benchmark -> (576,) influence, NaN where null, from the gathered table of bins."""
+def column_of(bins: pl.DataFrame, names: list[str], column: str) -> dict[str, np.ndarray]:
+    """Benchmark -> (576,) float64 of a column of the gathered table of bins, NaN where null."""
     return {
         name: bins.filter(benchmark=name)
-        .sort("topic", "format")["influence"]
+        .sort("topic", "format")[column]
         .to_numpy()
         .astype(np.float64)
         for name in names
     }
+
+
+def tables(
+    maps: StudyMaps, bins: pl.DataFrame, source: Any, params: Any
+) -> dict[str, pl.DataFrame]:
+    """Every table that the study has, by its name below influence/."""
+    draws = params.confidence, params.permutations, params.seed
+    weights = read_table(source.summary, "corpus/bin_summary") if source.get("summary") else None
+    documents = column_of(bins, list(params.cells), "n_docs")
+    marginals = marginal_table(maps, documents, params.confidence)
+    made = {
+        "contrasts": contrast_table(maps, params.cells, *draws),
+        "contrast_extremes": extremes_table(maps, params.cells, *draws),
+        "correlations": correlation_table(maps, params.permutations, params.seed),
+        "marginals": marginals,
+        "decomposition": decomposition_table(maps),
+        "concentration": concentration_table(maps),
+        "weighted": weighted_table(bins, weights),
+    }
+    if source.get("topic_weights"):
+        given = read_topic_weights(source.topic_weights)
+        made["mixture"] = mixture_table(marginals, given, params.permutations, params.seed)
+    return made
 
 
 def main(snakemake: Any) -> None:
@@ -38,12 +82,9 @@ def main(snakemake: Any) -> None:
         parts = {name: load(path) for name, path in zip(params.cells, files, strict=True)}
         maps = redrawn(parts, params.bootstraps, params.seed)
     else:
-        maps = StudyMaps(values_of(bins, list(params.cells)))
-    contrasts = contrast_table(
-        maps, params.cells, params.confidence, params.permutations, params.seed
-    )
-    write_table(contrasts, output.contrasts, "influence/contrasts")
-    write_table(correlation_table(maps), output.correlations, "influence/correlations")
+        maps = StudyMaps(column_of(bins, list(params.cells), "influence"))
+    for name, table in tables(maps, bins, source, params).items():
+        write_table(table, getattr(output, name), f"influence/{name}")
 
 
 if __name__ == "__main__":

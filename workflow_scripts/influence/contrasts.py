@@ -254,8 +254,8 @@ def _rows(
         full[filled] = values
         return full
 
-    half_width = np.quantile(np.abs(_average(matrix, error)), confidence, axis=0)
-    p_max, p_unit = null_p(observed, _average(matrix, null))
+    half_width = np.quantile(np.abs(average(matrix, error)), confidence, axis=0)
+    p_max, p_unit = null_p(observed, average(matrix, null))
     return pl.DataFrame(
         {
             "contrast": plan.name,
@@ -273,7 +273,7 @@ def _rows(
     ).with_columns(pl.col(pl.Float64).fill_nan(None))
 
 
-def _average(matrix: np.ndarray, draws: np.ndarray) -> np.ndarray:
+def average(matrix: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """(R, units) averages of (R, bins) draws; NaN only where a bin of the unit is NaN."""
     unknown = np.isnan(draws).any(axis=0)
     result = np.where(unknown, 0.0, draws) @ matrix.T

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from workflow_scripts.common.taxonomy import BINS
+from workflow_scripts.common.streams import stream
+from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
 from workflow_scripts.influence.resampling import Resampling
 from workflow_scripts.influence.study_maps import StudyMaps
 
@@ -23,13 +24,17 @@ SCHEMA = {
     "loo_topic": pl.String,
     "loo_format": pl.String,
     "corrected": pl.Float64,
+    "p_value": pl.Float64,
 }
 
 
-def correlation_table(
-    maps: StudyMaps,
-) -> pl.DataFrame:
+def correlation_table(maps: StudyMaps, permutations: int = 0, seed: int = 0) -> pl.DataFrame:
     """All pairs of maps, in the order of the study; an existing matrix is not corrected for noise.
+
+    Args:
+        maps: of the study.
+        permutations: relabellings behind ``p_value``; 0 leaves it null.
+        seed: of the relabellings, which are the same for all pairs.
 
     Returns:
         Frame with the columns of ``influence/correlations``. Null where a map is constant, or
@@ -45,10 +50,60 @@ def correlation_table(
             row["spearman"] = float(stats.spearmanr(x, y).statistic)
             if len(x) >= 4:
                 row |= _leave_one_out(x, y, np.flatnonzero(known), row["pearson"])
+            row["p_value"] = relabelled_p(maps.influence[a], maps.influence[b], permutations, seed)
             if maps.redrawable:
                 row["corrected"] = noise_corrected(maps.resampling[a], maps.resampling[b])
         rows.append(row)
     return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def relabelled_p(a: np.ndarray, b: np.ndarray, permutations: int, seed: int) -> float | None:
+    """Two-sided p of Pearson's r of two maps, against maps whose labels say nothing to each other.
+
+    Bins of a row share a topic and bins of a column a format, so single bins cannot be dealt
+    again: two maps with topics of their own would correlate by those alone. Topics and formats
+    of one map are relabelled as wholes, which keeps its rows and columns together (the
+    quadratic assignment test: Hubert and Schultz 1976, Quadratic assignment as a general data
+    analysis strategy; here with the two ways of a table relabelled independently).
+
+    Args:
+        a: (576,) one map, NaN for a bin without documents.
+        b: (576,) the other.
+        permutations: number of relabellings R.
+        seed: of the relabellings.
+
+    Returns:
+        (1 + #{|r*| >= |r|}) / (1 + R), over the relabellings that leave three common bins; None
+        where there is none.
+    """
+    if not permutations:
+        return None
+    rng = stream(seed, "correlation relabelling")
+    grid = b.reshape(len(TOPICS), len(FORMATS))
+    observed = abs(_pearson(a[None], b[None])[0])
+    topics = rng.permuted(np.tile(np.arange(len(TOPICS)), (permutations, 1)), axis=1)
+    formats = rng.permuted(np.tile(np.arange(len(FORMATS)), (permutations, 1)), axis=1)
+    dealt = grid[topics[:, :, None], formats[:, None, :]].reshape(permutations, -1)  # (R, 576)
+    r = np.abs(_pearson(np.broadcast_to(a, dealt.shape), dealt))
+    r = r[np.isfinite(r)]
+    # What the identity gives again differs from the observed r in its last digits.
+    return float((1 + (r >= observed - 1e-12).sum()) / (1 + len(r))) if len(r) else None
+
+
+def _pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(R,) Pearson's r of the rows of two (R, n) arrays over the entries that both have.
+
+    NaN with fewer than three common entries, or where one of the two does not vary over them.
+    """
+    known = np.isfinite(x) & np.isfinite(y)
+    count = known.sum(axis=1, keepdims=True)
+    safe = np.maximum(count, 1)
+    dx, dy = (np.where(known, v, 0.0) for v in (x, y))
+    dx = np.where(known, dx - dx.sum(axis=1, keepdims=True) / safe, 0.0)
+    dy = np.where(known, dy - dy.sum(axis=1, keepdims=True) / safe, 0.0)
+    size = np.sqrt((dx**2).sum(axis=1) * (dy**2).sum(axis=1))
+    usable = (count[:, 0] >= 3) & (size > 0)
+    return np.where(usable, (dx * dy).sum(axis=1) / np.where(size > 0, size, 1.0), np.nan)
 
 
 def _leave_one_out(
