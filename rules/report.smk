@@ -21,7 +21,10 @@ ANSWERED = {
 
 
 # Figures beside the maps: the table of the stage influence that each shows, its category and title.
-FIGURES = {"correlations": ("Agreement", "How alike the maps are")}
+FIGURES = {
+    "marginals": ("Influence maps", "Topics and formats"),
+    "correlations": ("Agreement", "How alike the maps are"),
+}
 if CONTRASTED:
     FIGURES["contrasts"] = ("Contrasts", "Social against STEM")
 if not MATRIX:
@@ -171,6 +174,8 @@ rule write_explorer:
         bins="<results>/influence/bin_influence.parquet",
         contrasts="<results>/influence/contrasts.parquet",
         correlations="<results>/influence/correlations.parquet",
+        marginals="<results>/influence/marginals.parquet",
+        weighted="<results>/influence/weighted.parquet",
     output:
         page=report(
             "<results>/report/explorer.html",

@@ -12,6 +12,7 @@ from workflow_scripts.common.tables import write_table
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
 from workflow_scripts.influence.correlations import correlation_table
 from workflow_scripts.influence.makeup import Makeup
+from workflow_scripts.influence.marginals import marginal_table
 from workflow_scripts.influence.statistics import GroupMeans, bin_influence
 from workflow_scripts.influence.study_maps import StudyMaps
 from workflow_scripts.validation.planted_truth import compare_with_truth
@@ -106,6 +107,24 @@ def make_correlations(bins):
     return correlation_table(StudyMaps(maps))
 
 
+def make_marginals(bins, names=tuple(TITLES)):
+    """The table ``influence/marginals`` of these maps, with errors of 0.3 z in every bin."""
+    columns = {
+        column: {
+            name: bins.filter(benchmark=name)[column].to_numpy().astype(float) for name in names
+        }
+        for column in ("influence", "n_docs")
+    }
+    influence = columns["influence"]
+    rng = stream(8, "marginals")
+    errors = {
+        name: 0.3 * rng.standard_normal((99, 576)) + 0 * values
+        for name, values in influence.items()
+    }
+    maps = StudyMaps(influence, resampling=dict.fromkeys(names), errors=errors)
+    return marginal_table(maps, columns["n_docs"], 0.95)
+
+
 def make_reliability(n_bins):
     """A table like ``influence/reliability`` of the two maps; one is too thin for halves."""
     rows = [
@@ -142,6 +161,7 @@ def study(request, tmp_path_factory):
         contrasts=folder / "influence" / "contrasts.parquet",
         correlations=folder / "influence" / "correlations.parquet",
         reliability=folder / "influence" / "reliability.parquet",
+        marginals=folder / "influence" / "marginals.parquet",
         truth=folder / "corpus" / "truth.parquet",
         planted=folder / "validation" / "planted.parquet",
         figures=folder / "report" / "figures",
@@ -151,6 +171,7 @@ def study(request, tmp_path_factory):
     write_table(make_contrasts(set(known)), paths.contrasts, "influence/contrasts")
     write_table(make_correlations(bins), paths.correlations, "influence/correlations")
     write_table(make_reliability(len(known)), paths.reliability, "influence/reliability")
+    write_table(make_marginals(bins, DRAWN), paths.marginals, "influence/marginals")
     write_table(truth, paths.truth, "corpus/truth")
     maps = {"trackstar": bins, "tfidf": make_bins(known, 0.1), "shuffled": make_bins(known, 0.0)}
     write_table(compare_with_truth(truth, maps), paths.planted, "validation/planted")

@@ -6,13 +6,14 @@ import re
 import numpy as np
 import polars as pl
 
-from tests.report.conftest import TITLES, make_bins, make_contrasts, make_truth
+from tests.report.conftest import TITLES, make_bins, make_contrasts, make_marginals, make_truth
 from tests.support import rule_call
 from tests.validation.conftest import filled_columns
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.common.taxonomy import BINS
+from workflow_scripts.influence.weighted import weighted_table
 from workflow_scripts.report.write_explorer import main
 
 # Bins without documents, with few of them, and with near-duplicates.
@@ -65,6 +66,7 @@ def make_correlations():
             "loo_topic": "health",
             "loo_format": "faq",
             "corrected": float(r) + 0.1,
+            "p_value": 0.04,
         }
         for (a, b), r in zip(
             [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]],
@@ -77,11 +79,14 @@ def make_correlations():
 
 def make_study(folder):
     """Every table of a planted study of four benchmarks; returns the inputs of the rule."""
+    bins, summary = make_bins(KNOWN), make_summary()
     made = {
-        "bins": ("influence/bin_influence", make_bins(KNOWN)),
+        "bins": ("influence/bin_influence", bins),
+        "marginals": ("influence/marginals", make_marginals(bins)),
+        "weighted": ("influence/weighted", weighted_table(bins, summary)),
         "contrasts": ("influence/contrasts", make_contrasts(set(KNOWN))),
         "correlations": ("influence/correlations", make_correlations()),
-        "summary": ("corpus/bin_summary", make_summary()),
+        "summary": ("corpus/bin_summary", summary),
         "truth": ("corpus/truth", make_truth()),
     }
     inputs = {key: str(folder / f"{name}.parquet") for key, (name, _) in made.items()}

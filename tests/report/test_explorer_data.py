@@ -118,12 +118,21 @@ def test_means_of_contrasts_and_their_intervals_are_those_of_the_table(inputs, d
     assert map_of(data, "difference")["confounded"]
 
 
-def test_means_without_a_table_are_over_bins_with_documents(data):
-    part = map_of(data, "social_reasoning")["measures"]["z"]
+def test_means_of_measures_without_a_table_are_over_bins_with_documents(data):
+    part = map_of(data, "social_reasoning")["measures"]["shrunk"]
     grid = np.array(part["value"], dtype=float).reshape(24, 24)
     means = part["margins"]["topic"]["value"]
     np.testing.assert_allclose(means, np.nanmean(grid, axis=1), atol=1e-5)
     assert part["margins"]["topic"]["low"] == [None] * 24
+
+
+def test_means_of_z_stand_in_the_page_as_in_the_table(inputs, data):
+    table = read_table(inputs["marginals"], "influence/marginals")
+    rows = table.filter(benchmark="stem_knowledge", axis="format").sort("format")
+    margin = map_of(data, "stem_knowledge")["measures"]["z"]["margins"]["format"]
+    order = np.argsort(FORMATS)
+    for name, column in (("value", "z"), ("low", "ci_low"), ("high", "ci_high")):
+        np.testing.assert_allclose(np.array(margin[name])[order], rows[column], atol=1e-5)
 
 
 def test_marginals_take_the_interval_over_bins_where_there_is_no_other(inputs):

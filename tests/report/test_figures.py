@@ -20,7 +20,9 @@ CELLS = {
 KINDS = ("png", "svg", "csv")
 
 
-def influence_call(study, folder, figures=("contrasts", "correlations", "reliability")):
+def influence_call(
+    study, folder, figures=("contrasts", "marginals", "correlations", "reliability")
+):
     place = study.folder / "benchmarks"
     maps = {f"map_{kind}": [str(folder / f"map_{name}.{kind}") for name in DRAWN] for kind in KINDS}
     others = {
@@ -60,7 +62,7 @@ def planted_call(study, folder):
 
 
 CALLS = {
-    "influence": (plot_influence.main, influence_call, 15),
+    "influence": (plot_influence.main, influence_call, 18),
     "planted": (plot_planted.main, planted_call, 4),
 }
 
@@ -75,7 +77,7 @@ def figures(study):
 
 def test_every_figure_is_written_with_its_table(study, figures):
     names = sorted(path.name for path in figures.iterdir())
-    assert len(names) == 19
+    assert len(names) == 22
     assert all(path.stat().st_size > 20_000 for path in figures.glob("*.[ps][nv]g"))
 
 
