@@ -69,6 +69,10 @@ if FORGOTTEN:
                 seed=UNLEARNING_SEEDS,
                 arm=ARMS,
             ),
+            runs=collect(
+                "<results>/unlearning/{{benchmark}}/{{topic}}/seed{seed}/run.json",
+                seed=UNLEARNING_SEEDS,
+            ),
             record="<results>/model/model.json",
             weights=MODEL_FILES,
             tokenizer="<results>/corpus/tokenizer/tokenizer.json",
@@ -149,6 +153,9 @@ if FORGOTTEN and config["unlearning"]["control"]:
             adapters=collect(
                 "<results>/unlearning/control/seed{seed}/control.safetensors",
                 seed=UNLEARNING_SEEDS,
+            ),
+            runs=collect(
+                "<results>/unlearning/control/seed{seed}/run.json", seed=UNLEARNING_SEEDS
             ),
             record="<results>/model/model.json",
             weights=MODEL_FILES,

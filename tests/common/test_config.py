@@ -27,6 +27,41 @@ def changed(**paths):
     return config
 
 
+@pytest.mark.parametrize(
+    ("tokens", "positions"), [(208, 256), (256, 256), (512, 512)], ids=["short", "equal", "long"]
+)
+def test_a_trained_model_has_positions_for_its_documents(tokens, positions):
+    """The configuration in README sets corpus.max_tokens alone and was refused."""
+    full = complete(changed(corpus__max_tokens=tokens, attribution__tokens_per_batch=4096))
+    assert full["model"]["train"]["max_positions"] == positions
+
+
+@pytest.mark.parametrize(
+    ("paths", "words"),
+    [
+        ({"unlearning__doses": [0.5, float("nan")]}, ["'unlearning.doses.1' is nan"]),
+        ({"unlearning__doses": [float("inf")]}, ["'unlearning.doses.0' is inf"]),
+        ({"unlearning__learning_rate": float("nan")}, ["'unlearning.learning_rate' is nan"]),
+        ({"model__train__learning_rate": "inf"}, ["'model.train.learning_rate' is inf"]),
+        ({"hardware__gpu_memory_gb": float("nan")}, ["'hardware.gpu_memory_gb' is nan"]),
+        ({"corpus__shards": float("inf")}, ["'corpus.shards' is inf"]),
+        ({"seeds__model": 2**32}, ["'seeds.model' is 4294967296", "at most 4294967295"]),
+        ({"seeds__unlearning": [2**32]}, ["'seeds.unlearning.0'", "at most 4294967295"]),
+        (
+            {"model__train__learning_rate": "1e-3"},
+            ["'model.train.learning_rate' is '1e-3'", "write 0.001 or 1.0e-3"],
+        ),
+    ],
+)
+def test_a_number_that_no_one_can_compute_with_is_refused_by_its_key(paths, words):
+    with pytest.raises(ConfigError) as caught:
+        complete(changed(**paths))
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
 def test_default_config_is_valid_and_completed():
     full = complete(DEFAULT)
     assert full["corpus"]["folds"] == 16
@@ -54,7 +89,10 @@ def test_default_config_is_valid_and_completed():
         ({"attribution__row_dtype": "int8"}, ["'int8'", "'float32', 'float16'"]),
         ({"corpus__source": "files"}, ["'corpus.files.documents' is empty"]),
         ({"model__source": "pretrained"}, ["'model.pretrained.path' is empty"]),
-        ({"corpus__max_tokens": 9999}, ["'model.train.max_positions'", "below corpus.max_tokens"]),
+        (
+            {"corpus__max_tokens": 9999, "model__train__max_positions": 256},
+            ["'model.train.max_positions'", "below corpus.max_tokens"],
+        ),
         ({"attribution__tokens_per_batch": 64}, ["'attribution.tokens_per_batch' is 64"]),
         ({"corpus__parts": 5}, ["'corpus.parts' is 5", "1 to 4"]),
         ({"validation__scorers": ["bm52"]}, ["'bm52'", "'tfidf', 'bm25'", "'bm25'?"]),

@@ -30,6 +30,26 @@ def test_run_on_this_machine_is_not_noted_and_drops_the_note(tmp_path, log, monk
     begin_run(str(tmp_path), [])
 
 
+def test_a_queue_that_never_answers_leaves_a_way_out(tmp_path, log, monkeypatch):
+    """A first attempt that sent nothing locked the study where squeue failed."""
+    begin_run(str(tmp_path), [log])
+    queue = tmp_path / "squeue"
+    queue.write_text("#!/bin/sh\necho 'slurm_load_jobs error: Unable to contact' >&2\nexit 1\n")
+    queue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    note = tmp_path / ".state" / "slurm_run.json"
+    with pytest.raises(leftovers.LeftoverError) as caught:
+        begin_run(str(tmp_path), [])
+    message = str(caught.value)
+    assert "\n" not in message and "Unable to contact" in message
+    assert f"if you are sure that nothing of it is running, delete {note}" in message
+    note.write_text("{}")
+    with pytest.raises(leftovers.LeftoverError, match=f"{note} is damaged.* delete {note}"):
+        begin_run(str(tmp_path), [])
+    note.unlink()
+    begin_run(str(tmp_path), [])
+
+
 def test_run_right_after_scancel_waits_for_jobs_that_are_ending(tmp_path, log, monkeypatch):
     """It was refused because of a job that was cancelled and took a second to end."""
     begin_run(str(tmp_path), [log])

@@ -19,7 +19,7 @@ from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 from workflow_scripts.corpus import collect_documents, fetch_files, index_documents
 from workflow_scripts.corpus.hub import listing_text
-from workflow_scripts.corpus.list_hub import write_listing
+from workflow_scripts.corpus.list_hub import hub_sizes, write_listing
 from workflow_scripts.corpus.sources import beside, source_files, source_layout
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -269,6 +269,19 @@ def test_bad_hub_section_is_one_line_that_names_the_key(tmp_path, change, messag
     with pytest.raises(ConfigError, match=message) as error:
         source_files(config, "results/t")
     assert "\n" not in str(error.value)
+
+
+def test_a_hub_out_of_reach_is_one_line_that_names_the_dataset(monkeypatch):
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils import _http
+
+    def refused(*args, **kwargs):
+        raise _http.httpx2.ConnectError("[Errno 111] Connection refused\nand more")
+
+    monkeypatch.setattr(HfApi, "list_repo_tree", refused)
+    with pytest.raises(DataError) as error:
+        hub_sizes({"dataset": DATASET, "revision": REVISION})
+    assert str(error.value) == f"{DATASET} cannot be listed: [Errno 111] Connection refused"
 
 
 def test_damaged_listing_names_the_line(tmp_path):

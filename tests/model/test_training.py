@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from workflow_scripts.model.training import (
+    STATE_FILE,
     ArchitectureSettings,
     TrainingError,
     TrainSettings,
@@ -119,6 +120,19 @@ def test_a_state_of_another_run_is_ignored(
     train(alone, documents, settings, seed)
     train(beside, documents, settings, seed, tmp_path)
     assert same_weights(alone, beside)
+
+
+def test_a_damaged_state_is_dropped_and_training_starts_afresh(
+    documents: list[np.ndarray], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    alone, beside = (build_model(TINY, VOCABULARY, seed=1) for _ in range(2))
+    train(alone, documents, SETTINGS, 1, tmp_path)
+    state = tmp_path / STATE_FILE
+    state.write_bytes(state.read_bytes()[:1000])
+    with caplog.at_level("WARNING", logger="atlas"):
+        train(beside, documents, SETTINGS, 1, tmp_path)
+    assert same_weights(alone, beside)
+    assert f"dropped {state}, which cannot be read" in caplog.text
 
 
 def test_the_loss_falls_and_the_report_counts_up(documents: list[np.ndarray]) -> None:

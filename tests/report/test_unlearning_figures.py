@@ -128,7 +128,9 @@ def draw(folder, effects, out, collapsed=(), targets=("x", "y")):
             "unlearning/history",
         )
         states = {arm: {"state": "collapsed" if arm in collapsed else "reached"} for arm in arms}
-        write_json(place / "run.json", {"topic": topic, "seed": seed, "arms": states})
+        write_json(
+            place / "run.json", {"topic": topic, "seed": seed, "balance": {}, "arms": states}
+        )
         paths.append(str(place / "run.json"))
     call = rule_call(
         "plot_unlearning",

@@ -148,7 +148,14 @@ def some_adapters(weights, doses=(0.5, 1.0)):
     return by_dose
 
 
-ABOUT = {"base": BASE, "adapter": {"rank": 4}, "topic": "t", "seed": 3, "arm": "random"}
+ABOUT = {
+    "base": BASE,
+    "adapter": {"rank": 4},
+    "target": "x",
+    "topic": "t",
+    "seed": 3,
+    "arm": "random",
+}
 
 
 @pytest.mark.parametrize("doses", [(0.5, 1.0), (0.25, 2, 10.5), (0.5, 1 / 3 + 0.5)])
@@ -181,6 +188,15 @@ def test_adapters_of_another_base_model_are_refused_by_name(weights, tmp_path):
     message = str(caught.value)
     assert str(tmp_path / "a") in message and "\n" not in message
     assert BASE[:12] in message and "f" * 12 in message
+
+
+def test_an_adapter_that_does_not_say_what_it_is_is_refused_by_name(weights, tmp_path):
+    write_adapters(tmp_path / "a", some_adapters(weights), {"base": BASE, "arm": "random"})
+    with pytest.raises(IntegrityError) as caught:
+        read_adapters(tmp_path / "a", BASE)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert f"{tmp_path / 'a'} does not say its adapter and target and topic and seed" in message
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "gone", "no metadata"])

@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from tests.support import ARCHITECTURES, VOCABULARY, architecture, token_documents
 from tests.unlearning.made_up import plain_losses
 from workflow_scripts.common.errors import ConfigError
-from workflow_scripts.unlearning.adapter_files import read_adapters, write_adapters
+from workflow_scripts.unlearning.adapter_files import KEYS, read_adapters, write_adapters
 from workflow_scripts.unlearning.forgetting import ForgetSettings, Forgetter
 from workflow_scripts.unlearning.losses import document_losses
 from workflow_scripts.unlearning.methods import method_of
@@ -45,7 +45,8 @@ def test_adapters_forget_and_come_back_from_their_file(name, tmp_path):
     method = method_of("ngdiff")
     course = Forgetter(adapter, method, settings, DOCUMENTS[6:], lambda: 0.0, 1).run(DOCUMENTS[:6])
     (saved,) = [row["weights"] for row in course.saved if row["weights"]]
-    write_adapters(tmp_path / "a.safetensors", {0.3: saved}, {"base": "b"})
+    about = dict.fromkeys(KEYS) | {"base": "b"}
+    write_adapters(tmp_path / "a.safetensors", {0.3: saved}, about)
     weights, _ = read_adapters(tmp_path / "a.safetensors", "b")
     fresh = Adapter(copy.deepcopy(base), LORA)
     fresh.load(weights[0.3])

@@ -264,6 +264,25 @@ def test_a_state_of_another_run_is_ignored(weights, tmp_path, change, caplog):
     assert "was written with other settings or data" in caplog.text
 
 
+@pytest.mark.parametrize("damage", ["cut", "empty", "of something else"])
+def test_a_damaged_state_is_dropped_in_one_line_and_costs_no_byte(
+    weights, tmp_path, damage, caplog
+):
+    state, common = tmp_path / "a.pt", {"margin_every": 4, "save_every": 2}
+    with pytest.raises(Killed):
+        forgetter(weights, kill_after(1), **common).run(FORGET, state)
+    whole = state.read_bytes()
+    if damage == "of something else":
+        torch.save({"weights": torch.zeros(2)}, state)
+    else:
+        state.write_bytes(whole[: len(whole) // 2] if damage == "cut" else b"")
+    with caplog.at_level("WARNING", logger="atlas"):
+        beside = forgetter(weights, **common).run(FORGET, state)
+    assert same_course(forgetter(weights, **common).run(FORGET), beside)
+    (told,) = [record.getMessage() for record in caplog.records if record.name == "atlas"]
+    assert told.startswith(f"dropped {state}, which cannot be read") and "\n" not in told
+
+
 def test_a_state_of_this_very_run_is_continued(weights, tmp_path, caplog):
     with pytest.raises(Killed):
         forgetter(weights, kill_after(1), margin_every=4, save_every=2).run(

@@ -126,3 +126,14 @@ def test_the_command_says_where_there_is_no_unlearning(monkeypatch, capsys, tmp_
     monkeypatch.setattr("sys.argv", ["power", "--configfile", str(overlay)])
     power.main()
     assert "no unlearning" in capsys.readouterr().out
+
+
+def test_the_command_reports_a_wrong_key_in_one_line(monkeypatch, tmp_path):
+    """It ended in a traceback."""
+    (tmp_path / "x.yaml").write_text("unlearning: {dosis: [1]}\n")
+    monkeypatch.setattr("sys.argv", ["power", "--configfile", str(tmp_path / "x.yaml")])
+    with pytest.raises(SystemExit) as caught:
+        power.main()
+    message = str(caught.value)
+    assert message.startswith("config error: unknown config key 'unlearning.dosis'")
+    assert "\n" not in message

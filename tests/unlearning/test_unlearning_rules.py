@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,6 +27,7 @@ from workflow_scripts.unlearning import estimate_effects, evaluate_unlearned, un
 from workflow_scripts.unlearning.adapter_files import read_adapters, write_adapters
 from workflow_scripts.unlearning.losses import Questions, all_losses
 from workflow_scripts.unlearning.peft_adapter import Adapter, AdapterSettings
+from workflow_scripts.unlearning.run_files import read_run
 from workflow_scripts.unlearning.unlearn_topic import history_table
 
 TOPIC, ARMS = TOPICS[3], ("targeted", "random", "bottom")
@@ -189,7 +191,8 @@ def test_every_arm_forgets_its_set_and_leaves_adapters_at_every_dose(study, fini
         assert [dose["dose"] for dose in ended["doses"]] == [0.3, 0.6]
         own = [np.array(tokens[i], np.int32) for i in sets.filter(arm=arm)["doc_id"]]
         by_dose, about = read_adapters(finished / f"{arm}.safetensors", record["base"])
-        assert about == {k: record[k] for k in ("base", "adapter", "topic", "seed")} | {"arm": arm}
+        shared = ("base", "adapter", "target", "topic", "seed")
+        assert about == {key: record[key] for key in shared} | {"arm": arm}
         model = load_model(study.folder / "model.json")
         before = all_losses(model, own, 4096).mean()
         assert ended["base_forget_loss"] == pytest.approx(before.item(), abs=1e-5)
@@ -389,6 +392,16 @@ def test_a_document_without_a_loss_is_refused_by_id(study, tmp_path):
 # ---------------------------------------------------------------- evaluation
 
 
+def put(root, by_dose, about, place=None):
+    """Write adapters and the record of their run where they belong, or at ``place``; the path."""
+    facts = about | (place or {})
+    folder = root / "unlearning" / facts["target"] / facts["topic"] / f"seed{facts['seed']}"
+    path = folder / f"{facts['arm']}.safetensors"
+    write_adapters(path, by_dose, about)
+    write_json(folder / "run.json", facts | {"balance": {}, "arms": {}})
+    return str(path)
+
+
 @pytest.fixture(scope="module")
 def exam(tmp_path_factory):
     """A model with a text tokenizer, questions, and adapters of two seeds and arms."""
@@ -423,18 +436,26 @@ def exam(tmp_path_factory):
                     if "lora_B" in name:
                         weight.copy_(torch.randn(weight.shape, generator=rng))
             by_dose[dose] = changed
-        files.append(str(folder / f"{arm}{seed}.safetensors"))
-        about = {"base": record["digest"], "adapter": {"parameters": "lora", "rank": 4, "alpha": 8}}
-        write_adapters(files[-1], by_dose, about | {"topic": "t", "seed": seed, "arm": arm})
+        about = {
+            "base": record["digest"],
+            "adapter": {"parameters": "lora", "rank": 4, "alpha": 8},
+            "target": "x",
+            "topic": "t",
+            "seed": seed,
+            "arm": arm,
+        }
+        files.append(put(folder, by_dose, about))
     return SimpleNamespace(folder=folder, files=files, tokenizer=tokenizer, record=record)
 
 
 def evaluate(exam, out, files=None):
+    files = exam.files if files is None else files
     evaluate_unlearned.main(
         call(
             "evaluate_unlearned",
             input={
-                "adapters": exam.files if files is None else files,
+                "adapters": files,
+                "runs": sorted({str(Path(path).parent / "run.json") for path in files}),
                 "record": str(exam.folder / "model.json"),
                 "tokenizer": str(exam.folder / "results/corpus/tokenizer/tokenizer.json"),
             },
@@ -483,8 +504,7 @@ def test_every_adapter_and_the_base_model_are_asked_every_question(exam, tmp_pat
 
 def test_arms_that_reached_nothing_leave_the_base_models_answers_alone(exam, tmp_path):
     about = read_adapters(exam.files[0], exam.record["digest"])[1]
-    write_adapters(tmp_path / "empty.safetensors", {}, about)
-    table = evaluate(exam, tmp_path, [str(tmp_path / "empty.safetensors")])
+    table = evaluate(exam, tmp_path, [put(tmp_path, {}, about)])
     assert set(table["arm"]) == {"base"} and table.height == 6
 
 
@@ -492,19 +512,64 @@ def test_adapters_of_another_base_model_are_refused_before_anything_is_asked(
     exam, tmp_path, monkeypatch
 ):
     by_dose, about = read_adapters(exam.files[0], exam.record["digest"])
-    write_adapters(tmp_path / "other.safetensors", by_dose, about | {"base": "0" * 64})
+    other = put(tmp_path, by_dose, about | {"base": "0" * 64})
     monkeypatch.setattr(evaluate_unlearned, "load_model", lambda *a: pytest.fail("was loaded"))
-    with pytest.raises(IntegrityError, match=r"other\.safetensors was trained on the base model"):
-        evaluate(exam, tmp_path, [*exam.files, str(tmp_path / "other.safetensors")])
+    with pytest.raises(
+        IntegrityError, match=r"targeted\.safetensors was trained on the base model"
+    ):
+        evaluate(exam, tmp_path, [*exam.files, other])
     assert not (tmp_path / "social_knowledge.parquet").exists()
 
 
 def test_any_seed_that_the_config_allows_can_be_evaluated(exam, tmp_path):
-    """Beyond 32 bits: seeds are integers of at least 0."""
+    """Beyond 31 bits: seeds are integers from 0 to 2^32 - 1."""
     by_dose, about = read_adapters(exam.files[0], exam.record["digest"])
-    write_adapters(tmp_path / "a.safetensors", by_dose, about | {"seed": 3_000_000_000})
-    table = evaluate(exam, tmp_path, [str(tmp_path / "a.safetensors")])
+    path = put(tmp_path, by_dose, about | {"seed": 3_000_000_000})
+    table = evaluate(exam, tmp_path, [path])
     assert set(table["seed"]) == {0, 3_000_000_000}
+
+
+@pytest.mark.parametrize("key", ["target", "topic", "seed", "arm"])
+def test_an_adapter_in_the_place_of_another_is_refused_by_name(exam, tmp_path, monkeypatch, key):
+    """It was put on the base model and its damage counted as that of its place."""
+    by_dose, about = read_adapters(exam.files[0], exam.record["digest"])
+    wrong = 7 if key == "seed" else "random" if key == "arm" else "y"
+    path = put(tmp_path, by_dose, about | {key: wrong}, place=about)
+    monkeypatch.setattr(evaluate_unlearned, "load_model", lambda *a: pytest.fail("was loaded"))
+    with pytest.raises(IntegrityError) as caught:
+        evaluate(exam, tmp_path, [path])
+    message = str(caught.value)
+    assert "\n" not in message
+    assert f"{path} is of the {key} {wrong!r}, but its place is that of {about[key]!r}" in message
+
+
+def test_an_adapter_of_another_rank_than_the_others_is_refused_by_name(exam, tmp_path):
+    by_dose, about = read_adapters(exam.files[0], exam.record["digest"])
+    changed = about | {"adapter": about["adapter"] | {"rank": 2}, "seed": 9}
+    path = put(tmp_path, by_dose, changed)
+    with pytest.raises(IntegrityError, match=r"seed9/targeted\.safetensors has the adapter .*2"):
+        evaluate(exam, tmp_path, [*exam.files, path])
+    path = put(tmp_path, {0.5: {"x": torch.zeros(1)}}, about | {"seed": 9})
+    with pytest.raises(IntegrityError, match=r"seed9/targeted\.safetensors, dose 0\.5: the ad"):
+        evaluate(exam, tmp_path, [*exam.files, path])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{}", "run.json lacks topic, seed, balance, arms"),
+        ('{"topic": "t', "run.json cannot be read"),
+        ('{"topic": "t", "seed": 8, "balance": {}, "arms": {}}', "of the seed 'seed8'"),
+    ],
+)
+def test_a_damaged_record_of_a_run_is_one_line_that_names_it(exam, tmp_path, text, words):
+    by_dose, about = read_adapters(exam.files[0], exam.record["digest"])
+    record = Path(put(tmp_path, by_dose, about)).parent / "run.json"
+    record.write_text(text)
+    with pytest.raises(IntegrityError) as caught:
+        read_run(record)
+    message = str(caught.value)
+    assert words in message and str(record) in message and "\n" not in message
 
 
 # ------------------------------------------------------------------- effects

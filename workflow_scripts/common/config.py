@@ -6,6 +6,7 @@ before anything heavy is loaded.
 
 import difflib
 import functools
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,6 +26,8 @@ SCHEMA_FILE = ROOT / "schemas" / "config.yaml"
 SLOT = re.compile(r"top(0[1-9]|1\d|2[0-4])")
 # Fewer words in a row than this are no sign that a document holds a question.
 FEWEST_WORDS = 4
+# Positions of a trained model unless its documents are longer.
+POSITIONS = 256
 
 
 @functools.cache
@@ -50,12 +53,60 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
         ConfigError: names the key, its value, what is allowed and the nearest known key.
         DataError: ``influence.matrix`` names a file that is no matrix.
     """
+    _check_finite(config, load_schema())
     full = check(config, load_schema(), "config key")
+    if full["model"]["train"]["max_positions"] == 0:
+        train = full["model"]["train"] | {
+            "max_positions": max(POSITIONS, full["corpus"]["max_tokens"])
+        }
+        full["model"] = full["model"] | {"train": train}
     if matrix := full["influence"]["matrix"]:
         full["benchmarks"] = list(read_matrix(matrix).benchmarks)
     else:
         _check_relations(full)
     return full
+
+
+def _check_finite(value: Any, spec: Mapping[str, Any], path: str = "") -> None:
+    """Refuse what YAML calls a number and no one can compute with, and numbers read as text.
+
+    Raises:
+        ConfigError: names the key of the first value that is not finite, or is a number in a
+            form that YAML takes for text.
+    """
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            inner = spec.get("properties", {}).get(key, {})
+            _check_finite(item, inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            _check_finite(item, spec.get("items", {}), f"{path}.{place}")
+    elif spec.get("type") in ("number", "integer"):
+        _check_number(value, path)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"config key {path!r} is {value}; allowed: finite numbers")
+
+
+def _check_number(value: Any, path: str) -> None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return  # the schema says what is allowed
+    if not math.isfinite(number):
+        raise ConfigError(f"config key {path!r} is {value}; allowed: finite numbers")
+    if isinstance(value, str) and isinstance(yaml.safe_load(value), str):
+        raise ConfigError(
+            f"config key {path!r} is {value!r}, which YAML reads as text; write "
+            f"{_as_yaml(value, number)}"
+        )
+
+
+def _as_yaml(text: str, number: float) -> str:
+    """The number in forms that YAML reads as one: 0.001 or 1.0e-3."""
+    forms = [repr(number)]
+    if parts := re.fullmatch(r"([-+]?\d+)(\.\d*)?[eE]([-+]?)(\d+)", text):
+        forms.append(f"{parts[1]}{parts[2] or '.0'}e{parts[3] or '+'}{parts[4]}")
+    return " or ".join(form for form in forms if isinstance(yaml.safe_load(form), float))
 
 
 def load_study(overlay: str | Path | None = None) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def begin_run(results: str, logs: list[str]) -> None:
     """
     record = Path(results, ".state", "slurm_run.json")
     if record.exists():
-        check_gone(read_json(record)["name"])
+        check_gone(noted_name(record), record)
     if current := run_name(logs):
         write_json(record, {"name": current})
     else:
@@ -54,7 +54,26 @@ def run_name(logs: list[str]) -> str | None:
     return None
 
 
-def check_gone(name: str) -> None:
+def noted_name(record: Path) -> str:
+    """Name of the jobs of the last run.
+
+    Raises:
+        LeftoverError: the note is damaged.
+    """
+    try:
+        return read_json(record)["name"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise LeftoverError(
+            f"{record} is damaged ({type(error).__name__}), so the jobs of the last run are not "
+            f"known; {_way_out(record)}"
+        ) from None
+
+
+def _way_out(record: Path) -> str:
+    return f"if you are sure that nothing of it is running, delete {record} and start again"
+
+
+def check_gone(name: str, record: Path) -> None:
     """Refuse to go on while jobs of this name are in the queue.
 
     Jobs that were told to end and still take their time are waited for. A machine without Slurm's
@@ -63,10 +82,10 @@ def check_gone(name: str) -> None:
     if shutil.which("squeue") is None:
         return
     deadline = time.monotonic() + ENDING_SECONDS
-    states = job_states(name)
+    states = job_states(name, record)
     while states and set(states) == {"COMPLETING"} and time.monotonic() < deadline:
         time.sleep(ENDING_POLL)
-        states = job_states(name)
+        states = job_states(name, record)
     if states:
         running = sum(state != "PENDING" for state in states)
         raise LeftoverError(
@@ -76,7 +95,7 @@ def check_gone(name: str) -> None:
         )
 
 
-def job_states(name: str) -> list[str]:
+def job_states(name: str, record: Path) -> list[str]:
     """State of each job of this name that is in the queue.
 
     Raises:
@@ -85,10 +104,10 @@ def job_states(name: str) -> list[str]:
     query = ["squeue", "--noheader", "--name", name, "--format", "%i %T"]
     try:
         done = subprocess.run(query, capture_output=True, text=True, timeout=60, check=True)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired, OSError) as error:
         reason = " ".join((getattr(error, "stderr", None) or str(error)).split())
         raise LeftoverError(
             f"cannot ask Slurm whether jobs of the last run ({name}) are still there: {reason}; "
-            "start again when squeue answers"
+            f"start again when squeue answers, or {_way_out(record)}"
         ) from error
     return [line.split()[1] for line in done.stdout.splitlines()]

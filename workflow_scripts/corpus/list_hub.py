@@ -45,7 +45,7 @@ def hub_sizes(section: Mapping[str, Any]) -> dict[str, int]:
         DataError: the hub does not answer, or knows no such dataset and revision.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HTTPError  # also of a network that is not there
     from huggingface_hub.hf_api import RepoFile
 
     try:
@@ -53,7 +53,7 @@ def hub_sizes(section: Mapping[str, Any]) -> dict[str, int]:
             section["dataset"], recursive=True, revision=section["revision"], repo_type="dataset"
         )
         return {entry.path: entry.size for entry in tree if isinstance(entry, RepoFile)}
-    except (HfHubHTTPError, OSError) as error:
+    except (HTTPError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DataError(f"{section['dataset']} cannot be listed: {reason}") from None
 

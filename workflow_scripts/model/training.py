@@ -23,6 +23,7 @@ import torch
 from torch.nn import functional
 from transformers import Olmo3ForCausalLM
 
+from workflow_scripts.common.saved_state import read_state
 from workflow_scripts.common.streams import stream
 from workflow_scripts.model.architecture import (
     ArchitectureSettings,
@@ -335,7 +336,9 @@ def _restore(
     """Continue from ``path`` where it holds a state of this very run; else start afresh."""
     if not path.exists():
         return
-    state = torch.load(path, weights_only=True, map_location=model.device)
+    state = read_state(path, model.device)
+    if state is None:
+        return
     if state["digest"] != digest:
         logger.warning("ignored %s: it was written with other settings, data or weights", path)
         return

@@ -7,13 +7,13 @@ out  per figure (damage_curves, paired_effects, damage_matrix) png, svg and the 
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.files import read_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.report.style import save_csv, save_figure, style
 from workflow_scripts.report.unlearning_panels import draw_curves, draw_matrix, draw_pairs
 from workflow_scripts.report.unlearning_tables import damage_matrix, margin_curves, paired_effects
 from workflow_scripts.unlearning.names import COLLAPSED
+from workflow_scripts.unlearning.run_files import read_run
 
 
 def main(snakemake: Any) -> None:
@@ -25,7 +25,7 @@ def main(snakemake: Any) -> None:
     targets = {name: titles[name] for name in params.targets}
     histories, collapsed = {}, set()
     for run, history in zip(source.runs, source.histories, strict=True):
-        record = read_json(run)
+        record = read_run(run)
         # <results>/unlearning/{benchmark}/{topic}/seed{seed}/run.json
         key = (Path(run).parents[2].name, record["topic"], record["seed"])
         histories[key] = read_table(history, "unlearning/history")

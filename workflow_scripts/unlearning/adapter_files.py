@@ -14,6 +14,8 @@ from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.files import atomic_path
 
 Weights = dict[str, torch.Tensor]
+# What an adapter must tell of itself, so that none is taken for another.
+KEYS = ("base", "adapter", "target", "topic", "seed", "arm")
 
 
 def write_adapters(
@@ -24,7 +26,8 @@ def write_adapters(
     Args:
         path: the file; tensors are named ``<dose>/<parameter>``.
         by_dose: weights by dose (nats).
-        about: what they belong to; ``base`` is the digest of the base model.
+        about: what they belong to, every key of ``KEYS``: digest of the base model, settings
+            of the adapter, target benchmark, topic, seed and arm.
     """
     tensors = {
         f"{float(dose)!r}/{name}": weight.contiguous()
@@ -58,9 +61,14 @@ def read_adapters(path: str | os.PathLike, base: str) -> tuple[dict[float, Weigh
         raise IntegrityError(
             f"adapter {path} is damaged ({error}); delete it and run again"
         ) from None
+    absent = [key for key in KEYS if not isinstance(about, dict) or key not in about]
+    if absent:
+        raise IntegrityError(
+            f"adapter {path} does not say its {' and '.join(absent)}; delete it and run again"
+        )
     if about["base"] != base:
         raise IntegrityError(
-            f"adapter {path} was trained on the base model {about['base'][:12]}, but model.json "
-            f"is {base[:12]}; delete the adapter and run again"
+            f"adapter {path} was trained on the base model {str(about['base'])[:12]}, but "
+            f"model.json is {base[:12]}; delete the adapter and run again"
         )
     return by_dose, about

@@ -13,14 +13,14 @@ from typing import Any
 
 import polars as pl
 
-from workflow_scripts.common.errors import ConfigError
-from workflow_scripts.common.files import read_json
+from workflow_scripts.common.errors import ConfigError, IntegrityError
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.unlearning.differences import TestSettings, selectivity_table, test_table
 from workflow_scripts.unlearning.effects import effect_rows
 from workflow_scripts.unlearning.names import CONTROL
 from workflow_scripts.unlearning.power import Spreads
+from workflow_scripts.unlearning.run_files import read_run
 
 logger = logging.getLogger("atlas")
 
@@ -30,12 +30,18 @@ def runs_by_topic(paths: list[str]) -> dict[Path, list[dict[str, Any]]]:
 
     Raises:
         ConfigError: two entries of ``unlearning.topics`` are the same topic for a benchmark.
+        IntegrityError: a record is damaged, or the seeds of a folder have several topics.
     """
     grouped: dict[Path, list[dict[str, Any]]] = {}
     for path in map(Path, paths):
-        grouped.setdefault(path.parents[1], []).append(read_json(path))
+        grouped.setdefault(path.parents[1], []).append(read_run(path))
     seen: dict[tuple[str, str], str] = {}
     for folder, records in grouped.items():
+        if len(topics := {record["topic"] for record in records}) > 1:
+            raise IntegrityError(
+                f"the seeds in {folder} forgot several topics ({', '.join(sorted(topics))}); "
+                "delete the folder and run again"
+            )
         key = (folder.parent.name, records[0]["topic"])
         if key in seen:
             raise ConfigError(

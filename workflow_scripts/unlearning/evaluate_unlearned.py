@@ -1,6 +1,7 @@
 """Ask the questions of one benchmark of every adapter of a topic, on one loaded base model.
 
-in   adapters: one file per seed and arm; record, tokenizer: the base model; the benchmark
+in   adapters: one file per seed and arm; runs: their records; record, tokenizer: the base model;
+     the benchmark
 out  evaluation: one row per arm, seed, dose and question, and the base model's
 """
 
@@ -13,13 +14,15 @@ import torch
 
 from workflow_scripts.benchmarks.definitions import load_definition
 from workflow_scripts.benchmarks.lm_eval_adapter import Examiner
+from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.files import read_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.model.loading import load_model, load_tokenizer
-from workflow_scripts.unlearning.adapter_files import read_adapters
+from workflow_scripts.unlearning.adapter_files import Weights, read_adapters
 from workflow_scripts.unlearning.peft_adapter import Adapter, AdapterSettings
+from workflow_scripts.unlearning.run_files import check_adapter, read_run
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -27,12 +30,37 @@ if TYPE_CHECKING:
 logger = logging.getLogger("atlas")
 
 
+def read_files(
+    adapters: list[str], runs: list[str], base: str
+) -> list[tuple[str, dict[float, Weights], dict[str, Any]]]:
+    """Path, adapters by dose and facts of each file, every one in its place.
+
+    Raises:
+        IntegrityError: a file is damaged, or belongs to another model, topic, seed or arm.
+    """
+    records = {Path(path).parent: read_run(path) for path in runs}
+    files = []
+    for path in adapters:
+        by_dose, about = read_adapters(path, base)
+        check_adapter(path, about, records[Path(path).parent])
+        files.append((path, by_dose, about))
+    first, _, known = files[0]
+    for path, _, about in files:
+        for key in ("topic", "adapter"):
+            if about[key] != known[key]:
+                raise IntegrityError(
+                    f"adapter {path} has the {key} {about[key]!r}, {first} {known[key]!r}; delete "
+                    "the wrong one and run again"
+                )
+    return files
+
+
 def main(snakemake: Any) -> None:
     """Evaluate and write."""
     source, params = snakemake.input, snakemake.params
     torch.set_num_threads(snakemake.threads)
     base = read_json(source.record)["digest"]
-    files = [read_adapters(path, base) for path in source.adapters]
+    files = read_files(list(source.adapters), list(source.runs), base)
     model = load_model(source.record, params.precision, params.device)
     tokenizer = load_tokenizer(Path(source.tokenizer).parent)
     definition = load_definition(params.evaluated)
@@ -46,11 +74,14 @@ def main(snakemake: Any) -> None:
         return answers.select("query_id", "correct", "margin").with_columns(**labels)
 
     rows = [ask(model, arm="base", seed=0, dose=0.0)]
-    adapter = Adapter(model, AdapterSettings(**files[0][1]["adapter"]))
-    progress = Progress(sum(len(by_dose) for by_dose, _ in files), "adapters")
-    for by_dose, about in files:
+    adapter = Adapter(model, AdapterSettings(**files[0][2]["adapter"]))
+    progress = Progress(sum(len(by_dose) for _, by_dose, _ in files), "adapters")
+    for path, by_dose, about in files:
         for dose, weights in by_dose.items():
-            adapter.load(weights)
+            try:
+                adapter.load(weights)
+            except IntegrityError as error:
+                raise IntegrityError(f"adapter {path}, dose {dose:g}: {error}") from None
             rows.append(
                 ask(adapter.causal_model(), arm=about["arm"], seed=about["seed"], dose=dose)
             )

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from workflow_scripts.common.progress import Progress
+from workflow_scripts.common.saved_state import read_state
 from workflow_scripts.common.streams import stream
 from workflow_scripts.unlearning.losses import (
     Tokens,
@@ -356,7 +357,9 @@ class Run:
         """Continue from ``path`` where it holds a state of this very run; else start afresh."""
         if not path.exists():
             return
-        state = torch.load(path, weights_only=True)
+        state = read_state(path, "cpu")
+        if state is None:
+            return
         if state["digest"] != digest:
             logger.warning("ignored %s: it was written with other settings or data", path)
             return

@@ -90,10 +90,15 @@ def statement(n_topics: int, n_seeds: int, n_questions: int, spreads: Spreads, p
 def main() -> None:
     """Print the power of a study's unlearning, from its config alone."""
     from workflow_scripts.common.config import load_study
+    from workflow_scripts.common.errors import AtlasError
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--configfile", default=None, help="overlay of config.yaml")
-    config = load_study(parser.parse_args().configfile)
+    arguments = parser.parse_args()
+    try:
+        config = load_study(arguments.configfile)
+    except AtlasError as error:
+        sys.exit(f"config error: {error}")
     settings, seeds = config["unlearning"], config["seeds"]["unlearning"]
     assumed = dict(settings["power"])
     n_questions, power = assumed.pop("questions"), assumed.pop("power")

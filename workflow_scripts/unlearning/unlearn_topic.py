@@ -154,6 +154,7 @@ def main(snakemake: Any) -> None:
     about = {
         "base": read_json(source.record)["digest"],
         "adapter": dataclasses.asdict(adapter.settings),
+        "target": CONTROL if topic == CONTROL else snakemake.wildcards.benchmark,
         "topic": topic,
         "seed": seed,
     }
