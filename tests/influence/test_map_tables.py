@@ -5,15 +5,18 @@ import polars as pl
 import pytest
 from scipy import stats
 
+from tests.influence.simulation import simulate
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
+from workflow_scripts.influence.components import GroupMeans, components
 from workflow_scripts.influence.concentration import concentration, concentration_table
 from workflow_scripts.influence.correlations import correlation_table
 from workflow_scripts.influence.decomposition import decomposition_table
 from workflow_scripts.influence.extremes import two_sided_p
 from workflow_scripts.influence.marginals import marginal_table
 from workflow_scripts.influence.mixture import mixture_table, read_topic_weights
+from workflow_scripts.influence.resampling import from_components
 from workflow_scripts.influence.study_maps import StudyMaps
 from workflow_scripts.influence.weighted import weighted_table
 
@@ -95,15 +98,29 @@ def test_additive_map_has_no_interaction_where_bins_are_missing(rng):
 
 
 def test_noise_is_taken_off_and_leaves_the_true_shares(rng):
-    """Signal: topic variance 1, no interaction; noise of variance 1 in every bin."""
-    nets = []
-    for _ in range(30):
-        noise = rng.standard_normal(576)
-        values = np.repeat(rng.standard_normal(24), 24) + noise
-        table = decomposition_table(with_errors(values, 1.0, 200, rng))
+    """Topics alone differ; documents add noise to every bin, questions the same to all bins."""
+    nets, raw = [], []
+    for _ in range(40):
+        topics = np.repeat(rng.standard_normal(24), 24)
+        groups, _ = simulate(rng, queries=15, query_sd=2.0, interaction_sd=2.0)
+        groups.means[:] += topics[groups.bins][:, None]
+        parts = from_components(components(groups), own=True)
+        table = decomposition_table(StudyMaps({"a": parts.influence}, {"a": parts}))
         nets.append(dict(table.select("component", "net_share").iter_rows()))
-    assert np.mean([net["topic"] for net in nets]) == pytest.approx(1, abs=0.05)
-    assert np.mean([net["interaction"] for net in nets]) == pytest.approx(0, abs=0.05)
+        raw.append(dict(table.select("component", "share").iter_rows()))
+    assert np.mean([net["topic"] for net in nets]) == pytest.approx(1, abs=0.03)
+    assert np.mean([net["interaction"] for net in nets]) == pytest.approx(0, abs=0.03)
+    assert np.mean([share["interaction"] for share in raw]) > 0.15
+
+
+def test_noise_of_a_bin_with_one_fold_is_unknown_and_so_is_the_rest(rng):
+    groups, _ = simulate(rng, bins=30, queries=5)
+    alone = (groups.bins != 4) | (groups.folds == 2)
+    thin = GroupMeans(*(getattr(groups, n)[alone] for n in ("bins", "folds", "counts", "means")))
+    parts = from_components(components(thin), own=True)
+    table = decomposition_table(StudyMaps({"a": parts.influence}, {"a": parts}))
+    assert table["net_share"].null_count() == 3
+    assert table["share"].sum() == pytest.approx(1)
 
 
 def test_concentration_of_amounts_worked_by_hand():

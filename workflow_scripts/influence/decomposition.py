@@ -9,8 +9,12 @@ Gold 1980, the measure "lmg"; the Shapley value of two players):
     SS_interaction = SS(total) - SS(topic, format).
 
 On a complete grid these are the sums of squares of a two-way analysis of variance, one value a
-cell. Noise adds to all of them. Its part is the mean over the study's draws of the same sums of
-squares of the errors alone, whatever their covariance between bins; taken off, what is left
+cell. Noise adds to all of them. With the covariance of the bins' errors
+
+    C = diag(V_fold - V_interaction) + D D^T,    D_bq = (T_bq - t_b) / sqrt(Q (Q - 1)),
+
+documents independent between bins, questions shared by them (components.py has the symbols), a
+sum of squares with the projection P grows by tr(P C) in the mean. Taken off, what is left
 estimates the part of the true map without bias, and may come out below 0 where there is none.
 """
 
@@ -18,6 +22,7 @@ import numpy as np
 import polars as pl
 
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
+from workflow_scripts.influence.resampling import Resampling
 from workflow_scripts.influence.study_maps import StudyMaps
 
 COMPONENTS = ("topic", "format", "interaction")
@@ -46,15 +51,14 @@ def decomposition_table(maps: StudyMaps) -> pl.DataFrame:
     rows = []
     for name in maps.influence:
         known = maps.known([name])
-        y = maps.z([name], known)[0]
-        error = maps.error([name], known)
+        y = maps.influence[name][known]
         if len(y) < 3 or not np.ptp(y):
             continue
         bases, df = factor_bases(known)
-        parts = sums_of_squares(y[None, :], bases)[0]
+        parts = sums_of_squares(y[:, None], bases)
         noise = np.full(3, np.nan)
-        if error is not None and np.isfinite(error[0]).all():
-            noise = sums_of_squares(error[0], bases).mean(axis=0)
+        if maps.redrawable:
+            noise = noise_sums(maps.resampling[name], known, bases)
         net = parts - noise
         for number, component in enumerate(COMPONENTS):
             rows.append(
@@ -95,10 +99,29 @@ def _basis(columns: np.ndarray) -> np.ndarray:
     return left[:, size > RANK_TOLERANCE * max(size[0], 1.0)]
 
 
-def sums_of_squares(values: np.ndarray, bases: list[np.ndarray]) -> np.ndarray:
-    """(R, 3) sums of squares of topic, format and interaction of (R, n) maps; formulas above."""
-    centred = values - values.mean(axis=1, keepdims=True)
-    topic, format_, both = (np.square(centred @ basis).sum(axis=1) for basis in bases)
-    total = np.square(centred).sum(axis=1)
-    of_topic, of_format = (topic + both - format_) / 2, (format_ + both - topic) / 2
-    return np.stack([of_topic, of_format, total - both], axis=1)
+def sums_of_squares(columns: np.ndarray, bases: list[np.ndarray]) -> np.ndarray:
+    """(3,) sums of squares of topic, format and interaction, added up over the (n, k) columns."""
+    centred = columns - columns.mean(axis=0)
+    explained = [np.square(basis.T @ centred).sum() for basis in bases]
+    return _shared_out(*explained, np.square(centred).sum())
+
+
+def noise_sums(resampling: Resampling, known: np.ndarray, bases: list[np.ndarray]) -> np.ndarray:
+    """(3,) what noise adds to the sums of squares in the mean; formula above.
+
+    NaN where a bin has fewer than two occupied folds: nobody knows its noise.
+    """
+    n_queries = resampling.query_means.shape[1]
+    own = (resampling.v_fold_raw - resampling.v_interaction)[known]
+    documents = [np.sum(np.square(basis).sum(axis=1) * own) for basis in bases]
+    noise = _shared_out(*documents, own.sum() * (1 - 1 / len(own)))
+    if n_queries == 1:
+        return noise
+    means = resampling.query_means[known]
+    deviation = (means - means.mean(axis=1, keepdims=True)) / np.sqrt(n_queries * (n_queries - 1))
+    return noise + sums_of_squares(deviation, bases)
+
+
+def _shared_out(topic: float, format_: float, both: float, total: float) -> np.ndarray:
+    """Topic, format and interaction from what each factor and both together explain."""
+    return np.array([(topic + both - format_) / 2, (format_ + both - topic) / 2, total - both])

@@ -49,7 +49,7 @@ def main(snakemake: Any) -> None:
     makeup = read_makeup(source.summary)
     frame = table(parts, makeup, coherence(sketch), *settings, Family(params.seed))
     write_table(frame, output.bins, "influence/bins")
-    save(output.resampling, from_components(parts))
+    save(output.resampling, from_components(parts, own=True))
     right = answered_right(source.answers, queries.query_ids)
     others = {
         "reliability": reliability(

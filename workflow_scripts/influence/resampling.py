@@ -29,7 +29,8 @@ class Resampling:
         group_noise: (G,) float64; times independent standard normals and summed over a bin,
             a draw of the document noise as the folds of that bin alone show it.
         v_fold_raw: (576,) float64; variance of that draw; NaN with one fold or none.
-        v_fold: (576,) float64; the variance moderated over the map.
+        v_fold: (576,) float64; the variance that draws are scaled to: the bin's own, or
+            moderated over the map.
         df_fold: (576,) float64; its degrees of freedom.
         v_query: (576,) float64; variance of the mean over queries.
         v_interaction: (576,) float64; part that document and query variance share.
@@ -56,10 +57,9 @@ class Resampling:
         """Draws of the error of each bin's influence, from documents and from queries.
 
         A multiplier bootstrap: every fold's and every query's deviation from the mean is
-        weighted by a standard normal. A bin's document noise is scaled to its moderated
-        variance; the query noise of all bins comes from the same normals, since a query is one
-        and the same for all bins, and is scaled so that both together have the variance that
-        the bin table reports.
+        weighted by a standard normal. A bin's document noise is scaled to ``v_fold``; the query
+        noise of all bins comes from the same normals, since a query is one and the same for all
+        bins, and is scaled so that both together have the variance that the bin table reports.
 
         Args:
             fold_normals: (R, 576, folds) standard normals, folds at least the largest fold + 1;
@@ -95,9 +95,20 @@ class Resampling:
         return (rng.standard_normal((draws, n_queries)) @ deviation.T) * share
 
 
-def from_components(parts: Components) -> Resampling:
-    """The redrawable form of a map's components."""
-    return Resampling(**{field.name: getattr(parts, field.name) for field in fields(Resampling)})
+def from_components(parts: Components, own: bool = False) -> Resampling:
+    """The redrawable form of a map's components.
+
+    Args:
+        parts: variance components of the map.
+        own: document noise as the bin's own documents show it, for intervals of what single
+            bins take part in; else moderated over the map, as the test of unusual bins has it.
+            Moderated, the noise of bins whose documents differ more than those of others (a
+            partial dose) is too small, and intervals of 95% cover 85 to 90% (simulated).
+    """
+    values = {field.name: getattr(parts, field.name) for field in fields(Resampling)}
+    if own:
+        values |= {"v_fold": parts.v_fold_own, "df_fold": parts.df_fold_own}
+    return Resampling(**values)
 
 
 def save(path: str | os.PathLike, resampling: Resampling) -> None:
