@@ -3,8 +3,9 @@
     python -m workflow_scripts.influence.simulate
 
 writes the tables (csv) and figures (png) of docs/simulation/; docs/statistics.md explains them. The
-same seed gives the same tables. ``--quick`` simulates little, for a test; ``--law STUDY`` writes
-instead the law of document scores that a finished planted study shows.
+same seed gives the same tables. ``--quick`` simulates little, for a test. Two tables come from a
+finished planted study instead: ``--law STUDY`` writes the law of its document scores, ``--study
+STUDY`` what the statistics find in its documents as drawn, drawn anew and shuffled over bins.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import polars as pl
 from workflow_scripts.common.files import atomic_path
 from workflow_scripts.influence.score_law import TABLE, law_of_study
 from workflow_scripts.influence.simulation_figures import draw_figures
+from workflow_scripts.influence.simulation_study import study_table
 from workflow_scripts.influence.simulation_tables import (
     QUICK,
     Size,
@@ -40,8 +42,7 @@ def write_csv(frame: pl.DataFrame, path: Path) -> None:
 
 
 def simulate_all(folder: Path, size: Size) -> None:
-    """Write every table and figure to ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write every simulated table and its figures to ``folder``."""
     started = time.monotonic()
     coverage = coverage_table(size)
     write_csv(coverage, folder / "coverage.csv")
@@ -54,16 +55,18 @@ def simulate_all(folder: Path, size: Size) -> None:
 
 
 def main() -> None:
-    """Read the arguments and simulate, or take a law from a study."""
+    """Read the arguments and simulate, or look at a study."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=TABLE.parent, help="folder to write to")
     parser.add_argument("--quick", action="store_true", help="simulate little")
     parser.add_argument("--law", type=Path, metavar="STUDY", help="results of a planted study")
+    parser.add_argument("--study", type=Path, metavar="STUDY", help="results of a planted study")
     arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
     if arguments.law:
-        law = law_of_study(arguments.law, BENCHMARKS)
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        write_csv(law, arguments.out / TABLE.name)
+        write_csv(law_of_study(arguments.law, BENCHMARKS), arguments.out / TABLE.name)
+    elif arguments.study:
+        write_csv(study_table(arguments.study, BENCHMARKS), arguments.out / "study.csv")
     else:
         simulate_all(arguments.out, QUICK if arguments.quick else Size())
 
