@@ -77,8 +77,8 @@ lds: $(VENV)/.installed ## retrain small models on halves of the bins and score 
 power: $(VENV)/.installed ## what difference a study's unlearning can detect, before it is run (CONFIG=configs/x.yaml)
 	@$(BIN)/python -m workflow_scripts.unlearning.power $(if $(CONFIG),--configfile $(CONFIG))
 
-simulate: $(VENV)/.installed ## coverage, false discoveries and power of the bin statistics, into docs/simulation (ten minutes on one core)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m workflow_scripts.influence.simulate $(if $(QUICK),--quick --out $(QUICK))
+simulate: $(VENV)/.installed ## coverage, false discoveries and power of the bin statistics, into docs/simulation (five minutes on one core)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m workflow_scripts.influence.simulate
 
 plan: $(VENV)/.installed ## print what a study will cost before it is run (CONFIG=configs/x.yaml)
 	@$(BIN)/python -m workflow_scripts.preflight.show_plan $(if $(CONFIG),--configfile $(CONFIG))

@@ -44,13 +44,12 @@ def write_csv(frame: pl.DataFrame, path: Path) -> None:
 def simulate_all(folder: Path, size: Size) -> None:
     """Write every simulated table and its figures to ``folder``."""
     started = time.monotonic()
-    coverage = coverage_table(size)
-    write_csv(coverage, folder / "coverage.csv")
+    write_csv(coverage_table(size), folder / "coverage.csv")
     false, power, by_role = discovery_tables(size)
     write_csv(false, folder / "false_discovery.csv")
     write_csv(power, folder / "power.csv")
     write_csv(by_role, folder / "coverage_by_role.csv")
-    draw_figures(folder, coverage, false, power, by_role)
+    draw_figures(folder)
     say(f"simulated in {time.monotonic() - started:,.0f} s")
 
 

@@ -16,22 +16,18 @@ WORLD_NAMES = {
     ("null", "normal"): "no unusual bin,\nnormal scores",
     ("null", "ordinary"): "no unusual bin,\nordinary documents",
     ("null", "planted"): "no unusual bin,\nall planted scores",
-    ("restless", "ordinary"): "36 bins of mixed\ndocuments, usual mean",
-    ("planted", "ordinary"): "24 support and\n12 contradiction bins",
+    ("restless", "ordinary"): "36 bins of mixed\ndocuments",
+    ("planted", "ordinary"): "24 support, 12\ncontradiction bins",
 }
 
 
-def draw_figures(
-    folder: Path,
-    coverage: pl.DataFrame,
-    false: pl.DataFrame,
-    power: pl.DataFrame,
-    by_role: pl.DataFrame,
-) -> None:
-    """Write coverage.png, power.png, false_discovery.png to ``folder``."""
+def draw_figures(folder: Path) -> None:
+    """Write coverage.png, power.png, false_discovery.png beside the tables that they show."""
+    names = ("coverage", "coverage_by_role", "power", "false_discovery")
+    coverage, by_role, power, false = (pl.read_csv(folder / f"{name}.csv") for name in names)
     save(folder / "coverage.png", 2, lambda axes: draw_coverage(axes, coverage, by_role))
     save(folder / "power.png", 1, lambda axes: draw_power(axes[0], power))
-    save(folder / "false_discovery.png", 1.4, lambda axes: draw_false(axes[0], false))
+    save(folder / "false_discovery.png", 1.6, lambda axes: draw_false(axes[0], false))
 
 
 def save(path: Path, width: float, draw: Callable[[list[Axes]], None]) -> None:
@@ -126,9 +122,9 @@ def draw_false(axis: Axes, false: pl.DataFrame) -> None:
     axis.axhline(0.05, color=FAINT, lw=0.6)
     axis.set_xticks(range(len(places)), list(WORLD_NAMES.values()), fontsize=6)
     axis.set_ylabel("false discovery rate at 5%")
-    axis.set_ylim(0, 0.115)
+    axis.set_ylim(bottom=0)
     axis.set_title(f"{', '.join(map(str, documents))} documents a bin, left to right", fontsize=8)
-    axis.legend(loc="upper center", ncols=3)
+    axis.legend(loc="upper right")
 
 
 def groups(frame: pl.DataFrame, column: str) -> Iterator[tuple[object, pl.DataFrame]]:
