@@ -12,15 +12,13 @@ from tests.unlearning.made_up import TESTS, effect, effects_frame, random_effect
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.unlearning.differences import (
-    CONTRASTS,
     equivalence,
     mixed_model,
-    paired,
     selectivity_table,
     test_table,
-    usable,
     wilcoxon,
 )
+from workflow_scripts.unlearning.pairs import CONTRASTS, paired, usable
 from workflow_scripts.unlearning.power import detectable, spread_of_topic_mean
 
 EIGHT = [f"t{i}" for i in range(8)]
@@ -190,10 +188,59 @@ def test_one_seed_has_no_mixed_model_and_says_so():
 
 def test_one_topic_has_a_median_and_no_test():
     row = cell(tested(random_effects(EIGHT[:1]), TESTS))
-    assert row["median"] is not None and row["ci_low"] <= row["median"] <= row["ci_high"]
+    assert row["median"] is not None
+    assert row["note"].startswith("no interval of the median: 1 topic; 1 topic, fewer than 6")
     for name in ("p_t", "p_wilcoxon", "p_mixed", "p_equivalence", "dz", "mean_low", "detectable"):
         assert row[name] is None
     assert row["q_bh"] is None
+
+
+@pytest.mark.parametrize(("n_topics", "has_interval"), [(1, False), (2, False), (3, True)])
+def test_fewer_than_three_topics_have_no_interval_of_the_median(tmp_path, n_topics, has_interval):
+    """One topic redrawn gave an interval without width."""
+    effects = random_effects(EIGHT[:n_topics])
+    table, selectivity = tested(effects, TESTS), selectivity_table(effects, TESTS)
+    for frame in (table, selectivity):
+        for end in ("ci_low", "ci_high"):
+            assert frame[end].is_not_null().all() == has_interval
+            assert frame[end].is_null().all() != has_interval
+    assert ("no interval" in cell(table)["note"]) != has_interval
+    write_table(table, tmp_path / "t.parquet", "unlearning/tests")
+    write_table(selectivity, tmp_path / "s.parquet", "unlearning/selectivity")
+
+
+def test_what_is_left_out_is_counted_by_reason():
+    """Of 4 topics x 2 seeds: t0 collapsed, one seed of t1 missed the dose, one of t2 unmatched."""
+    topic, seed, random = pl.col("topic"), pl.col("seed"), pl.col("arm") == "random"
+    collapsed = (topic == "t0") & (pl.col("arm") == "targeted")
+    missed = (topic == "t1") & (seed == 1) & random
+    gone = [
+        pl.when(collapsed | missed).then(None).otherwise(pl.col(name)).alias(name)
+        for name in ("damage_accuracy", "damage_margin", "forget_rise", "retain_rise", "steps")
+    ]
+    unmatched = (topic == "t2") & (seed == 1) & random
+    effects = random_effects(EIGHT[:4], doses=(1.0,)).with_columns(
+        *gone, collapsed=collapsed, matched=pl.when(unmatched).then(False).otherwise("matched")
+    )
+    counts = ("n_pairs", "n_topics", "n_collapsed", "n_unreached", "n_unmatched", "n_topics_out")
+    table = tested(effects, TESTS)
+    matched, whole, alone = (
+        cell(table, pairs="matched"), cell(table), cell(table, contrast="targeted")
+    )  # fmt: skip
+    assert [matched[name] for name in counts] == [4, 3, 2, 1, 1, 1]
+    assert "left out: 2 collapsed, 1 unreached, 1 unmatched" in matched["note"]
+    assert "no pair left of 1 topic)" in matched["note"]
+    assert [whole[name] for name in counts] == [5, 3, 2, 1, 0, 1]
+    assert [alone[name] for name in counts] == [6, 3, 2, 0, 0, 1]
+
+
+def test_a_cell_whose_runs_all_collapsed_is_a_row_that_says_so():
+    effects = random_effects(EIGHT[:3], doses=(1.0,)).with_columns(
+        damage_accuracy=None, damage_margin=None, collapsed=True
+    )
+    row = cell(tested(effects, TESTS))
+    assert row["median"] is None and (row["n_topics"], row["n_collapsed"]) == (0, 6)
+    assert row["note"] == "no pair is left; left out: 6 collapsed (no pair left of 3 topics)"
 
 
 @pytest.mark.parametrize("damage", [0.25, 0.1])
@@ -236,7 +283,7 @@ def test_a_cell_without_any_matched_pair_stays_and_says_so():
     ]
     row = cell(tested(effects_frame(rows), TESTS), pairs="matched")
     assert (row["n_topics"], row["n_pairs"], row["median"]) == (0, 0, None)
-    assert row["note"] == "no pair is left"
+    assert row["note"] == "no pair is left; left out: 3 unmatched (no pair left of 3 topics)"
 
 
 def test_collapsed_and_unreached_runs_are_never_averaged_in():
@@ -384,9 +431,10 @@ def test_a_study_of_one_benchmark_has_a_selectivity_table_without_rows(tmp_path)
     assert read_table(tmp_path / "s.parquet", "unlearning/selectivity").is_empty()
 
 
-def test_a_study_whose_runs_all_collapsed_has_tables_without_rows(tmp_path):
+def test_a_study_whose_runs_all_collapsed_has_tests_without_numbers(tmp_path):
     rows = [
         effect("x", "t", arm, 1, None, collapsed=True) for arm in ("targeted", "random", "bottom")
     ]
     write_table(tested(effects_frame(rows), TESTS), tmp_path / "t.parquet", "unlearning/tests")
-    assert read_table(tmp_path / "t.parquet", "unlearning/tests").is_empty()
+    table = read_table(tmp_path / "t.parquet", "unlearning/tests")
+    assert table["median"].is_null().all() and set(table["n_collapsed"]) == {1}

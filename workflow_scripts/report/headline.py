@@ -104,8 +104,11 @@ def unlearning_lines(tests: pl.DataFrame) -> list[str]:
 def _points(rows: pl.DataFrame) -> str:
     if rows.is_empty() or rows["median"][0] is None:
         return "n/a"
-    median, low, high = (100 * rows[name][0] for name in ("median", "ci_low", "ci_high"))
-    return f"{median:+.0f} ({low:+.0f} to {high:+.0f})"
+    median, low, high = (rows[name][0] for name in ("median", "ci_low", "ci_high"))
+    if low is None:
+        n = rows["n_topics"][0]
+        return f"{100 * median:+.0f} (no interval: {n} topic{'' if n == 1 else 's'})"
+    return f"{100 * median:+.0f} ({100 * low:+.0f} to {100 * high:+.0f})"
 
 
 def _mean_and_lowest(values: pl.Series) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.report.style import save_csv, save_figure, style
-from workflow_scripts.report.unlearning_panels import draw_curves, draw_matrix, draw_pairs
+from workflow_scripts.report.unlearning_matrix import draw_matrix
+from workflow_scripts.report.unlearning_panels import draw_curves, draw_pairs
 from workflow_scripts.report.unlearning_tables import damage_matrix, margin_curves, paired_effects
 from workflow_scripts.unlearning.names import COLLAPSED
 from workflow_scripts.unlearning.run_files import read_run
@@ -41,7 +42,7 @@ def main(snakemake: Any) -> None:
         figures = {
             "curves": draw_curves(curves, tests, targets, params.confidence),
             "pairs": draw_pairs(pairs, tests, targets, dose, params.confidence),
-            "matrix": draw_matrix(matrix, titles, dose, params.confidence),
+            "matrix": draw_matrix(matrix, tests, titles, dose, params.confidence),
         }
         for name, figure in figures.items():
             save_figure(figure, output[f"{name}_png"], output[f"{name}_svg"])

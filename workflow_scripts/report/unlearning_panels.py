@@ -2,23 +2,22 @@
 
 from collections.abc import Mapping
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from workflow_scripts.common.taxonomy import display_name
 from workflow_scripts.report.style import (
     FAINT,
-    INK,
     counted,
-    diverging,
     heading,
     new_figure,
     number_text,
 )
+from workflow_scripts.unlearning.pairs import left_out_text
 
 # Okabe and Ito (2008).
 ARM_COLOURS = {"targeted": "#D55E00", "random": "#0072B2", "bottom": "#009E73", "control": FAINT}
@@ -28,9 +27,15 @@ ARM_NAMES = {
     "bottom": "bottom (lowest influence)",
     "control": "control (any topic)",
 }
-# Characters of a line in the labels of the matrix, so that neighbours do not touch.
-LABEL_WIDTH = 18
 ARM_MARKERS = {"targeted": "o", "random": "s", "bottom": "D", "control": "^"}
+ARM_LINES = {
+    "targeted": "-",
+    "random": (0, (6, 2)),
+    "bottom": (0, (3, 2)),
+    "control": (0, (1, 1.5)),
+}
+# Rows of a topic's arms in the paired figure, so that equal values stand above each other.
+ARM_SHIFTS = {"targeted": 0.2, "random": 0.0, "bottom": -0.2}
 
 
 def draw_curves(
@@ -70,12 +75,29 @@ def draw_curves(
         "Each arm forgets equally many documents of one topic, with the same retain set and seed; "
         "arms are compared at equal rise of their forget loss.",
         f"Lines and points: mean and median over topics (seeds averaged); bands and bars: "
-        f"{confidence:.0%} intervals over topics. Collapsed runs are left out.",
+        f"{confidence:.0%} intervals over topics (bars: none below three). {runs_left_out(tests)}",
         "Above: margin of a sample of the target's questions along the way. Below: "
         f"{_questions(tests)}.",
     ]
     heading(figure, "Does forgetting the region hurt the capability?", lines, 0.975, 0.02)
     return figure
+
+
+def runs_left_out(tests: pl.DataFrame) -> str:
+    """Which runs are missing from the curves at the largest dose, in a sentence."""
+    single = tests.filter(
+        pl.col("target") == pl.col("evaluated"),
+        pl.col("contrast").is_in(["targeted", "random", "bottom"]),
+        measure="accuracy",
+        dose=tests["dose"].max(),
+    )
+    parts = []
+    for reason, words in (("collapsed", "collapsed"), ("unreached", "missed the largest dose")):
+        by_arm = single.group_by("contrast", maintain_order=True).agg(pl.sum(f"n_{reason}"))
+        lost = [f"{n} {arm}" for arm, n in by_arm.sort("contrast").iter_rows() if n]
+        if lost:
+            parts.append(f"{', '.join(lost)} {words}")
+    return f"Runs left out: {'; '.join(parts)}." if parts else "No run is left out."
 
 
 def _questions(tests: pl.DataFrame) -> str:
@@ -92,7 +114,18 @@ def _own_accuracy(tests: pl.DataFrame, target: str, arm: str) -> pl.DataFrame:
 def _curve(axes: Axes, rows: pl.DataFrame, arm: str) -> None:
     if rows.height:
         x, colour = rows["forget_rise"].to_numpy(), ARM_COLOURS[arm]
-        axes.plot(x, rows["damage_margin"], color=colour, linewidth=1.8)
+        axes.plot(
+            x,
+            rows["damage_margin"],
+            color=colour,
+            linewidth=1.6,
+            marker=ARM_MARKERS[arm],
+            markersize=3.5,
+            markevery=(2 * list(ARM_COLOURS).index(arm), 8),
+            # Lines that run over each other: the lower one shows in the gaps of the upper.
+            linestyle=ARM_LINES[arm],
+            alpha=0.9,
+        )
         bounded = rows.drop_nulls("ci_low")
         axes.fill_between(
             bounded["forget_rise"].to_numpy(),
@@ -109,9 +142,15 @@ def _points(axes: Axes, rows: pl.DataFrame, arm: str) -> None:
         return
     rows = rows.sort("dose")
     colour = ARM_COLOURS[arm]
-    axes.plot([0, rows["dose"][0]], [0, 100 * rows["median"][0]], color=colour, linewidth=1.2)
     # Arms stand side by side, so that their bars do not hide each other.
-    shift = 0.012 * (list(ARM_COLOURS).index(arm) - 1) * rows["dose"].max()
+    shift = 0.018 * (list(ARM_COLOURS).index(arm) - 1) * rows["dose"].max()
+    axes.plot(
+        [0, rows["dose"][0] + shift],
+        [0, 100 * rows["median"][0]],
+        color=colour,
+        linewidth=1.2,
+        linestyle=ARM_LINES[arm],
+    )
     median = 100 * rows["median"].to_numpy()
     reach = 100 * np.abs(rows.select("ci_low", "ci_high").to_numpy().T - rows["median"].to_numpy())
     axes.errorbar(
@@ -123,6 +162,8 @@ def _points(axes: Axes, rows: pl.DataFrame, arm: str) -> None:
         markersize=5,
         capsize=2.5,
         linewidth=1.2,
+        linestyle=ARM_LINES[arm],
+        elinewidth=1.2,
         label=ARM_NAMES[arm],
     )
 
@@ -186,13 +227,14 @@ def _topic_rows(axes: Axes, rows: pl.DataFrame) -> None:
         own = rows.filter(topic=topic)
         ends = [own["random"].mean(), own["targeted"].mean()]
         if None not in ends:
-            axes.plot([100 * x for x in ends], [place, place], color=FAINT, linewidth=1, zorder=1)
+            heights = [place + ARM_SHIFTS[arm] for arm in ("random", "targeted")]
+            axes.plot([100 * x for x in ends], heights, color=FAINT, linewidth=1, zorder=1)
         for arm in ("bottom", "random", "targeted"):
             values = own.select("matched", arm).drop_nulls(arm)
             filled = [ARM_COLOURS[arm] if m else "white" for m in values["matched"]]
             axes.scatter(
                 100 * values[arm].to_numpy(),
-                np.full(values.height, place),
+                place + ARM_SHIFTS[arm] + _side_by_side(values[arm]),
                 marker=ARM_MARKERS[arm],
                 s=30,
                 c=filled,
@@ -206,10 +248,17 @@ def _topic_rows(axes: Axes, rows: pl.DataFrame) -> None:
     axes.axvline(0, color=FAINT, linewidth=0.6)
 
 
+def _side_by_side(values: pl.Series) -> np.ndarray:
+    """Small vertical shifts (n,) that part marks of equal value."""
+    seen = values.to_list()
+    return np.array([-0.13 * seen[:place].count(value) for place, value in enumerate(seen)])
+
+
 def _verdict(tests: pl.DataFrame, target: str, dose: float, confidence: float) -> str:
     """The primary differences in words."""
     lines = []
     for contrast, kind in (("targeted-random", "matched"), ("bottom-random", "all")):
+        names = contrast.replace("-", " − ")
         row = tests.filter(
             target=target,
             evaluated=target,
@@ -219,97 +268,24 @@ def _verdict(tests: pl.DataFrame, target: str, dose: float, confidence: float) -
             dose=dose,
         )
         if row.is_empty() or row["median"][0] is None:
-            lines.append(f"{contrast.replace('-', ' − ')}:\nno pair is left")
+            lost = "" if row.is_empty() else left_out_text(row.row(0, named=True))
+            lines.append("\n".join([f"{names}:", "no pair is left", *([lost] if lost else [])]))
             continue
         row = row.row(0, named=True)
-        median, low, high = (number_text(100 * row[k], 0) for k in ("median", "ci_low", "ci_high"))
         p = "p_wilcoxon" if row["p_wilcoxon"] is not None else "p_t"
         value = "n/a" if row[p] is None else f"{row[p]:.2g}"
         lines.append(
-            f"{contrast.replace('-', ' − ')}:\nmedian topic {median} points\n"
-            f"{confidence:.0%} interval {low} to {high}\n"
+            f"{names}:\nmedian topic {number_text(100 * row['median'], 0)} points\n"
+            f"{_interval(row, confidence)}\n"
             f"{'Wilcoxon' if p == 'p_wilcoxon' else 'paired t'} p {value}, "
             f"{counted(row['n_topics'], 'topic')}"
+            + (f"\n{fill(lost, 30)}" if (lost := left_out_text(row)) else "")
         )
-    return "\n".join(lines)
+    return "\n\n".join(lines)
 
 
-def draw_matrix(
-    matrix: pl.DataFrame, titles: Mapping[str, str], dose: float, confidence: float
-) -> Figure:
-    """Damage of the benchmark in the columns where documents were chosen for that in the rows."""
-    targets = [name for name in titles if name in matrix["target"].unique()]
-    if not targets:
-        return _nothing("What else breaks?")
-    figure = new_figure(11.69, 2.6 + 0.75 * len(targets))
-    height = figure.get_size_inches()[1]
-    panels = figure.subplots(
-        1,
-        2,
-        sharey=True,
-        gridspec_kw={
-            "left": 0.13,
-            "right": 0.985,
-            "top": 1 - 1.35 / height,
-            "bottom": 0.85 / height,
-            "wspace": 0.06,
-        },
-    )
-    limit = max(0.05, float(matrix["median"].abs().max() or 0.0))
-    for axes, arm in zip(panels, ("targeted", "random"), strict=True):
-        _cells(axes, matrix.filter(arm=arm), targets, titles, limit)
-        axes.set_title(f"Forgotten: {ARM_NAMES[arm]}", fontsize=9.5, fontweight="bold", loc="left")
-    panels[0].set_ylabel("Documents chosen for")
-    figure.supxlabel("Accuracy lost on", fontsize=8, y=0.12 / height)
-    lines = [
-        f"Points of accuracy lost at a rise of the forget loss by {dose:g} (nats per token); "
-        f"median topic with its {confidence:.0%} interval. Red: damage; blue: improvement.",
-        "Framed: the benchmark that the documents were chosen for.",
-    ]
-    heading(figure, "What else breaks?", lines, 1 - 0.15 / height, 0.02)
-    return figure
-
-
-def _nothing(title: str) -> Figure:
-    """A figure that says there is nothing to draw."""
-    figure = new_figure(11.69, 2.0)
-    heading(figure, title, ["No run reached this dose without collapsing."], 0.9, 0.02)
-    return figure
-
-
-def _cells(
-    axes: Axes, rows: pl.DataFrame, targets: list[str], titles: Mapping[str, str], limit: float
-) -> None:
-    cells = {(r["target"], r["evaluated"]): r for r in rows.iter_rows(named=True)}
-    names = list(titles)
-    values = np.array(
-        [[_median(cells.get((target, name))) for name in names] for target in targets], dtype=float
-    )
-    axes.imshow(values, cmap=diverging(), vmin=-limit, vmax=limit, aspect="auto")
-    for i, target in enumerate(targets):
-        for j, name in enumerate(names):
-            row = cells.get((target, name))
-            if row is None or row["median"] is None:
-                axes.text(j, i, "no data", ha="center", va="center", fontsize=8, color=FAINT)
-                continue
-            ends = (number_text(100 * row[key], 0) for key in ("ci_low", "ci_high"))
-            # Light ink on the dark ends of the scale.
-            ink = "white" if abs(row["median"]) > 0.7 * limit else INK
-            text = number_text(100 * row["median"], 0)
-            axes.text(j, i - 0.1, text, ha="center", va="center", fontsize=11, color=ink)
-            axes.text(
-                j, i + 0.24, " to ".join(ends), ha="center", va="center", fontsize=7.5, color=ink
-            )
-            if target == name:
-                frame = {"fill": False, "edgecolor": INK, "linewidth": 1.6}
-                axes.add_patch(Rectangle((j - 0.48, i - 0.47), 0.96, 0.94, **frame))
-    shown = {name: fill(title, LABEL_WIDTH) for name, title in titles.items()}
-    axes.set_xticks(range(len(names)), [shown[name] for name in names], fontsize=8)
-    axes.set_yticks(range(len(targets)), [shown[name] for name in targets], fontsize=8)
-    axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
-def _median(row: dict | None) -> float:
-    return float("nan") if row is None or row["median"] is None else row["median"]
+def _interval(row: Mapping[str, Any], confidence: float) -> str:
+    if row["ci_low"] is None:
+        return f"no interval: {counted(row['n_topics'], 'topic')}"
+    low, high = (number_text(100 * row[key], 0) for key in ("ci_low", "ci_high"))
+    return f"{confidence:.0%} interval {low} to {high}"

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from scipy.stats import t
 
-from workflow_scripts.unlearning.differences import usable
 from workflow_scripts.unlearning.names import ARMS
+from workflow_scripts.unlearning.pairs import usable
 
 GRID_POINTS = 41
 CURVE = {

@@ -15,21 +15,17 @@ from scipy import stats
 
 from workflow_scripts.common.streams import stream
 from workflow_scripts.influence.multiplicity import adjust
-from workflow_scripts.unlearning.names import BOTTOM, CONTROL, RANDOM, TARGETED
+from workflow_scripts.unlearning.names import BOTTOM, RANDOM, TARGETED
+from workflow_scripts.unlearning.pairs import (
+    CONTRASTS,
+    MEASURES,
+    planned_pairs,
+    taking_part,
+    usable,
+    with_left_out,
+)
 from workflow_scripts.unlearning.power import Spreads, detectable, spread_of_topic_mean
 
-# Contrast -> its two arms; a single arm is compared with the base model.
-CONTRASTS = {
-    "targeted": (TARGETED, None),
-    "random": (RANDOM, None),
-    "bottom": (BOTTOM, None),
-    "control": (CONTROL, None),
-    "targeted-random": (TARGETED, RANDOM),
-    "targeted-bottom": (TARGETED, BOTTOM),
-    "bottom-random": (BOTTOM, RANDOM),
-    "targeted-control": (TARGETED, CONTROL),
-}
-MEASURES = {"accuracy": "damage_accuracy", "margin": "damage_margin"}
 SELECTIVITY = {
     "target": pl.String,
     "arm": pl.String,
@@ -44,6 +40,8 @@ CELL = ["target", "evaluated", "contrast", "pairs", "measure", "dose"]
 # Below this many topics the smallest p of a signed-rank test is above 0.05 (2 / 2^5 = 0.0625), and
 # the variance between topics that a mixed model needs is hardly estimated.
 MIN_TOPICS = 6
+# The bootstrap redraws topics: one gives an interval without width, two only three medians.
+MIN_INTERVAL = 3
 
 
 @dataclass(frozen=True)
@@ -69,53 +67,24 @@ class TestSettings:
     power: float
 
 
-def usable(effects: pl.DataFrame) -> pl.DataFrame:
-    """Rows that may be averaged: the dose was reached and the run did not collapse."""
-    return effects.filter(~pl.col("collapsed") & pl.col("damage_accuracy").is_not_null())
-
-
-def paired(effects: pl.DataFrame, contrast: str) -> pl.DataFrame:
-    """Differences of a contrast, one row per topic and seed.
-
-    Args:
-        effects: table ``unlearning/effects``.
-        contrast: one of ``CONTRASTS``.
-
-    Returns:
-        target, evaluated, topic, seed, dose, damage_accuracy, damage_margin (first arm minus
-        second, or minus nothing), n_questions, matched (of the second arm with the first).
-    """
-    first, second = CONTRASTS[contrast]
-    rows = usable(effects)
-    left = rows.filter(arm=first)
-    keep = ["target", "evaluated", "topic", "seed", "dose", *MEASURES.values(), "n_questions"]
-    if second is None:
-        return left.select(*keep, matched=pl.lit(True))
-    on = ["evaluated", "seed", "dose"] + ([] if second == CONTROL else ["target", "topic"])
-    right = rows.filter(arm=second).select(*on, *MEASURES.values(), "matched")
-    both = left.drop("matched").join(right, on=on, suffix="_2")
-    return both.with_columns(
-        *[(pl.col(column) - pl.col(f"{column}_2")).alias(column) for column in MEASURES.values()]
-    ).select(*keep, pl.col("matched").fill_null(False))
-
-
 def test_table(effects: pl.DataFrame, settings: TestSettings) -> pl.DataFrame:
     """Rows of the table ``unlearning/tests``: every contrast, dose and pair of benchmarks."""
     rows = []
     for contrast in CONTRASTS:
-        differences = paired(effects, contrast)
+        differences = planned_pairs(effects, contrast)
         # Only targeted and random are matched; their primary test uses the matched pairs.
         kinds = ("matched", "all") if contrast == "targeted-random" else ("all",)
         for kind in kinds:
-            chosen = differences.filter(pl.col("matched") | pl.lit(kind == "all"))
             cells = differences.select("target", "evaluated", "dose").unique(maintain_order=True)
             for target, evaluated, dose in cells.sort("target", "evaluated", "dose").rows():
-                own = chosen.filter(target=target, evaluated=evaluated, dose=dose)
+                planned = differences.filter(target=target, evaluated=evaluated, dose=dose)
+                own, left_out = taking_part(planned, kind)
                 for measure in MEASURES:
                     key = dict(
                         zip(CELL, (target, evaluated, contrast, kind, measure, dose), strict=True)
                     )
-                    rows.append(key | judge(own, measure, settings, key))
+                    row = key | left_out | judge(own, measure, settings, key)
+                    rows.append(row | {"note": with_left_out(row)})
     table = pl.DataFrame(rows, schema=_schema(), orient="row")
     return with_q(table)
 
@@ -135,6 +104,7 @@ def judge(
     if not len(means):
         return result | {"note": "no pair is left"}
     low, high = bootstrap_median(by_topic, settings, key)
+    notes = [f"no interval of the median: {_topics(means)}"] if low is None else []
     result |= {"median": float(np.median(means)), "ci_low": low, "ci_high": high}
     result |= _t_tests(means, settings.confidence)
     if measure == "accuracy":
@@ -143,16 +113,25 @@ def judge(
         spread = spread_of_topic_mean(settings.spreads, n_seeds, own["n_questions"].min())
         result["detectable"] = detectable(spread, len(means), settings.power)
     if len(means) < MIN_TOPICS:
-        few = f"{len(means)} topics, fewer than {MIN_TOPICS}: no Wilcoxon test, no mixed model"
-        return result | {"note": few}
+        notes.append(f"{_topics(means)}, fewer than {MIN_TOPICS}: no Wilcoxon test, no mixed model")
+        return result | {"note": "; ".join(notes)}
     p_mixed, note = mixed_model(by_topic)
     return result | {"p_wilcoxon": wilcoxon(means), "p_mixed": p_mixed, "note": note}
 
 
+def _topics(means: np.ndarray) -> str:
+    return f"{len(means)} topic{'' if len(means) == 1 else 's'}"
+
+
 def bootstrap_median(
     by_topic: list[np.ndarray], settings: TestSettings, key: Mapping[str, Any]
-) -> tuple[float, float]:
-    """Percentile interval of the median topic: topics are redrawn, and seeds within each."""
+) -> tuple[float, float] | tuple[None, None]:
+    """Percentile interval of the median topic: topics are redrawn, and seeds within each.
+
+    None below ``MIN_INTERVAL`` topics.
+    """
+    if len(by_topic) < MIN_INTERVAL:
+        return None, None
     # Not by ``pairs``: where every pair is matched, the two rows are the same.
     names = [value for name, value in key.items() if name != "pairs"]
     rng = stream(settings.seed, "unlearning bootstrap", *names)
@@ -249,7 +228,8 @@ def _schema() -> dict[str, Any]:
     numbers = "median ci_low ci_high mean mean_low mean_high ci90_low ci90_high p_t p_wilcoxon"
     numbers += " p_mixed p_equivalence dz detectable"
     schema = dict.fromkeys(CELL, pl.String) | {"dose": pl.Float64}
-    schema |= {"n_topics": pl.Int64, "n_pairs": pl.Int64, "note": pl.String}
+    counts = "n_topics n_pairs n_collapsed n_unreached n_unmatched n_topics_out"
+    schema |= dict.fromkeys(counts.split(), pl.Int64) | {"note": pl.String}
     return schema | dict.fromkeys(numbers.split(), pl.Float64)
 
 

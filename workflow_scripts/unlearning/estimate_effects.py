@@ -65,6 +65,13 @@ def gather(
     return pl.concat(parts, how="diagonal_relaxed")
 
 
+def interval_text(row: Mapping[str, Any]) -> str:
+    """The interval of a row of the tests in points, or that there is none."""
+    if row["ci_low"] is None:
+        return "no interval"
+    return f"{100 * row['ci_low']:.1f} to {100 * row['ci_high']:.1f}"
+
+
 def main(snakemake: Any) -> None:
     """Gather, test and write."""
     source, output, params = snakemake.input, snakemake.output, snakemake.params
@@ -93,11 +100,13 @@ def main(snakemake: Any) -> None:
             logger.warning("%s, dose %g: %s", row["target"], row["dose"], row["note"])
             continue
         logger.info(
-            "%s, dose %g: targeted minus random %+.1f points (%.1f to %.1f), %d topics",
+            "%s, dose %g: targeted minus random %+.1f points (%s), %d topics%s",
             row["target"],
             row["dose"],
-            *(100 * row[name] for name in ("median", "ci_low", "ci_high")),
+            100 * row["median"],
+            interval_text(row),
             row["n_topics"],
+            f"; {row['note']}" if row["note"] else "",
         )
 
 
