@@ -154,9 +154,7 @@ if FORGOTTEN and config["unlearning"]["control"]:
                 "<results>/unlearning/control/seed{seed}/control.safetensors",
                 seed=UNLEARNING_SEEDS,
             ),
-            runs=collect(
-                "<results>/unlearning/control/seed{seed}/run.json", seed=UNLEARNING_SEEDS
-            ),
+            runs=collect("<results>/unlearning/control/seed{seed}/run.json", seed=UNLEARNING_SEEDS),
             record="<results>/model/model.json",
             weights=MODEL_FILES,
             tokenizer="<results>/corpus/tokenizer/tokenizer.json",
