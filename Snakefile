@@ -1,5 +1,6 @@
 """Capability Atlas: which regions of a pretraining corpus a model's capability comes from."""
 
+import os
 import sys
 
 from workflow_scripts.common.config import complete
@@ -8,9 +9,6 @@ from workflow_scripts.common.leftovers import begin_run
 
 
 configfile: "config.yaml"
-
-
-report: "report/workflow.rst"
 
 
 try:
@@ -24,6 +22,13 @@ pathvars:
     results=f"results/{config['study']}",
     logs=f"results/{config['study']}/logs",
     timings=f"results/{config['study']}/timings",
+
+
+# The report's front page: the study's story where it is written, else what a study is.
+STORY = os.path.abspath(f"results/{config['study']}/report/story.rst")
+
+
+report: STORY if os.path.exists(STORY) else "report/workflow.rst"
 
 
 include: "rules/common.smk"

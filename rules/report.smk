@@ -165,12 +165,22 @@ if not MATRIX:
     }
 if PLANTED:
     EXPLORED["truth"] = "<results>/corpus/truth.parquet"
+# What the front page tells besides.
+TOLD = {}
+if not MATRIX:
+    TOLD["reliability"] = "<results>/influence/reliability.parquet"
+    TOLD |= COMPARE_OUTPUT
+    if CHECKS["leakage_ngram"]:
+        TOLD["leakage"] = LEAKAGE_OUTPUT["leakage"]
+if FORGOTTEN:
+    TOLD["tests"] = "<results>/unlearning/tests.parquet"
 
 
 rule write_explorer:
-    """One page with every map, bin and contrast to look around in; it needs no network."""
+    """A page with every map, bin and contrast to look around in, and the report's front page."""
     input:
         **EXPLORED,
+        **TOLD,
         bins="<results>/influence/bin_influence.parquet",
         contrasts="<results>/influence/contrasts.parquet",
         correlations="<results>/influence/correlations.parquet",
@@ -183,6 +193,7 @@ rule write_explorer:
             category="Explorer",
             labels={"page": "Every map, bin and contrast"},
         ),
+        story="<results>/report/story.rst",
     log:
         "<logs>/write_explorer.log",
     benchmark:
@@ -198,11 +209,16 @@ rule write_explorer:
         benchmarks=BENCHMARKS,
         titles=[TITLES[name] for name in BENCHMARKS],
         confidence=config["influence"]["confidence"],
+        told={
+            "confidence": config["influence"]["confidence"],
+            "multiplicity": config["influence"]["multiplicity"],
+            "matrix": bool(MATRIX),
+        },
     script:
         "../workflow_scripts/report/write_explorer.py"
 
 
-TARGETS += [f"{RESULTS}/report/explorer.html"]
+TARGETS += [f"{RESULTS}/report/explorer.html", f"{RESULTS}/report/story.rst"]
 
 
 UNLEARNING_FIGURES = {

@@ -77,6 +77,10 @@ def make_correlations():
     return pl.DataFrame(rows)
 
 
+# What the front page is told of the settings.
+TOLD = {"confidence": 0.95, "multiplicity": "bh", "matrix": False}
+
+
 def make_study(folder):
     """Every table of a planted study of four benchmarks; returns the inputs of the rule."""
     bins, summary = make_bins(KNOWN), make_summary()
@@ -112,8 +116,8 @@ def write_page_of(inputs, page, titles=None, study="made up"):
     call = rule_call(
         "write_explorer",
         input=inputs,
-        output={"page": page},
-        params=params | {"confidence": 0.95},
+        output={"page": page, "story": page.with_suffix(".rst")},
+        params=params | {"confidence": 0.95, "told": TOLD},
     )
     main(call)
     return page

@@ -1,13 +1,16 @@
-"""Write the interactive explorer: one page that needs no network.
+"""Write the two pages that tell the study: the explorer, and the front page of the report.
 
 in   bins, contrasts, correlations: tables of the stage influence; summary, contract, record:
-     working set and model; answers, queries: in the order of params.benchmarks; truth: where
-     planted
-out  page: report/explorer.html
+     working set and model; answers, queries: in the order of params.benchmarks; truth, planted:
+     where planted; tests: where documents were forgotten; reliability, explained, leakage,
+     leakage_maps: where the study has them
+out  page: report/explorer.html, which needs no network; story: report/story.rst
 """
 
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from workflow_scripts.common.files import atomic_path, read_json
 from workflow_scripts.common.job import run_job
@@ -16,6 +19,7 @@ from workflow_scripts.report.capability_map import benchmark_facts
 from workflow_scripts.report.explorer_facts import question_facts, study_facts
 from workflow_scripts.report.explorer_page import write_page
 from workflow_scripts.report.explorer_payload import Tables, explorer_payload
+from workflow_scripts.report.story import Story, write_story
 
 TABLES = {
     "bins": "influence/bin_influence",
@@ -25,6 +29,15 @@ TABLES = {
     "weighted": "influence/weighted",
     "summary": "corpus/bin_summary",
     "truth": "corpus/truth",
+}
+# Tables of which the front page alone tells.
+TOLD = {
+    "reliability": "influence/reliability",
+    "tests": "unlearning/tests",
+    "planted": "validation/planted",
+    "explained": "validation/explained",
+    "leakage": "validation/leakage",
+    "leakage_maps": "validation/leakage_maps",
 }
 
 
@@ -44,18 +57,27 @@ def asked_questions(titles: dict[str, str], answers: list, queries: list) -> dic
 
 
 def main(snakemake: Any) -> None:
-    """Gather the tables that the study has, and write the page."""
+    """Gather the tables that the study has, and write both pages."""
     source, params = snakemake.input, snakemake.params
-    there = {name: source.get(name) for name in TABLES if source.get(name)}
-    tables = Tables(**{name: read_table(path, TABLES[name]) for name, path in there.items()})
+    shown = _read(source, TABLES)
+    tables = Tables(**shown)
     titles = dict(zip(params.benchmarks, params.titles, strict=True))
     known = asked_questions(titles, source.get("answers", []), source.get("queries", []))
     records = {name: source.get(name) for name in ("contract", "record")}
     records = {name: read_json(path) for name, path in records.items() if path}
-    facts = study_facts(list(source), there["bins"], records, tables.summary, known)
+    facts = study_facts(list(source), source.bins, records, tables.summary, known)
     payload = explorer_payload(params.study, tables, known, facts, params.confidence)
     with atomic_path(snakemake.output.page) as temporary:
         Path(temporary).write_text(write_page(payload), encoding="utf-8")
+    story = Story(params.study, titles, facts, shown | _read(source, TOLD), **params.told)
+    with atomic_path(snakemake.output.story) as temporary:
+        Path(temporary).write_text(write_story(story), encoding="utf-8")
+
+
+def _read(source: Any, schemas: dict[str, str]) -> dict[str, pl.DataFrame]:
+    """Those of the tables that the study has."""
+    paths = {name: source.get(name) for name in schemas}
+    return {name: read_table(path, schemas[name]) for name, path in paths.items() if path}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,185 @@
+"""The report's front page: its numbers are the tables', and no name breaks it."""
+
+from dataclasses import replace
+
+import jinja2
+import polars as pl
+import pytest
+from docutils.core import publish_parts
+
+from tests.report.conftest import (
+    DRAWN,
+    TITLES,
+    make_bins,
+    make_correlations,
+    make_marginals,
+    make_reliability,
+    make_truth,
+)
+from tests.validation.conftest import filled_columns
+from workflow_scripts.common.taxonomy import display_name
+from workflow_scripts.report.story import Story, write_story
+from workflow_scripts.report.story_text import p_text, plain
+from workflow_scripts.validation.planted_truth import compare_with_truth
+
+NAMES = {name: TITLES[name] for name in DRAWN}
+
+
+def make_tests():
+    """Forgetting at two doses: 40 points at the larger, 30 of them beyond random documents."""
+    rows = [
+        {"contrast": contrast, "pairs": pairs, "dose": dose, "median": value * dose, "q_bh": 0.012}
+        for contrast, pairs, value in (
+            ("targeted", "all", 0.4),
+            ("targeted-random", "matched", 0.3),
+            ("bottom-random", "all", -0.02),
+        )
+        for dose in (0.5, 1.0)
+    ]
+    same = {"target": DRAWN[0], "evaluated": DRAWN[0], "measure": "accuracy", "n_topics": 4}
+    table = pl.DataFrame(rows).with_columns(
+        ci_low=pl.col("median") - 0.1, ci_high=pl.col("median") + 0.1
+    )
+    return filled_columns("unlearning/tests", table.with_columns(**same_literals(same)))
+
+
+def same_literals(values):
+    return {name: pl.lit(value) for name, value in values.items()}
+
+
+def make_explained():
+    rows = [
+        {"benchmark": name, "scorer": scorer, "r2_adjusted": value, "r2_low": 0, "r2_high": 0.4}
+        for number, name in enumerate(DRAWN)
+        for scorer, value in (("texts", 0.11 + 0.1 * number), ("shuffled", -0.001))
+    ]
+    return filled_columns("validation/explained", pl.DataFrame(rows, infer_schema_length=None))
+
+
+def make_leakage():
+    rows = [
+        {"benchmark": name, "n_documents": 1000, "n_documents_hit": 7 * (name == DRAWN[0])}
+        for name in DRAWN
+    ]
+    return filled_columns("validation/leakage", pl.DataFrame(rows))
+
+
+@pytest.fixture(scope="module")
+def story():
+    """A planted study with unlearning."""
+    bins, truth = make_bins(), make_truth()
+    planted = compare_with_truth(truth, {"trackstar": bins, "shuffled": make_bins(strength=0.0)})
+    tables = {
+        "bins": bins,
+        "marginals": make_marginals(bins, DRAWN),
+        "correlations": make_correlations(bins),
+        "reliability": make_reliability(576),
+        "tests": make_tests(),
+        "planted": planted,
+        "explained": make_explained(),
+        "leakage": make_leakage(),
+    }
+    facts = [("Model", "tiny"), ("Working set", "4,608 documents of 5,000")]
+    return Story("made_up", NAMES, facts, tables, 0.95, "bh", False)
+
+
+def without(story, *names):
+    return replace(
+        story, tables={key: table for key, table in story.tables.items() if key not in names}
+    )
+
+
+def rendered(text):
+    """The page as Snakemake makes it; a warning of docutils is an error."""
+    markup = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(text).render()
+    return publish_parts(markup, writer="html", settings_overrides={"halt_level": 2})["html_body"]
+
+
+def test_the_page_names_bins_that_are_called_and_how_many(story):
+    text = write_story(story)
+    for name, title in NAMES.items():
+        bins = story.tables["bins"].filter(benchmark=name)
+        called = bins.filter(
+            pl.col("q_unusual") < 0.05, pl.col("influence") > bins["influence"].median()
+        )
+        assert called.height > 5
+        assert f"**{title}.** {called.height} of 576 bins called as supporting" in text
+        for row in called.iter_rows(named=True):
+            assert f"{display_name(row['topic'])} × {display_name(row['format'])}" in text
+
+
+def test_the_page_tells_reliability_forgetting_and_checks_in_the_tables_numbers(story):
+    text = rendered(write_story(story))
+    planted = story.tables["planted"].filter(scorer="trackstar")
+    assert planted["false_discovery_share"].max() < 0.1
+    for words in (
+        "4,608 documents of 5,000",
+        "0.75 over documents",
+        "fewer than two questions",
+        "rise of the forget loss by 1 ",
+        "30.0 (20.0 to 40.0)",
+        "−2.0 (−12.0 to 8.0)",
+        "0.11 to 0.21",
+        "7 of 1,000 documents hold a question",
+        "shuffled over bins",
+    ):
+        assert words in text, words
+
+
+def test_parts_that_a_study_lacks_are_left_out_and_said_to_be(story):
+    text = rendered(
+        write_story(without(story, "tests", "planted", "explained", "leakage", "reliability"))
+    )
+    assert "Planted truth" not in text and "adapters" not in text.lower()
+    for words in (
+        "in this corpus is not known",
+        "No documents were forgotten",
+        "No other scorer was run",
+        "was not searched",
+        "no documents and questions to deal into halves",
+    ):
+        assert words in text, words
+
+
+def test_a_study_of_a_matrix_says_that_its_values_were_not_computed(story):
+    bins = story.tables["bins"].with_columns(
+        pl.lit(None, dtype=pl.Float64).alias(name) for name in ("q_unusual", "ci_low", "ci_high")
+    )
+    matrix = replace(
+        without(story, "tests", "planted", "explained", "leakage", "reliability"), matrix=True
+    )
+    text = rendered(write_story(replace(matrix, tables=matrix.tables | {"bins": bins})))
+    assert "values of an existing bin matrix" in text and "gradients of its" not in text
+    assert "no bin can be tested" in text
+
+
+def test_where_no_bin_is_called_the_page_says_so(story):
+    bins = story.tables["bins"].with_columns(q_unusual=pl.lit(0.7))
+    text = write_story(replace(story, tables=story.tables | {"bins": bins}))
+    assert "0 of 576 bins called as supporting" in text and "none of them is called" in text
+    assert "Also called" not in text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a*b*c_",
+        "{{ secret }} {% raw %}",
+        "{% endraw %}{{ 1/0 }}",
+        "`x` |y| [1]_ \\n",
+        "::",
+        "- x",
+        "2. x",
+    ],
+)
+def test_no_name_is_taken_for_markup(story, name):
+    text = rendered(write_story(replace(story, study=name, titles=dict.fromkeys(NAMES, name))))
+    assert f"<em>{name}</em>" in text
+    assert f"<td><p>{name}</p></td>" in text or f"<td>{name}</td>" in text
+
+
+def test_small_numbers_and_missing_ones_are_words():
+    assert [p_text(value) for value in (None, 0.0, 0.0421, 1.0)] == [
+        "n/a", "< 0.001", "0.042", "1",
+    ]  # fmt: skip
+    assert plain("a  b\nc") == "a b c"

@@ -1,0 +1,131 @@
+"""What the front page says of the checks of a study, and of what no check can show."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from workflow_scripts.report.story_text import between, bullets, plain, range_of, table
+from workflow_scripts.report.style import number_text
+
+# Scorer -> its name, in the order of the page.
+JUDGED = {
+    "trackstar": "this study's map",
+    "cosine": "gradient cosine",
+    "tfidf": "TF-IDF (words alone)",
+    "bm25": "BM25 (words alone)",
+    "embedding": "embeddings of the text",
+    "untrained": "untrained model (control)",
+    "shuffled": "documents shuffled over bins (control)",
+    "random": "random scores (control)",
+}
+EXPLAINERS = {
+    "texts": "all that sees texts and no gradients",
+    "tfidf": "TF-IDF (words alone)",
+    "untrained": "untrained model (control)",
+    "shuffled": "documents shuffled over bins (control)",
+}
+
+
+def checks(tables: Mapping[str, pl.DataFrame], titles: Mapping[str, str]) -> list[str]:
+    """Planted truth, what baselines explain, and questions that stand in the corpus."""
+    parts = [*truth(tables.get("planted")), *explained(tables.get("explained"))]
+    return [*parts, *leakage(tables.get("leakage"), tables.get("leakage_maps"), titles)]
+
+
+def truth(planted: pl.DataFrame | None) -> list[str]:
+    """How well the map and its rivals find what was planted."""
+    if planted is None or planted.is_empty():
+        return [
+            "**Truth.** What supports a benchmark in this corpus is not known, so the map cannot "
+            "be held against it. The planted study, the workflow's default, shows how the method "
+            "fares where it is known."
+        ]
+    own = planted.filter(scorer="trackstar")
+    wrong, found = range_of(own["false_discovery_share"]), range_of(own["power"])
+    rows = [
+        (label, *(range_of(rows[column]) for column in columns))
+        for scorer, label in JUDGED.items()
+        if (rows := planted.filter(scorer=scorer)).height
+        and (columns := ("auroc_support", "auroc_support_vs_contradiction", "dose_spearman"))
+    ]
+    head = ("Range over benchmarks", "support above other bins", "above contradiction", "dose")
+    return [
+        "**Planted truth.** The corpus is generated and its support bins are known. Of the bins "
+        f"called as supporting, the share that was not planted is {wrong}; of the bins planted, "
+        f"the share called is {found}. Below: AUROC (0.5 = knows nothing) of support against all "
+        "other bins, and against bins with the same words and wrong answers; rank correlation of "
+        "influence with the dose (0 = knows nothing). Words and an untrained model see where the "
+        "sentences stand, but must not tell right answers from wrong ones (second column); "
+        "shuffled documents and random scores must know nothing at all.",
+        table(head, rows),
+    ]
+
+
+def explained(baselines: pl.DataFrame | None) -> list[str]:
+    """Share of each map that simpler scorers explain."""
+    if baselines is None or baselines.is_empty():
+        return [
+            "**Baselines.** No other scorer was run, so whether words or lengths alone would give "
+            "the same maps is not known here."
+        ]
+    rows = []
+    for scorer, label in EXPLAINERS.items():
+        found = baselines.filter(scorer=scorer)
+        if found.height:
+            interval = between(found["r2_low"].min(), found["r2_high"].max())
+            rows.append((label, range_of(found["r2_adjusted"]), interval))
+    return [
+        "**Baselines.** Share of the map's variance over bins that simpler scorers explain "
+        "(adjusted R2; near 0 = nothing). The interval redraws topics and formats and is the "
+        "widest of all benchmarks; where a few bins carry the map it is wide.",
+        table(("Scorer", "explained, range over benchmarks", "widest interval"), rows),
+    ]
+
+
+def leakage(
+    hits: pl.DataFrame | None, maps: pl.DataFrame | None, titles: Mapping[str, str]
+) -> list[str]:
+    """How many documents hold a question, and the map without them."""
+    if hits is None:
+        return ["**Leakage.** The corpus was not searched for the benchmarks' questions."]
+    lines = []
+    for name, title in titles.items():
+        rows = hits.filter(benchmark=name)
+        held, documents = int(rows["n_documents_hit"].sum()), int(rows["n_documents"].sum())
+        words = (
+            f"{plain(title)}: {held:,} of {documents:,} documents hold a question with its answer"
+        )
+        without = (
+            pl.DataFrame() if maps is None else maps.filter(benchmark=name, removed="documents")
+        )
+        if held and without.height:
+            words += (
+                f"; the map without them correlates {number_text(without['pearson'][0])} with it"
+            )
+        lines.append(words)
+    return [
+        "**Leakage.** The corpus was searched for the benchmarks' questions. Documents that were "
+        "planted to teach a fact hold it by design.",
+        bullets(lines),
+    ]
+
+
+def limits(tables: Mapping[str, pl.DataFrame]) -> list[str]:
+    """What the study leaves open."""
+    lines = [
+        "Influence is a first-order estimate of what training on a document does to an answer. It "
+        "is no proof that the capability would be missing without it.",
+        "A bin without documents (grey in the maps) is no evidence, not no influence.",
+        "The maps hold for this model, corpus and these questions; other ones were not tried here.",
+    ]
+    if "planted" in tables:
+        lines.append(
+            "A generated corpus is simpler than text from the web: what is found here shows that "
+            "the method works where the truth is known, not that it does everywhere."
+        )
+    if "tests" in tables:
+        lines.append(
+            "Forgetting by adapters is not the same as never having trained on the documents; "
+            "with few topics its intervals are wide."
+        )
+    return lines
