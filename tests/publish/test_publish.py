@@ -12,6 +12,7 @@ from tests.validation.conftest import filled_columns
 from workflow_scripts.common.config import load_study
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.files import write_json
+from workflow_scripts.common.matrix import read_matrix
 from workflow_scripts.common.provenance import write_sidecar
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.common.taxonomy import BINS
@@ -107,6 +108,16 @@ def test_matrix_has_a_row_a_bin_and_empty_bins_stay_empty(shared):
         assert first[2:] == (0, None, None)
         row = matrix.filter(topic=BINS[30][0], format=BINS[30][1]).row(0)
         assert row[2:] == (30 % 7 + 1, 0.03, -0.03)
+
+
+@pytest.mark.parametrize("name", ["bin_matrix.csv", "bin_matrix.parquet"])
+def test_published_matrix_is_a_study_of_a_matrix_with_every_value_and_count(shared, name):
+    matrix = read_matrix(str(shared.folder / name))
+    assert matrix.benchmarks == ("a", "b")
+    for row in make_bins().iter_rows(named=True):
+        place = row["topic"], row["format"]
+        assert matrix.values[place][row["benchmark"]] == row["influence"]
+        assert matrix.counts[place] == row["n_docs"]
 
 
 def test_matrix_does_not_depend_on_the_order_of_the_rows_of_bins():

@@ -88,6 +88,18 @@ def test_gpu_lines_name_every_rule_that_runs_the_model():
     assert all(row == {"slurm_partition": "gpu"} for row in named.values())
 
 
+def test_grouped_rules_are_there_and_no_other_rule_runs_between_them():
+    """Snakemake refuses every plan with a group that is left and entered again."""
+    grouped = set(yaml.safe_load(PROFILE.read_text())["groups"])
+    assert grouped <= set(DEMANDS)
+    lines = (ROOT / "tests" / "workflow" / "edges.txt").read_text().splitlines()
+    edges = [line.split(" -> ") for line in lines]
+    after = {b for a, b in edges if a in grouped and b not in grouped}
+    for _ in edges:
+        after |= {b for a, b in edges if a in after}
+    assert not after & grouped
+
+
 @pytest.mark.slow
 def test_uncommented_gpu_lines_name_the_partition_where_the_rules_ask_for_a_gpu(tmp_path, tools):
     clone = Clone(tmp_path / "atlas")

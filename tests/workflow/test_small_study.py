@@ -277,3 +277,29 @@ def test_killed_unlearning_resumes_to_the_same_bytes(clone):
     assert "targeted: resumed at step" in log
     assert {path: file_digest(path) for path in before} == before
     assert not state.exists()
+
+
+@pytest.mark.slow
+def test_published_folder_passes_its_checksums_and_gives_the_same_maps_again(clone):
+    """What a reader of the folder does: check it, and load its matrix as a study of its own."""
+    code, text = clone.run(*CONFIG, "--", "publish")
+    assert code == 0, text[-3000:]
+    folder = results(clone, "publish")
+    check = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
+    assert subprocess.run(check, cwd=folder).returncode == 0
+    matrix = folder.parent / "publish" / "bin_matrix.csv"
+    words = ["--configfile", "configs/matrix.yaml", "--config", f"influence={{matrix: {matrix}}}"]
+    code, text = clone.run(*words)
+    assert code == 0, text[-3000:]
+    again = clone.folder / "results" / "matrix" / "influence"
+    keys = ["benchmark", "topic", "format"]
+    for name, columns in (("bin_influence", ["influence", "z"]), ("marginals", ["z"])):
+        old, new = (
+            pl.read_parquet(place / f"{name}.parquet").sort(keys)
+            for place in (results(clone, "influence"), again)
+        )
+        assert new.select(keys).equals(old.select(keys))
+        for column in columns:
+            pairs = zip(new[column], old[column], strict=True)
+            assert all((a is None) == (b is None) for a, b in pairs)
+            assert (new[column] - old[column]).abs().max() < 1e-9

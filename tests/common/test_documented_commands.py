@@ -1,0 +1,206 @@
+"""Every command of the README and the documentation is run, planned, or run by a test named here.
+
+Quick ones run as written. Of every command of Snakemake, also behind a make target, the plan is
+made. Long ones have a test that runs them. A command that nothing here knows fails by name.
+"""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from tests.common.documented import (
+    ROOT,
+    Command,
+    Wrong,
+    all_commands,
+    check,
+    commands_of,
+    dry_words,
+    make,
+    recipes,
+)
+from tests.preflight.stub_files import write_stubs
+from tests.workflow.clone import Clone
+from tests.workflow.test_own_model import readme_blocks
+from workflow_scripts.common.config import load_study
+
+COMMANDS = all_commands()
+# Make targets that end within seconds and leave nothing: run as written.
+QUICK = ("help", "plan", "status", "power", "docs")
+# Where the others are run to their end: a file, and what stands in it.
+RUN_BY = {
+    "make demo": ("tests/workflow/test_demo_study.py", "make demo"),
+    "make report": ("tests/workflow/test_real_text.py", '"--report"'),
+    "make matrix": ("tests/workflow/test_matrix_study.py", '"make", "matrix"'),
+    "make lds": ("tests/workflow/test_retraining.py", 'clone.run("lds"'),
+    "make simulate": ("tests/influence/test_simulation.py", "workflow_scripts.influence.simulate"),
+    "make bench": ("tests/attribution/test_measure_pass.py", "attribution.measure_pass"),
+    "make publish": ("tests/workflow/test_small_study.py", '"publish"'),
+    "make validate": ("Makefile", "validate:"),
+    "make setup": (".ci/run", "make test"),
+    "make lint": (".ci/run", "make test"),
+    "make format": ("Makefile", "format:"),
+    "make test": (".ci/run", "make test"),
+    "make test-all": (".ci/run", "test-all"),
+    "make clean": ("Makefile", "rm -rf results/planted"),
+    "python -m workflow_scripts.corpus.list_hub": ("tests/corpus/test_hub.py", "list_hub"),
+    "python -m workflow_scripts.corpus.measure_sampling": (
+        "tests/corpus/test_key_runs.py",
+        "measure_sampling.measure(",
+    ),
+    "python -m workflow_scripts.attribution.submit_shards": (
+        "tests/attribution/test_submit_shards.py",
+        "workflow_scripts.attribution.submit_shards",
+    ),
+    "python -m workflow_scripts.influence.simulate": (
+        "tests/influence/test_simulation.py",
+        "workflow_scripts.influence.simulate",
+    ),
+}
+FULL, PILOT = "configs/olmo3-7b.yaml", "configs/olmo3-7b-pilot.yaml"
+
+
+def prepare(clone):
+    """Files that the pages' commands speak of: own configs, a corpus and a matrix, all tiny."""
+    folder = clone.folder
+    blocks = readme_blocks()
+    data = folder / "path" / "to" / "folder"
+    for path in (data / "pages-0.jsonl.zst", data / "kitchen.jsonl"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (folder / "configs" / "mine.yaml").write_text(yaml.safe_dump(blocks["study"]))
+    (folder / "benchmarks" / "kitchen_safety.yaml").write_text(yaml.safe_dump(blocks["title"]))
+    small = (ROOT / "tests" / "config" / "small.yaml").read_text()
+    (folder / "configs" / "x.yaml").write_text(small)
+    local = load_study(ROOT / "configs" / "local-text.yaml")
+    for config, place in ((load_study(ROOT / FULL), folder / "data"), (local, data)):
+        write_stubs(place, config)
+    matrix = "topic,format,socialiqa,arc_challenge\nhealth,faq,1,2\ngames,faq,2,1\n"
+    for path in (folder / "matrix.csv", folder / "path" / "to" / "matrix.csv"):
+        path.write_text(matrix)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    made = Clone(tmp_path_factory.mktemp("documented") / "atlas")
+    prepare(made)
+    return made
+
+
+def plans(folder):
+    """Every Snakemake command of the pages and of the recipes they call, as dry-runs, each once."""
+    found = []
+    for command in COMMANDS:
+        words = command.words
+        calls = recipes(words[1:], folder) if words[0] == "make" else [words]
+        found += [dry_words(call) for call in calls if call[0] == "snakemake"]
+    return list(dict.fromkeys(found))
+
+
+def dry_run(words, folder):
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *words], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"{' '.join(words)}\n{(done.stdout + done.stderr)[-2000:]}"
+
+
+def test_the_pages_show_commands():
+    assert {"README.md", "docs/cluster.md", "docs/planning.md"} <= {each.page for each in COMMANDS}
+    assert len(COMMANDS) > 30
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=str)
+def test_command_exists_with_its_targets_options_and_files(command, clone):
+    try:
+        check(command.words, clone.folder)
+    except Wrong as error:
+        pytest.fail(f"{command}\n    {error}", pytrace=False)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=str)
+def test_command_is_run_planned_or_run_by_a_test(command):
+    words = command.words
+    if words[0] == "make":
+        keys = [f"make {word}" for word in words[1:] if "=" not in word and word not in QUICK]
+    else:
+        keys = [" ".join(words[:3])] if words[0] == "python" else []
+    for key in keys:
+        assert key in RUN_BY, f"{command}\n    no test is named that runs {key!r}"
+        path, text = RUN_BY[key]
+        assert text in (ROOT / path).read_text(), f"{path} no longer runs {key!r}"
+
+
+def test_quick_targets_run_as_written(clone):
+    for words in dict.fromkeys(tuple(each.words) for each in COMMANDS):
+        if words[0] == "make" and {word for word in words[1:] if "=" not in word} <= set(QUICK):
+            done = make(*words[1:], folder=clone.folder)
+            assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}{done.stderr}"
+            assert done.stdout.strip() or words[1] == "docs"
+
+
+def test_plans_of_the_default_study_of_ones_own_and_for_a_cluster_are_made(clone):
+    options = ("--configfile configs/mine.yaml", "--profile slurm", "")
+    wanted = {dry_words(["snakemake", *each.split()]) for each in options}
+    assert wanted <= set(plans(clone.folder))
+    for words in sorted(wanted):
+        dry_run(words, clone.folder)
+
+
+@pytest.mark.slow
+def test_every_plan_is_made(clone):
+    for words in plans(clone.folder):
+        if "pilot" in " ".join(words):
+            write_stubs(clone.folder / "data", load_study(ROOT / PILOT))
+        dry_run(words, clone.folder)
+
+
+PAGE = """Text with `make demo` and `code`, `snakemake lds`.
+
+```sh
+# A comment alone.
+make plan CONFIG=configs/x.yaml   # what it costs
+python -m workflow_scripts.unlearning.power \\
+    --configfile configs/x.yaml
+```
+
+```text
+$ snakemake -n
+total 3
+```
+
+```yaml
+make: never
+```
+"""
+
+
+def test_commands_are_found_in_shell_blocks_after_prompts_and_in_the_text():
+    assert [each.text for each in commands_of("a.md", PAGE)] == [
+        "make demo",
+        "snakemake lds",
+        "make plan CONFIG=configs/x.yaml",
+        "python -m workflow_scripts.unlearning.power --configfile configs/x.yaml",
+        "snakemake -n",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("make demmo", "no target demmo"),
+        ("make plan CONFG=configs/x.yaml", "no variable CONFG"),
+        ("make plan CONFIG=configs/none.yaml", "no configs/none.yaml"),
+        ("snakemake --dry-rum", "does not take it"),
+        ("snakemake publich", "no rule publich"),
+        ("snakemake -n --configfile configs/none.yaml", "no config file configs/none.yaml"),
+        ("snakemake --profile slrum -n", "does not take it"),
+        ("python -m workflow_scripts.report.stats", "no module workflow_scripts.report.stats"),
+        ("python -m workflow_scripts.unlearning.power --confg x", "no option --confg"),
+        ("pip install atlas", "no rule of this test knows it"),
+    ],
+)
+def test_a_command_that_does_not_exist_is_refused(clone, text, words):
+    with pytest.raises(Wrong, match=words):
+        check(Command("a.md", text).words, clone.folder)
