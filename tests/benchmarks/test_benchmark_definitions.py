@@ -105,6 +105,10 @@ def test_unknown_benchmark_lists_what_there_is_and_the_nearest():
             "key 'tasks.0.data.revision' is 'main'",
         ),
         ({"tasks": [{"file": "none.yaml", "data": LOCAL}]}, "none.yaml does not exist"),
+        (
+            {"tasks": [{"config": {"task": "a", "output_type": "generate_until"}, "data": LOCAL}]},
+            "key 'tasks.0': output_type is 'generate_until'; allowed: 'multiple_choice'",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_that_names_benchmark_file_and_key(workbench, change, expected):
@@ -155,7 +159,7 @@ def test_inputs_are_definition_included_files_modules_and_data(workbench):
     )
     (folder / "tasks" / "deep.yaml").write_text("test_split: test\n")
     (folder / "tasks" / "utils.py").write_text("def text(doc):\n    return doc['prompt']\n")
-    (folder / "rows.jsonl").write_text("")
+    (folder / "rows.jsonl").write_text("{}\n")
     definition = workbench.define(tasks=[{"file": "tasks/own.yaml"}])
     entry = definition.tasks[0]
     assert (entry.name, entry.config["test_split"]) == ("own", "test")
@@ -185,6 +189,14 @@ def test_missing_data_file_names_benchmark_file_and_key(tmp_path):
     assert message.startswith("benchmark 'socialiqa' needs the file")
     assert f"{tmp_path}/socialiqa/dev.jsonl, which does not exist" in message
     assert f"change config key 'data' (now '{tmp_path}') or key 'tasks.0' in" in message
+
+
+def test_an_empty_file_of_questions_is_refused_before_anything_runs(tmp_path):
+    for name in ("dev.jsonl", "dev-labels.lst"):
+        (tmp_path / "socialiqa").mkdir(exist_ok=True)
+        (tmp_path / "socialiqa" / name).touch()
+    with pytest.raises(ConfigError, match=r"socialiqa/dev.jsonl, which is empty; change"):
+        study_definitions(["socialiqa"], "results/x", str(tmp_path), "files")
 
 
 def test_planted_questions_need_no_file_yet_but_a_planted_corpus(monkeypatch):

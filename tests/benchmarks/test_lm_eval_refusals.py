@@ -26,6 +26,13 @@ def test_a_benchmark_without_any_gold_is_refused(ask, workbench):
         ask(workbench.ask(rows, inline(doc_to_target="{{answer + 1}}")))
 
 
+@pytest.mark.parametrize("choices", [[], ["only one"]])
+def test_a_question_without_a_choice_is_refused_by_file_and_line(ask, workbench, choices):
+    rows = [row(0), row(1) | {"choices": choices, "gold": 0}]
+    with pytest.raises(DataError, match=r"questions.jsonl line 2 "):
+        ask(workbench.ask(rows))
+
+
 def test_gold_may_be_the_text_of_a_choice(ask, workbench):
     rows = [row(i) | {"gold": row(i)["choices"][2]} for i in range(3)]
     assert ask(workbench.ask(rows)).queries["gold"].to_list() == [2, 2, 2]
@@ -39,7 +46,6 @@ def test_empty_question_file_is_refused(ask, workbench):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"output_type": "generate_until"}, "output_type is 'generate_until'; allowed"),
         ({"doc_to_txt": "x"}, "lm-eval cannot build it .*doc_to_txt"),
         ({"test_split": None}, "names no test_split or validation_split"),
         ({"doc_to_target": [0, 1]}, "several gold answers"),

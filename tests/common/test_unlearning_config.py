@@ -72,6 +72,14 @@ def changed(**paths):
         ({"unlearning__topics": ["top25"]}, ["'unlearning.topics' names 'top25'"]),
         ({"unlearning__topics": ["top1"]}, ["'unlearning.topics' names 'top1'"]),
         ({"unlearning__topics": ["top010"]}, ["'unlearning.topics' names 'top010'"]),
+        (
+            {"unlearning__topics": ["top01", "health"]},
+            ["names slots (top01) beside topic labels", "slots alone or labels alone"],
+        ),
+        (
+            {"unlearning__documents": 65, "corpus__documents_per_bin": 8},
+            ["'unlearning.documents' is 65", "at most 192 documents", "allowed are 2 to 64"],
+        ),
         ({"attribution__rows": "discard"}, ["'attribution.rows' is 'discard'", "'keep'"]),
     ],
 )
@@ -87,7 +95,7 @@ def test_bad_value_is_one_line_that_names_key_value_and_what_is_allowed(paths, w
 def test_a_topic_label_with_a_slip_gets_the_nearest_label():
     from workflow_scripts.common.taxonomy import TOPICS
 
-    assert complete(changed(unlearning__topics=[TOPICS[0], "top24"]))
+    assert complete(changed(unlearning__topics=[TOPICS[0], TOPICS[2]]))
     with pytest.raises(ConfigError, match=f"did you mean '{TOPICS[0]}'"):
         complete(changed(unlearning__topics=[TOPICS[0] + "s"]))
 

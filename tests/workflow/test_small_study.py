@@ -129,10 +129,10 @@ def test_new_unlearning_seed_trains_its_own_adapters_and_nothing_before(clone):
 
 
 def test_new_topic_keeps_the_runs_of_the_others(clone):
-    jobs = clone.plan(*CONFIG, "--config", "unlearning={topics: [top01, top02, health]}")
+    jobs = clone.plan(*CONFIG, "--config", "unlearning={topics: [top01, top02, top03]}")
     runs = {job for job in jobs if job.startswith("unlearn")}
-    assert runs == {"unlearn_topic social_knowledge health 1"}
-    assert {job.split()[2] for job in jobs if job.startswith("evaluate_unlearned")} == {"health"}
+    assert runs == {"unlearn_topic social_knowledge top03 1"}
+    assert {job.split()[2] for job in jobs if job.startswith("evaluate_unlearned")} == {"top03"}
 
 
 def test_effects_name_every_run_and_its_sets_are_disjoint(clone):

@@ -132,6 +132,11 @@ def _task(item: dict[str, Any], key: str, folder: Path) -> TaskEntry:
         )
     path = folder / item["file"] if "file" in item else None
     config, task_files = read_task_file(path) if path else (item.get("config", {}), [])
+    if config:
+        try:
+            check_output_type(config)
+        except ConfigError as error:
+            raise ConfigError(f"key {key!r}: {error}") from None
     name = item.get("task") or config.get("task")
     if not isinstance(name, str):
         raise ConfigError(
@@ -151,6 +156,20 @@ def _task(item: dict[str, Any], key: str, folder: Path) -> TaskEntry:
             "the commit of its hub dataset (revision); nothing is fetched unpinned"
         )
     return TaskEntry(name, config, path, tuple(task_files), data.get("reader"), files, revision)
+
+
+def check_output_type(config: dict[str, Any]) -> None:
+    """Refuse a task whose answers are not choices that a model scores.
+
+    Args:
+        config: lm-eval configuration of the task, includes merged.
+
+    Raises:
+        ConfigError: another output type (lm-eval's default is generate_until), or a class.
+    """
+    if "class" in config or config.get("output_type") != "multiple_choice":
+        kind = "its own class" if "class" in config else repr(config.get("output_type"))
+        raise ConfigError(f"output_type is {kind}; allowed: 'multiple_choice'")
 
 
 def _check_unique(names: list[str]) -> None:
@@ -186,8 +205,8 @@ def definition_inputs(definition: Definition, results: str, data: str) -> list[s
     The definition, each task file with what it includes, each local data file.
 
     Raises:
-        ConfigError: a local file is missing; names the benchmark, the file and the key to
-            change. Files under ``<results>/`` are made by rules and not looked for.
+        ConfigError: a local file is missing or empty; names the benchmark, the file and the key
+            to change. Files under ``<results>/`` are made by rules and not looked for.
     """
     inputs = [shown(definition.path)]
     folder = definition.path.parent
@@ -195,16 +214,24 @@ def definition_inputs(definition: Definition, results: str, data: str) -> list[s
         inputs += [shown(path) for path in entry.task_files]
         for written in entry.files:
             path = resolve(written, results, data, folder)
-            if not written.startswith("<results>/") and not Path(path).is_file():
+            problem = "" if written.startswith("<results>/") else _problem(Path(path))
+            if problem:
                 key = f"key 'tasks.{position}' in {shown(definition.path)}"
                 if written.startswith("<data>/"):
                     key = f"config key 'data' (now {data!r}) or {key}"
                 raise ConfigError(
-                    f"benchmark {definition.name!r} needs the file {path}, which does not exist; "
+                    f"benchmark {definition.name!r} needs the file {path}, which {problem}; "
                     f"change {key}"
                 )
             inputs.append(path)
     return list(dict.fromkeys(inputs))
+
+
+def _problem(path: Path) -> str:
+    """What is wrong with a file of questions, as far as that is seen without reading it."""
+    if not path.is_file():
+        return "does not exist"
+    return "" if path.stat().st_size else "is empty"
 
 
 def study_definitions(

@@ -21,7 +21,12 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from workflow_scripts.benchmarks.answers import Answers, collect, gold_index
-from workflow_scripts.benchmarks.definitions import Definition, TaskEntry, resolve
+from workflow_scripts.benchmarks.definitions import (
+    Definition,
+    TaskEntry,
+    check_output_type,
+    resolve,
+)
 from workflow_scripts.benchmarks.local_data import go_offline, one_line, splits_of
 from workflow_scripts.benchmarks.readers import READERS
 from workflow_scripts.benchmarks.task_files import data_files, map_data_files
@@ -227,9 +232,7 @@ def build_task(
     where = f"benchmark {definition.name!r}, task {entry.name!r}"
     try:
         config = task_config(entry)
-        if "class" in config or config.get("output_type") != "multiple_choice":
-            kind = "its own class" if "class" in config else repr(config.get("output_type"))
-            raise ConfigError(f"output_type is {kind}; allowed: 'multiple_choice'")
+        check_output_type(config)
         config = {key: value for key, value in config.items() if key not in ("tag", "group")}
         config["num_fewshot"] = 0
         if definition.instruction == "drop":
@@ -298,6 +301,8 @@ def check_task(task: ConfigurableTask, definition: Definition, origins: list[str
             choices, target = task.doc_to_choice(document), task.doc_to_target(document)
         except Exception as error:
             raise DataError(f"{origin} has no gold answer: {one_line(error)}") from error
+        if not isinstance(choices, list) or len(choices) < 2:
+            raise DataError(f"{origin} has the choices {choices!r}; a question needs at least two")
         if gold_index(target, choices) is None:
             raise DataError(
                 f"{origin} has no gold answer: {target!r} is not the position (0 to "

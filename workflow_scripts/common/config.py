@@ -17,7 +17,7 @@ import yaml
 
 from workflow_scripts.common.errors import ConfigError
 from workflow_scripts.common.matrix import read_matrix
-from workflow_scripts.common.taxonomy import TOPICS
+from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA_FILE = ROOT / "schemas" / "config.yaml"
@@ -371,6 +371,20 @@ def _check_unlearning(config: Mapping[str, Any]) -> None:
                 f"config key 'unlearning.topics' names {topic!r}; allowed: top01 to top24 or a "
                 f"topic label{nearest(topic, list(TOPICS))}"
             )
+    slots = [topic for topic in settings["topics"] if SLOT.fullmatch(topic)]
+    if 0 < len(slots) < len(settings["topics"]):
+        raise ConfigError(
+            f"config key 'unlearning.topics' names slots ({', '.join(slots)}) beside topic labels; "
+            "a slot may stand for one of the labels, which would then count twice: name slots "
+            "alone or labels alone"
+        )
+    per_bin, size = config["corpus"]["documents_per_bin"], settings["documents"]
+    if 3 * size > per_bin * len(FORMATS):
+        raise ConfigError(
+            f"config key 'unlearning.documents' is {size}, but a topic has at most "
+            f"{per_bin * len(FORMATS)} documents ('corpus.documents_per_bin' is {per_bin}) and "
+            f"needs three sets: allowed are 2 to {per_bin * len(FORMATS) // 3}"
+        )
     if config["attribution"]["rows"] != "keep":
         raise ConfigError(
             f"config key 'attribution.rows' is {config['attribution']['rows']!r}, but unlearning "
