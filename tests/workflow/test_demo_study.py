@@ -82,15 +82,8 @@ def by_documents(results):
     return rows["corrected"]
 
 
-@pytest.mark.xfail(strict=True, reason="8 documents a bin: 0.76 to 0.81; 12 give 0.83 to 0.89")
 def test_other_documents_would_draw_the_same_map(results):
     assert by_documents(results).min() >= 0.8
-
-
-def test_half_as_many_documents_again_would_draw_the_same_map(results):
-    """Spearman-Brown for 1.5 times the documents."""
-    whole = by_documents(results)
-    assert (1.5 * whole / (1 + 0.5 * whole)).min() >= 0.8
 
 
 @pytest.fixture(scope="module")
