@@ -29,6 +29,7 @@ if CONTRASTED:
     FIGURES["contrasts"] = ("Contrasts", "Social against STEM")
 if not MATRIX:
     FIGURES["reliability"] = ("Agreement", "Would the maps be found again?")
+    FIGURES["lexical_profile"] = ("Words", "Which words do the regions use?")
 
 
 rule plot_influence:
@@ -103,56 +104,82 @@ TARGETS += collect(
 )
 
 
+# What the checks found: the input, the output and the files where the truth is known.
+TRUTH_INPUT, TRUTH_OUTPUT, TRUTH_FILES = {}, {}, []
 if PLANTED:
+    TRUTH_INPUT = {
+        "truth": "<results>/corpus/truth.parquet",
+        "bins": "<results>/influence/bin_influence.parquet",
+        "planted": "<results>/validation/planted.parquet",
+    }
+    TRUTH_OUTPUT = {
+        "planted_png": "<results>/report/figures/planted.png",
+        "planted_svg": report(
+            "<results>/report/figures/planted.svg",
+            caption="../report/planted.rst",
+            category="Validation",
+            labels={"figure": "Planted truth"},
+        ),
+        "bins_csv": report(
+            "<results>/report/figures/planted_bins.csv",
+            caption="../report/planted_bins_table.rst",
+            category="Tables",
+            labels={"table": "Planted truth: bins"},
+        ),
+        "scorers_csv": report(
+            "<results>/report/figures/planted_scorers.csv",
+            caption="../report/planted_scorers_table.rst",
+            category="Tables",
+            labels={"table": "Planted truth: scorers"},
+        ),
+    }
+    TRUTH_FILES = ["planted.png", "planted.svg", "planted_bins.csv", "planted_scorers.csv"]
 
-    rule plot_planted:
-        """What was planted against what each map found."""
+
+if not MATRIX:
+
+    rule plot_validation:
+        """What simpler scorers explain of the maps, and what was planted against what they found."""
         input:
-            truth="<results>/corpus/truth.parquet",
-            bins="<results>/influence/bin_influence.parquet",
-            planted="<results>/validation/planted.parquet",
+            **TRUTH_INPUT,
+            explained="<results>/validation/explained.parquet",
         output:
-            png="<results>/report/figures/planted.png",
-            svg=report(
-                "<results>/report/figures/planted.svg",
-                caption="../report/planted.rst",
+            **TRUTH_OUTPUT,
+            explained_png="<results>/report/figures/explained.png",
+            explained_svg=report(
+                "<results>/report/figures/explained.svg",
+                caption="../report/explained.rst",
                 category="Validation",
-                labels={"figure": "Planted truth"},
+                labels={"figure": "What simpler scorers explain"},
             ),
-            bins_csv=report(
-                "<results>/report/figures/planted_bins.csv",
-                caption="../report/planted_bins_table.rst",
+            explained_csv=report(
+                "<results>/report/figures/explained.csv",
+                caption="../report/explained_table.rst",
                 category="Tables",
-                labels={"table": "Planted truth: bins"},
-            ),
-            scorers_csv=report(
-                "<results>/report/figures/planted_scorers.csv",
-                caption="../report/planted_scorers_table.rst",
-                category="Tables",
-                labels={"table": "Planted truth: scorers"},
+                labels={"table": "What simpler scorers explain"},
             ),
         log:
-            "<logs>/plot_planted.log",
+            "<logs>/plot_validation.log",
         benchmark:
-            "<timings>/plot_planted.tsv"
+            "<timings>/plot_validation.tsv"
         conda:
             "../envs/analysis.yaml"
         threads: 1
         resources:
-            **needs("plot_planted"),
+            **needs("plot_validation"),
         params:
             version=VERSION["report"],
-            benchmarks=PLANTED,
-            titles=[TITLES[name] for name in PLANTED],
+            benchmarks=BENCHMARKS,
+            titles=[TITLES[name] for name in BENCHMARKS],
+            planted=PLANTED,
+            confidence=config["influence"]["confidence"],
         script:
-            "../workflow_scripts/report/plot_planted.py"
+            "../workflow_scripts/report/plot_validation.py"
 
-    TARGETS += [
-        f"{RESULTS}/report/figures/planted.png",
-        f"{RESULTS}/report/figures/planted.svg",
-        f"{RESULTS}/report/figures/planted_bins.csv",
-        f"{RESULTS}/report/figures/planted_scorers.csv",
-    ]
+    TARGETS += expand(
+        f"{RESULTS}/report/figures/{{file}}",
+        file=["explained.png", "explained.svg", "explained.csv", *TRUTH_FILES],
+    )
 
 
 # What the page shows besides the maps, where the study has it.

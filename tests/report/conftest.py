@@ -15,6 +15,7 @@ from workflow_scripts.influence.makeup import Makeup
 from workflow_scripts.influence.marginals import marginal_table
 from workflow_scripts.influence.statistics import GroupMeans, bin_influence
 from workflow_scripts.influence.study_maps import StudyMaps
+from workflow_scripts.report import lexical_panels
 from workflow_scripts.validation.planted_truth import compare_with_truth
 
 TITLES = {
@@ -148,6 +149,63 @@ def make_reliability(n_bins):
     return filled_columns("influence/reliability", pl.DataFrame(rows, infer_schema_length=None))
 
 
+def make_words(n_bins):
+    """A table like ``influence/lexical_profile``: a bin and pairs of groups, one without quotes."""
+    top, formats = ("top", "rest"), ("interactional", "expository")
+    pairs = [(name, *top, "top 5%" if name == DRAWN[1] else "q_unusual < 0.05") for name in DRAWN]
+    rows = []
+    for name, *pair, selection in [*pairs, (None, *formats, None)]:
+        for place, group in enumerate((*pair, " - ".join(pair))):
+            for number, measure in enumerate(lexical_panels.MEASURES):
+                value = (12.5, 4.0, 8.5)[place] + number
+                empty = measure == "quotes" and name == DRAWN[1]
+                rows.append(
+                    {
+                        "group": group,
+                        "benchmark": name,
+                        "measure": measure,
+                        "value": None if empty else value,
+                        "ci_low": None if empty else value - number - 3,
+                        "ci_high": None if empty else value + 3,
+                        "n_bins": (7, n_bins - 7, n_bins)[place],
+                        "n_docs": (70, 1400, 1470)[place],
+                        "n_words": 1000,
+                        "selection": selection,
+                    }
+                )
+    rows.append(rows[0] | {"group": "bin", "topic": TOPICS[0], "format": FORMATS[0]})
+    rows[-1] |= {"benchmark": None, "selection": None}
+    return filled_columns("influence/lexical_profile", pl.DataFrame(rows, infer_schema_length=None))
+
+
+def make_explained(n_bins):
+    """A table like ``validation/explained`` of three scorers and two fits of several."""
+    rows = [
+        {
+            "benchmark": name,
+            "scorer": scorer,
+            "n_bins": n_bins,
+            "n_scorers": 1 if spearman else 3,
+            "r2": max(share, 0.0),
+            "r2_adjusted": share,
+            "r2_low": share - 0.01,
+            "r2_high": share + 0.2,
+            "spearman": spearman,
+            "spearman_low": spearman and spearman - 0.1,
+            "spearman_high": spearman and spearman + 0.1,
+        }
+        for name in TITLES
+        for scorer, share, spearman in (
+            ("tfidf", 0.05, 0.2),
+            ("cosine", 0.7, 0.6),
+            ("shuffled", -0.002, -0.03),
+            ("texts", 0.06, None),
+            ("all", 0.75, None),
+        )
+    ]
+    return pl.DataFrame(rows)
+
+
 @pytest.fixture(scope="session", params=["full", "twelve", "outlier"])
 def study(request, tmp_path_factory):
     """A finished study on disk: all bins, 12 of them, or one that dwarfs the others."""
@@ -164,6 +222,8 @@ def study(request, tmp_path_factory):
         marginals=folder / "influence" / "marginals.parquet",
         truth=folder / "corpus" / "truth.parquet",
         planted=folder / "validation" / "planted.parquet",
+        lexical_profile=folder / "influence" / "lexical_profile.parquet",
+        explained=folder / "validation" / "explained.parquet",
         figures=folder / "report" / "figures",
         kind=request.param,
     )
@@ -172,6 +232,8 @@ def study(request, tmp_path_factory):
     write_table(make_correlations(bins), paths.correlations, "influence/correlations")
     write_table(make_reliability(len(known)), paths.reliability, "influence/reliability")
     write_table(make_marginals(bins, DRAWN), paths.marginals, "influence/marginals")
+    write_table(make_words(len(known)), paths.lexical_profile, "influence/lexical_profile")
+    write_table(make_explained(len(known)), paths.explained, "validation/explained")
     write_table(truth, paths.truth, "corpus/truth")
     maps = {"trackstar": bins, "tfidf": make_bins(known, 0.1), "shuffled": make_bins(known, 0.0)}
     write_table(compare_with_truth(truth, maps), paths.planted, "validation/planted")

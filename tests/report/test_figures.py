@@ -4,12 +4,15 @@ from types import SimpleNamespace
 
 import polars as pl
 import pytest
+from matplotlib.text import Text
 
 from tests.report.conftest import DRAWN, TITLES
 from tests.support import Named
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.tables import read_table, write_table
-from workflow_scripts.report import plot_influence, plot_planted
+from workflow_scripts.report import plot_influence, plot_validation
+from workflow_scripts.report.explained_panels import draw_explained
+from workflow_scripts.report.lexical_panels import compared, draw_words, signed
 
 CELLS = {
     name: {"domain": name.split("_")[0], "capability": name.split("_")[1], "title": title}
@@ -20,9 +23,10 @@ CELLS = {
 KINDS = ("png", "svg", "csv")
 
 
-def influence_call(
-    study, folder, figures=("contrasts", "marginals", "correlations", "reliability")
-):
+FIGURES = ("contrasts", "marginals", "correlations", "reliability", "lexical_profile")
+
+
+def influence_call(study, folder, figures=FIGURES):
     place = study.folder / "benchmarks"
     maps = {f"map_{kind}": [str(folder / f"map_{name}.{kind}") for name in DRAWN] for kind in KINDS}
     others = {
@@ -46,24 +50,35 @@ def influence_call(
     )
 
 
-def planted_call(study, folder):
+def validation_call(study, folder, planted=tuple(TITLES)):
+    files = {
+        "explained_png": "explained.png",
+        "explained_svg": "explained.svg",
+        "explained_csv": "explained.csv",
+    }
+    if planted:
+        files |= {"planted_png": "planted.png", "planted_svg": "planted.svg"}
+        files |= {"bins_csv": "planted_bins.csv", "scorers_csv": "planted_scorers.csv"}
     return SimpleNamespace(
         input=SimpleNamespace(
-            truth=str(study.truth), bins=str(study.bins), planted=str(study.planted)
+            explained=str(study.explained),
+            truth=str(study.truth),
+            bins=str(study.bins),
+            planted=str(study.planted),
         ),
-        output=SimpleNamespace(
-            png=str(folder / "planted.png"),
-            svg=str(folder / "planted.svg"),
-            bins_csv=str(folder / "planted_bins.csv"),
-            scorers_csv=str(folder / "planted_scorers.csv"),
+        output=SimpleNamespace(**{key: str(folder / name) for key, name in files.items()}),
+        params=SimpleNamespace(
+            benchmarks=list(TITLES),
+            titles=list(TITLES.values()),
+            planted=list(planted),
+            confidence=0.95,
         ),
-        params=SimpleNamespace(benchmarks=list(TITLES), titles=list(TITLES.values())),
     )
 
 
 CALLS = {
-    "influence": (plot_influence.main, influence_call, 18),
-    "planted": (plot_planted.main, planted_call, 4),
+    "influence": (plot_influence.main, influence_call, 21),
+    "validation": (plot_validation.main, validation_call, 7),
 }
 
 
@@ -77,7 +92,7 @@ def figures(study):
 
 def test_every_figure_is_written_with_its_table(study, figures):
     names = sorted(path.name for path in figures.iterdir())
-    assert len(names) == 22
+    assert len(names) == 28
     assert all(path.stat().st_size > 20_000 for path in figures.glob("*.[ps][nv]g"))
 
 
@@ -106,6 +121,75 @@ def test_tables_beside_the_figures_match_the_artifacts(study, figures):
     assert (beside["value"] - contrasts["value"]).abs().max() <= 1e-6
     bins = pl.read_csv(figures / "planted_bins.csv")
     assert bins.height == table["z"].drop_nulls().len()
+    words = pl.read_csv(figures / "lexical_profile.csv")
+    groups = read_table(study.lexical_profile, "influence/lexical_profile").filter(group="bin")
+    assert words.height == 3 * 3 * 8
+    assert groups.height == 1 and "bin" not in words["group"]
+    explained = read_table(study.explained, "validation/explained")
+    assert pl.read_csv(figures / "explained.csv")["r2"].to_list() == explained["r2"].to_list()
+
+
+def texts(figure):
+    """All that is written in a figure."""
+    return [text.get_text() for text in figure.findobj(Text)]
+
+
+@pytest.mark.parametrize("study", ["full"], indirect=True)
+def test_words_state_both_groups_and_tell_differences_that_may_be_none(study):
+    table = compared(read_table(study.lexical_profile, "influence/lexical_profile"))
+    figure = draw_words(table, {name: TITLES[name] for name in DRAWN}, 0.9)
+    written = texts(figure)
+    assert "Social reasoning\n7 / 569 bins\n70 / 1,400 documents" in written
+    # Chosen as the highest 5%, since no bin was called.
+    assert "STEM knowledge *\n7 / 569 bins\n70 / 1,400 documents" in written
+    assert any("90% bootstrap intervals" in text for text in written)
+    # Of 8.5 + number the interval goes from 5.5 to 11.5 + number: it never holds 0.
+    weights = {t.get_text(): t.get_fontweight() for t in figure.findobj(Text)}
+    assert weights["+8.5\n5.5 to 11.5"] == "bold"
+    wide = table.with_columns(ci_low=pl.col("value") - 99)
+    weights = {
+        t.get_text(): t.get_fontweight() for t in draw_words(wide, TITLES, 0.9).findobj(Text)
+    }
+    assert weights["+8.5\n\u221290.5 to 11.5"] == "normal"
+    # Neither group of one benchmark has a number of quotations.
+    assert written.count("none") == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(8.54, "+8.5"), (-8.54, "\u22128.5"), (0.04, "0.0"), (-0.04, "0.0"), (152.3, "+152")],
+)
+def test_a_difference_has_its_sign_unless_it_rounds_to_zero(value, text):
+    assert signed(value) == text
+
+
+@pytest.mark.parametrize("study", ["full"], indirect=True)
+def test_explained_shares_are_written_beside_their_points(study):
+    table = read_table(study.explained, "validation/explained")
+    figure = draw_explained(table, TITLES, 0.95)
+    written = texts(figure)
+    assert [written.count(share) for share in ("0.05", "0.70", "0.06", "0.75")] == [4] * 4
+    # Two fits of several scorers have no rank correlation, on each of four benchmarks.
+    assert sum("several" in text for text in written) == 2 * 4 + 1
+    upper = figure.axes[0]
+    drawn = [line for line in upper.get_lines() if line.get_marker() in ("o", "D")]
+    places = {int(line.get_ydata()[0]): float(line.get_xdata()[0]) for line in drawn}
+    # Scorers of texts, then of gradients, then controls; below 0 means nothing and is drawn so.
+    assert places == {0: 0.05, 1: 0.06, 2: 0.7, 3: 0.75, 4: 0.0}
+
+
+def test_a_study_without_truth_or_other_scorers_says_so_in_its_figure(study, tmp_path):
+    none = read_table(study.explained, "validation/explained").clear()
+    write_table(none, tmp_path / "none.parquet", "validation/explained")
+    call = validation_call(study, tmp_path, planted=())
+    call.input = SimpleNamespace(explained=str(tmp_path / "none.parquet"))
+    plot_validation.main(call)
+    assert {path.name for path in tmp_path.glob("*.[pcs][nsv][gv]")} == {
+        "explained.png",
+        "explained.svg",
+        "explained.csv",
+    }
+    assert "No other scorer was run" in "".join(texts(draw_explained(none, TITLES, 0.95)))
 
 
 @pytest.mark.parametrize("study", ["full"], indirect=True)

@@ -23,7 +23,7 @@ TABLES = {
     "plot_influence",
     "write_explorer",
     "profile_texts",
-    "plot_planted",
+    "plot_validation",
     "plot_unlearning",
 }
 CHECKS = {

@@ -314,7 +314,7 @@ def figure(jobs: Callable[[Sizes], Counter]) -> Demand:
 
 REPORT = {
     "plot_influence": figure(once),
-    "plot_planted": figure(when(lambda s: s.planted)),
+    "plot_validation": figure(once),
     "plot_unlearning": figure(when(lambda s: s.forgotten)),
     "write_explorer": figure(once),
     "plot_retraining": figure(several(lambda s: 0)),

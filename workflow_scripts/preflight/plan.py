@@ -35,7 +35,7 @@ GATHERING = (
     "compare_scorers",
     "estimate_effects",
     "plot_influence",
-    "plot_planted",
+    "plot_validation",
     "plot_unlearning",
 )
 

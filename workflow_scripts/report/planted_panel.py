@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from workflow_scripts.common.streams import stream
+from workflow_scripts.report.scorer_names import NAMES
 from workflow_scripts.report.style import (
     CATEGORIES,
     FAINT,
@@ -19,15 +20,8 @@ from workflow_scripts.report.style import (
 )
 
 ROLES = ("neutral", "decoy", "contradiction", "support")
-# Name of each scorer for people, in the order of the figure.
-SCORERS = {
-    "trackstar": "This study's map",
-    "cosine": "Gradient cosine",
-    "dot": "Gradient dot product",
-    "tfidf": "TF-IDF words",
-    "untrained": "Untrained model",
-    "shuffled": "Shuffled documents",
-}
+# Scorers in the order of the figure.
+SCORERS = ("trackstar", "cosine", "dot", "tfidf", "bm25", "embedding", "untrained", "shuffled")
 # Column of validation/planted, title, value of a map that knows nothing, axis limits.
 MEASURES = (
     ("auroc_support", "Support above all other bins\n(AUROC)", 0.5, (0, 1)),
@@ -78,7 +72,7 @@ def draw_planted(judged: pl.DataFrame, planted: pl.DataFrame, titles: Mapping[st
     )
     for axes, measure in zip(lower, MEASURES, strict=True):
         _measure(axes, planted, known, present, measure)
-    lower[0].set_yticks(range(len(known)), [SCORERS[name] for name in known])
+    lower[0].set_yticks(range(len(known)), [NAMES[name] for name in known])
     lower[0].set_ylim(len(known) - 0.5, -0.5)
     handles, _ = lower[0].get_legend_handles_labels()
     figure.legend(

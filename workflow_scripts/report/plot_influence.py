@@ -1,4 +1,4 @@
-"""Draw what the tables of influence say: maps, contrasts, marginals, agreement, reliability.
+"""Draw what the tables of influence say: maps, contrasts, marginals, agreement, words.
 
 in   bins, answers, queries: for the maps, the latter two of every benchmark in the order of
      params.benchmarks (none in a study of a matrix); per name in params.figures its table
@@ -19,6 +19,7 @@ from workflow_scripts.report.agreement_panels import draw_correlations, draw_rel
 from workflow_scripts.report.capability_map import BenchmarkFacts, benchmark_facts, draw_map
 from workflow_scripts.report.contrast_panels import draw_contrasts
 from workflow_scripts.report.grid import colour_scale, grid
+from workflow_scripts.report.lexical_panels import compared, draw_words
 from workflow_scripts.report.marginal_panels import draw_marginals
 from workflow_scripts.report.style import save_csv, save_figure, style
 
@@ -30,6 +31,7 @@ DRAW: dict[str, Callable[[pl.DataFrame, Any, int], Figure]] = {
     "marginals": lambda table, p, n: draw_marginals(table, _titles(p), p.confidence),
     "correlations": lambda table, p, n: draw_correlations(table, _titles(p), n),
     "reliability": lambda table, p, n: draw_reliability(table, _titles(p), p.confidence),
+    "lexical_profile": lambda table, p, n: draw_words(table, _titles(p), p.confidence),
 }
 
 
@@ -44,6 +46,8 @@ def main(snakemake: Any) -> None:
             path = getattr(source, name)
             table = read_table(path, f"influence/{name}")
             table = table.select(COLUMNS.get(name, table.columns))
+            if name == "lexical_profile":
+                table = compared(table)
             if name == "contrasts" and table.is_empty():
                 raise DataError(
                     f"{path} has no contrast: fewer than two bins hold documents; "

@@ -7,7 +7,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from workflow_scripts.report.planted_panel import SCORERS
+from workflow_scripts.report.scorer_names import NAMES, STUDY, TRUTH
 from workflow_scripts.report.style import (
     CATEGORIES,
     FAINT,
@@ -17,16 +17,6 @@ from workflow_scripts.report.style import (
     number_text,
 )
 
-STUDY, TRUTH = "trackstar", "truth"
-NAMES = {
-    **SCORERS,
-    TRUTH: "Planted truth",
-    "bm25": "BM25 words",
-    "embedding": "Embedding similarity",
-    "length": "Document length",
-    "loss": "Base loss",
-    "random": "Random numbers",
-}
 # What contrasts are called for people; benchmarks have their own titles.
 CONTRASTS = {
     "reasoning": "Contrast: reasoning",
