@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report status publish validate lint format test test-all matrix bench lds power simulate plan docs clean
+.PHONY: help setup demo report status publish validate lint format test test-all matrix bench lds power simulate plan docs graph clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -85,6 +85,9 @@ plan: $(VENV)/.installed ## print what a study will cost before it is run (CONFI
 
 docs: $(VENV)/.installed ## write the reference pages from the schemas
 	$(BIN)/python -m workflow_scripts.common.reference
+
+graph: $(VENV)/.installed ## draw the graph of rules, docs/images/rules.png
+	$(BIN)/snakemake --rulegraph dot | $(BIN)/python -m workflow_scripts.report.rule_graph docs/images/rules.png
 
 clean: ## delete the results of the planted study
 	rm -rf results/planted

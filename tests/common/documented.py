@@ -109,9 +109,10 @@ def recipes(words, folder):
     done = make("-n", *words, folder=folder)
     if done.returncode:
         raise Wrong(f"make -n ends with {done.stderr.strip()}")
-    calls = re.findall(r"bin/((?:snakemake|python) .*)", done.stdout)
-    calls = [shlex.split(re.split(r"\s(?:>|\|\||;)", call)[0]) for call in calls]
-    return [call for call in calls if call[0] == "snakemake" or call[1] == "-m"]
+    parts = (part for line in done.stdout.splitlines() for part in re.split(r" (?:>|\|+) ", line))
+    calls = (re.search(r"bin/((?:snakemake|python) .*)", part) for part in parts)
+    words_of = [shlex.split(call[1]) for call in calls if call]
+    return [call for call in words_of if call[0] == "snakemake" or call[1] == "-m"]
 
 
 def make(*words, folder):

@@ -44,6 +44,7 @@ RUN_BY = {
     "make format": ("Makefile", "format:"),
     "make test": (".ci/run", "make test"),
     "make test-all": (".ci/run", "test-all"),
+    "make graph": ("tests/report/test_rule_graph.py", "make graph"),
     "make clean": ("Makefile", "rm -rf results/planted"),
     "python -m workflow_scripts.corpus.list_hub": ("tests/corpus/test_hub.py", "list_hub"),
     "python -m workflow_scripts.corpus.measure_sampling": (
