@@ -68,9 +68,9 @@ def prepare(clone):
     folder = clone.folder
     blocks = readme_blocks()
     data = folder / "path" / "to" / "folder"
-    for path in (data / "pages-0.jsonl.zst", data / "kitchen.jsonl"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+    data.mkdir(parents=True)
+    for name in ("pages-0.jsonl.zst", "kitchen.jsonl"):
+        (data / name).write_text("not read by a plan\n")
     (folder / "configs" / "mine.yaml").write_text(yaml.safe_dump(blocks["study"]))
     (folder / "benchmarks" / "kitchen_safety.yaml").write_text(yaml.safe_dump(blocks["title"]))
     small = (ROOT / "tests" / "config" / "small.yaml").read_text()
