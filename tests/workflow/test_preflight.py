@@ -1,4 +1,4 @@
-"""The preflight's plan against Snakemake's own, from files that are empty."""
+"""The preflight's plan against Snakemake's own, from files of one line."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_small_study_has_the_jobs_of_its_plan(clone):
     assert dry_run(clone, "tests/config/small.yaml") == planned("tests/config/small.yaml")
 
 
-def test_published_study_is_planned_offline_from_empty_files(clone):
+def test_published_study_is_planned_offline_from_stubs(clone):
     """No network, no model, no text, no map yet: every job stands in the dry-run, by slot."""
     write_stubs(clone.folder / "data", load_study(ROOT / FULL))
     jobs = dry_run(clone, FULL)
@@ -51,7 +51,7 @@ def test_published_study_is_planned_offline_from_empty_files(clone):
     }
 
 
-def test_pilot_is_planned_offline_from_empty_files_and_a_query_model_is_one_job_more(clone):
+def test_pilot_is_planned_offline_from_stubs_and_a_query_model_is_one_job_more(clone):
     write_stubs(clone.folder / "data", load_study(ROOT / PILOT))
     query = f"model={{query: {{path: organisation/tuned, revision: '{'0' * 40}'}}}}"
     jobs = dry_run(clone, PILOT, "--config", query)
