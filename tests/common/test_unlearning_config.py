@@ -74,11 +74,11 @@ def changed(**paths):
         ({"unlearning__topics": ["top010"]}, ["'unlearning.topics' names 'top010'"]),
         (
             {"unlearning__topics": ["top01", "health"]},
-            ["names slots (top01) beside topic labels", "slots alone or labels alone"],
+            ["the slot 'top01' and the label 'health'", "slots alone or labels alone"],
         ),
         (
             {"unlearning__documents": 65, "corpus__documents_per_bin": 8},
-            ["'unlearning.documents' is 65", "at most 192 documents", "allowed are 2 to 64"],
+            ["'unlearning.documents' is 65", "at most 192 documents", "lower it to 48"],
         ),
         ({"attribution__rows": "discard"}, ["'attribution.rows' is 'discard'", "'keep'"]),
     ],
@@ -98,6 +98,64 @@ def test_a_topic_label_with_a_slip_gets_the_nearest_label():
     assert complete(changed(unlearning__topics=[TOPICS[0], TOPICS[2]]))
     with pytest.raises(ConfigError, match=f"did you mean '{TOPICS[0]}'"):
         complete(changed(unlearning__topics=[TOPICS[0] + "s"]))
+
+
+def test_slots_and_labels_are_not_mixed_since_they_may_be_the_same_topic():
+    """It was refused only by the last job, after every run had been paid for."""
+    with pytest.raises(ConfigError) as caught:
+        complete(changed(unlearning__topics=["top01", "games"]))
+    assert "names the slot 'top01' and the label 'games'" in str(caught.value)
+    assert "use slots alone or labels alone" in str(caught.value)
+    assert complete(changed(unlearning__topics=["top01", "top24"]))
+    assert complete(changed(unlearning__topics=["health", "games"]))
+
+
+def test_a_topic_that_the_planted_world_lacks_is_refused_before_it_runs():
+    world = {"corpus__planted": {"topics": ["games", "health"]}}
+    with pytest.raises(ConfigError, match=r"names 'top03', but .* 2 topics; .* top01 to top02"):
+        complete(changed(unlearning__topics=["top03"], **world))
+    with pytest.raises(ConfigError, match=r"names 'politics'.*allowed: games, health"):
+        complete(changed(unlearning__topics=["politics"], **world))
+    assert complete(changed(unlearning__topics=["top02"], **world))
+
+
+@pytest.mark.parametrize(("share", "most"), [(0.5, 24), (0.9, 10), (0.2, 9)])
+def test_a_forget_set_larger_than_a_topic_allows_is_refused_with_the_largest_that_fits(share, most):
+    """4 x 24 = 96 documents a topic. Of the lower half (48) the bottom set takes as many as the
+    controls: 24. A share of 0.9 leaves 10 of 96 to target, one of 0.2 gives 19 to the two sets.
+    """
+    paths = {"corpus__documents_per_bin": 4, "unlearning__control_share": share}
+    assert complete(changed(unlearning__documents=most, **paths))
+    with pytest.raises(ConfigError) as caught:
+        complete(changed(unlearning__documents=most + 1, **paths))
+    message = str(caught.value)
+    assert f"'unlearning.documents' is {most + 1}; a topic has at most 96 documents" in message
+    assert f"lower it to {most}, or raise corpus.documents_per_bin" in message
+    assert "\n" not in message
+
+
+def test_the_largest_allowed_forget_set_is_what_the_sets_can_hold():
+    """The limit told at the start is the one that the sets have, in a full topic of twins."""
+    import polars as pl
+
+    from workflow_scripts.unlearning.sets import SetSettings, forget_sets
+
+    for share, most in ((0.5, 24), (0.9, 10), (0.2, 9)):
+        documents = pl.DataFrame({"doc_id": [f"d{i:02d}" for i in range(96)]}).with_columns(
+            format=pl.lit("faq"), score=pl.int_range(96) / 96, n_tokens=pl.lit(9), loss=pl.lit(1.0)
+        )
+        sets = forget_sets(documents, SetSettings(most, 8, share, candidates=96), 0, "x")
+        assert {rows.height for rows in sets.values()} == {most}
+        with pytest.raises(ValueError, match="lower it"):
+            forget_sets(documents, SetSettings(most + 1, 8, share, candidates=96), 0, "x")
+
+
+def test_a_retain_set_larger_than_the_working_set_is_refused():
+    """4,608 documents, of which the three sets of 6 take 18."""
+    bins = {"corpus__documents_per_bin": 8}
+    assert complete(changed(unlearning__retain_documents=4590, **bins))
+    with pytest.raises(ConfigError, match=r"retain_documents' is 4591; .* at most 4590 documents"):
+        complete(changed(unlearning__retain_documents=4591, **bins))
 
 
 def test_rows_may_be_discarded_where_nothing_is_unlearned():

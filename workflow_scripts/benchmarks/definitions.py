@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from workflow_scripts.benchmarks.task_files import data_files, read_task_file, read_yaml
-from workflow_scripts.common.config import check, nearest
-from workflow_scripts.common.errors import ConfigError
+from workflow_scripts.common.config import check
+from workflow_scripts.common.errors import ConfigError, nearest
 from workflow_scripts.common.taxonomy import display_name
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -30,8 +30,7 @@ from workflow_scripts.benchmarks.definitions import (
 from workflow_scripts.benchmarks.local_data import go_offline, one_line, splits_of
 from workflow_scripts.benchmarks.readers import READERS
 from workflow_scripts.benchmarks.task_files import data_files, map_data_files
-from workflow_scripts.common.config import nearest
-from workflow_scripts.common.errors import AtlasError, ConfigError, DataError
+from workflow_scripts.common.errors import AtlasError, ConfigError, DataError, nearest
 from workflow_scripts.common.progress import Progress
 
 if TYPE_CHECKING:

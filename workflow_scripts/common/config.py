@@ -4,7 +4,6 @@ Imports only the standard library, PyYAML and jsonschema, so that a bad key is r
 before anything heavy is loaded.
 """
 
-import difflib
 import functools
 import math
 import re
@@ -15,17 +14,12 @@ from typing import Any
 import jsonschema
 import yaml
 
-from workflow_scripts.common.errors import ConfigError
+from workflow_scripts.common.errors import ConfigError, nearest
 from workflow_scripts.common.matrix import read_matrix
-from workflow_scripts.common.taxonomy import FORMATS, TOPICS
+from workflow_scripts.common.relations import check_relations
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA_FILE = ROOT / "schemas" / "config.yaml"
-# A place in the order of a benchmark's topics, for unlearning: top01 is the topic of highest
-# influence, known only once the map is.
-SLOT = re.compile(r"top(0[1-9]|1\d|2[0-4])")
-# Fewer words in a row than this are no sign that a document holds a question.
-FEWEST_WORDS = 4
 # Positions of a trained model unless its documents are longer.
 POSITIONS = 256
 
@@ -63,7 +57,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     if matrix := full["influence"]["matrix"]:
         full["benchmarks"] = list(read_matrix(matrix).benchmarks)
     else:
-        _check_relations(full)
+        check_relations(full)
     return full
 
 
@@ -245,154 +239,8 @@ def _join(error: jsonschema.ValidationError, name: str) -> str:
     return ".".join([*map(str, error.absolute_path), name])
 
 
-def nearest(word: str, known: list[str]) -> str:
-    """``; did you mean 'x'?`` for the closest known word, or nothing where none is close."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
 def known_keys(schema: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """Yield the dotted path of every key that the schema knows, parents first."""
     for name, spec in schema.get("properties", {}).items():
         yield prefix + name
         yield from known_keys(spec, f"{prefix}{name}.")
-
-
-def _check_relations(config: Mapping[str, Any]) -> None:
-    """Check what holds between keys.
-
-    Raises:
-        ConfigError: two keys contradict each other.
-    """
-    corpus, model, source = config["corpus"], config["model"], config["corpus"]["source"]
-    if source in ("files", "dolma") and not corpus[source]["documents"]:
-        raise ConfigError(
-            f"config key 'corpus.{source}.documents' is empty, but corpus.source is {source!r}; "
-            "list the files that hold the documents"
-        )
-    section = corpus[source]
-    columns = section.get("columns", section)
-    for kind in ("topic", "format"):
-        if columns.get(kind) == "" and not corpus["annotate"][f"{kind}_model"]:
-            raise ConfigError(
-                f"the {kind} of a document stands nowhere: name its place in the columns of "
-                f"corpus.{source}, or a classifier in 'corpus.annotate.{kind}_model'"
-            )
-    if model["source"] == "pretrained" and not model["pretrained"]["path"]:
-        raise ConfigError(
-            "config key 'model.pretrained.path' is empty, but model.source is 'pretrained'; "
-            "give a local folder or a hub id with a pinned revision"
-        )
-    if model["precision"] == "tf32" and model["device"] == "cpu":
-        raise ConfigError(
-            "config key 'model.precision' is 'tf32', but model.device is 'cpu'; tf32 is arithmetic "
-            "of GPUs: use 'float32', or device 'cuda' or 'auto'"
-        )
-    tasks, batch = model["train"]["tasks"], model["train"]["batch_size"]
-    if model["source"] == "train" and tasks > batch:
-        raise ConfigError(
-            f"config key 'model.train.tasks' is {tasks}, above model.train.batch_size ({batch}); a "
-            "task without documents has nothing to do"
-        )
-    positions = model["train"]["max_positions"]
-    if model["source"] == "train" and positions < corpus["max_tokens"]:
-        raise ConfigError(
-            f"config key 'model.train.max_positions' is {positions}, below corpus.max_tokens "
-            f"({corpus['max_tokens']}); raise it or lower the other"
-        )
-    tokens = config["attribution"]["tokens_per_batch"]
-    if tokens < corpus["max_tokens"]:
-        raise ConfigError(
-            f"config key 'attribution.tokens_per_batch' is {tokens}, below corpus.max_tokens "
-            f"({corpus['max_tokens']}); a batch must hold at least one document"
-        )
-    retraining = config["validation"]["retraining"]
-    if retraining["subsets"] % retraining["subsets_per_job"]:
-        raise ConfigError(
-            f"config key 'validation.retraining.subsets' is {retraining['subsets']}; allowed: a "
-            f"multiple of 'validation.retraining.subsets_per_job' ({retraining['subsets_per_job']})"
-        )
-    _check_validation(config)
-    if config["unlearning"]["benchmarks"]:
-        _check_unlearning(config)
-    if corpus["parts"] > 4 and source == "planted":
-        raise ConfigError(
-            f"config key 'corpus.parts' is {corpus['parts']}; the planted world has 4 files, "
-            "so allowed: 1 to 4"
-        )
-
-
-def _check_validation(config: Mapping[str, Any]) -> None:
-    """Check what holds between the keys of validation and the others.
-
-    Raises:
-        ConfigError: two keys contradict each other.
-    """
-    settings, seed = config["validation"], config["seeds"]["projection"]
-    if 0 < settings["leakage_ngram"] < FEWEST_WORDS:
-        raise ConfigError(
-            f"config key 'validation.leakage_ngram' is {settings['leakage_ngram']}; fewer words in "
-            f"a row are no sign of a question: allowed are 0 (no search) and {FEWEST_WORDS} or more"
-        )
-    if settings["projection"] and settings["projection_seed"] == seed:
-        raise ConfigError(
-            f"config key 'validation.projection_seed' is {seed}, as is 'seeds.projection'; the "
-            "second projection must be another one"
-        )
-    if settings["embedding"]["path"] and "embedding" not in settings["scorers"]:
-        raise ConfigError(
-            "config key 'validation.embedding.path' names an encoder, but 'validation.scorers' "
-            "lacks 'embedding'; add it there, or empty the path"
-        )
-
-
-def _check_unlearning(config: Mapping[str, Any]) -> None:
-    """Check what holds between the keys of unlearning and the others.
-
-    Raises:
-        ConfigError: two keys contradict each other, or a topic is none.
-    """
-    settings, known = config["unlearning"], config["benchmarks"]
-    if "control" in known:
-        raise ConfigError(
-            "config key 'benchmarks' names 'control', which is the name of unlearning's global "
-            "control in every table; rename the benchmark"
-        )
-    for name in settings["benchmarks"]:
-        if name not in known:
-            raise ConfigError(
-                f"config key 'benchmarks' ({', '.join(known)}) lacks {name!r}, which "
-                "'unlearning.benchmarks' names; they must agree, and [] there means no "
-                f"unlearning{nearest(name, known)}"
-            )
-    for topic in settings["topics"]:
-        if topic not in TOPICS and not SLOT.fullmatch(topic):
-            raise ConfigError(
-                f"config key 'unlearning.topics' names {topic!r}; allowed: top01 to top24 or a "
-                f"topic label{nearest(topic, list(TOPICS))}"
-            )
-    slots = [topic for topic in settings["topics"] if SLOT.fullmatch(topic)]
-    if 0 < len(slots) < len(settings["topics"]):
-        raise ConfigError(
-            f"config key 'unlearning.topics' names slots ({', '.join(slots)}) beside topic labels; "
-            "a slot may stand for one of the labels, which would then count twice: name slots "
-            "alone or labels alone"
-        )
-    per_bin, size = config["corpus"]["documents_per_bin"], settings["documents"]
-    if 3 * size > per_bin * len(FORMATS):
-        raise ConfigError(
-            f"config key 'unlearning.documents' is {size}, but a topic has at most "
-            f"{per_bin * len(FORMATS)} documents ('corpus.documents_per_bin' is {per_bin}) and "
-            f"needs three sets: allowed are 2 to {per_bin * len(FORMATS) // 3}"
-        )
-    if config["attribution"]["rows"] != "keep":
-        raise ConfigError(
-            f"config key 'attribution.rows' is {config['attribution']['rows']!r}, but unlearning "
-            "chooses documents by their scores; set it to 'keep', or empty unlearning.benchmarks"
-        )
-    doses = settings["doses"]
-    if doses != sorted(doses):
-        raise ConfigError(
-            f"config key 'unlearning.doses' is {doses}; a run passes them in turn, so they must "
-            "increase"
-        )

@@ -1,5 +1,7 @@
 """Errors meant for people: each message is one line that says what is wrong and what to do."""
 
+import difflib
+
 
 class AtlasError(ValueError):
     """Base of every error this workflow raises on purpose."""
@@ -19,3 +21,9 @@ class IntegrityError(AtlasError):
 
 class NumericsError(AtlasError):
     """A computed number failed its gate; the message carries the number measured."""
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """``; did you mean 'x'?`` for the closest known word, or nothing where none is close."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""

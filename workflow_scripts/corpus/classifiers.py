@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.common.config import nearest
-from workflow_scripts.common.errors import ConfigError, DataError
+from workflow_scripts.common.errors import ConfigError, DataError, nearest
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 
 LABELS = {"topic": TOPICS, "format": FORMATS}

@@ -14,8 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.config import nearest
-from workflow_scripts.common.errors import ConfigError, DataError
+from workflow_scripts.common.errors import ConfigError, DataError, nearest
 
 REVISION = re.compile(r"[0-9a-f]{40}")
 NUMBERS = "numbers:"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from workflow_scripts.common.config import nearest
+from workflow_scripts.common.errors import nearest
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 from workflow_scripts.corpus.hub import MANIFEST, NUMBERS
 from workflow_scripts.corpus.sources import attribute_name

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.config import nearest
-from workflow_scripts.common.errors import ConfigError
+from workflow_scripts.common.errors import ConfigError, nearest
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 from workflow_scripts.corpus.hub import check_hub, matching, read_listing, side_files
 

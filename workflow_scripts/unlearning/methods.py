@@ -19,8 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from workflow_scripts.common.config import nearest
-from workflow_scripts.common.errors import ConfigError
+from workflow_scripts.common.errors import ConfigError, nearest
 
 # losses, base losses (both nats per token), predicted tokens -> objective to descend.
 Objective = Callable[[Tensor, Tensor, Tensor, float, float], Tensor]

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from workflow_scripts.common.config import SLOT
 from workflow_scripts.common.errors import DataError
+from workflow_scripts.common.relations import SLOT
 
 
 def ranked_topics(bins: pl.DataFrame) -> list[str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from workflow_scripts.common.config import FEWEST_WORDS
+from workflow_scripts.common.relations import FEWEST_WORDS
 from workflow_scripts.common.streams import stable_hash
 
 WORD = r"[\p{L}\p{N}]+"
