@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from workflow_scripts.common.config import load_study
+from workflow_scripts.preflight.advice import less_memory, less_time, size
 from workflow_scripts.preflight.demands import DEMANDS, memory_mb, minutes, resources_of, uses_gpu
 from workflow_scripts.preflight.fit import PlanError, check_fit
 from workflow_scripts.preflight.model_work import rate_path
@@ -122,6 +124,64 @@ def test_what_a_refusal_advises_lets_the_plan_pass():
         pytest.fail(f"still refused with {paths}")
     assert paths["corpus__max_tokens"] >= 512
     assert paths["attribution__tokens_per_batch"] >= paths["corpus__max_tokens"]
+
+
+@pytest.mark.parametrize("rule", ["answer_benchmark", "attribute_queries", "evaluate_unlearned"])
+def test_memory_of_the_weights_is_not_blamed_on_keys_that_cannot_lower_it(rule):
+    """It said 'lower corpus.documents_per_bin' of a job whose memory is the model's weights."""
+    fewer = "a model with fewer parameters"
+    for precision, advice in (("float32", "'model.precision' to bfloat16"), ("bfloat16", fewer)):
+        allowed = 30 if precision == "float32" else 15
+        paths = {"model__precision": precision, "hardware__memory_gb": allowed}
+        message = less_memory(plan_of(PILOT, **paths).sizes, rule)
+        assert advice in message
+        assert "documents_per_bin" not in message
+    assert "the weights of the model take 15 GB" in message
+    assert "a machine whose jobs may have 2" in message
+
+
+@pytest.mark.parametrize("overlay", [FULL, PILOT, None])
+def test_advice_on_memory_names_no_key_that_does_not_help(overlay):
+    """Every key that is named, taken as far as it goes, brings the job below the limit."""
+    plan = plan_of(overlay)
+    for each in plan.rules:
+        sizes = plan_of(overlay, hardware__memory_gb=0.95 * each.memory_mb / 1000).sizes
+        message = less_memory(sizes, each.rule)
+        if message.startswith(("no key", "the weights")):
+            continue
+        paths = {}
+        for key in re.findall(r"'([a-z_]+\.[a-z_.]+)'", message):
+            extreme = {"shards": 10_000, "parts": 10_000, "projection_dim": 2, "folds": 2}
+            extreme |= {"documents_per_bin": 1, "rank": 1, "doses": [1.0], "untrained": False}
+            extreme |= {"scorers": [], "tokens_per_batch": 64, "batch_documents": 1}
+            extreme |= {"precision": "bfloat16"}
+            paths[key.replace(".", "__")] = extreme[key.split(".")[-1]]
+        found = plan_of(overlay, **paths).rule(each.rule)
+        assert not found or found.memory_mb <= 0.95 * each.memory_mb, (each.rule, message)
+
+
+def test_a_limit_below_the_start_of_a_job_is_told_as_such():
+    message = less_time(plan_of(hardware__job_hours=0.1).sizes, "gather_bins")
+    assert message.startswith("no key makes it short enough (a job asks for 10 minutes to start")
+    message = less_time(plan_of(FULL, hardware__job_hours=1).sizes, "attribute_documents")
+    shards = int(re.fullmatch(r"raise 'corpus.shards' to (\d+)", message)[1])
+    assert plan_of(FULL, corpus__shards=shards).rule("attribute_documents").minutes <= 60
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "text"),
+    [(0, "0 MB"), (0.0002, "1 MB"), (0.035, "35 MB"), (0.1, "0.1 GB"), (2.04, "2.0 GB"),
+     (661, "661 GB"), (2000, "2,000 GB")],
+)  # fmt: skip
+def test_small_sizes_are_in_megabytes_not_zero_gigabytes(gigabytes, text):
+    assert size(gigabytes) == text
+
+
+def test_a_small_study_is_refused_with_sizes_that_are_not_zero():
+    with pytest.raises(PlanError) as caught:
+        check_fit(plan_of("tests/config/lds.yaml", hardware__scratch_gb=0.005))
+    assert re.search(r"need about \d+(\.\d)? [MG]B, .* declares 5 MB;", str(caught.value))
+    assert " 0 GB" not in str(caught.value)
 
 
 def test_nothing_is_refused_where_nothing_is_declared():

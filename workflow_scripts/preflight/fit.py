@@ -1,8 +1,9 @@
 """Does the plan fit the machine that the config declares, and which key to change if not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from workflow_scripts.common.errors import AtlasError
+from workflow_scripts.preflight.advice import less_memory, less_time, size
 from workflow_scripts.preflight.demands import device_bytes, gpus
 from workflow_scripts.preflight.model_work import (
     activation_bytes,
@@ -35,27 +36,27 @@ def obstacles(plan: Plan) -> Iterator[str]:
     disk = plan.total("disk_gb")
     if 0 < declared["scratch_gb"] < disk:
         yield (
-            f"the results need about {disk:,.0f} GB, config key 'hardware.scratch_gb' declares "
-            f"{declared['scratch_gb']:,.0f}; {_less_disk(plan)}"
+            f"the results need about {size(disk)}, config key 'hardware.scratch_gb' declares "
+            f"{size(declared['scratch_gb'])}; {_less_disk(plan)}"
         )
     for each in plan.rules:
         if 0 < declared["gpu_memory_gb"] * gpus(plan.sizes, each.rule) < each.device_gb:
             yield (
-                f"rule {each.rule} needs about {each.device_gb:,.0f} GB on the GPU, config key "
-                f"'hardware.gpu_memory_gb' declares {declared['gpu_memory_gb']:,.0f}; "
+                f"rule {each.rule} needs about {size(each.device_gb)} on the GPU, config key "
+                f"'hardware.gpu_memory_gb' declares {size(declared['gpu_memory_gb'])}; "
                 f"{_less_device(plan, each)}"
             )
         if 0 < 1000 * declared["memory_gb"] < each.memory_mb:
             yield (
-                f"rule {each.rule} needs about {each.memory_mb / 1000:,.0f} GB of memory, config "
-                f"key 'hardware.memory_gb' declares {declared['memory_gb']:,.0f}; "
-                f"{_less_memory(plan, each)}"
+                f"rule {each.rule} needs about {size(each.memory_mb / 1000)} of memory, config "
+                f"key 'hardware.memory_gb' declares {size(declared['memory_gb'])}; "
+                f"{less_memory(plan.sizes, each.rule)}"
             )
         if 0 < declared["job_hours"] < each.minutes / 60:
             yield (
                 f"a job of rule {each.rule} asks for {each.minutes / 60:,.1f} hours, config key "
                 f"'hardware.job_hours' declares {declared['job_hours']:,g}; "
-                f"{_less_time(plan, each)}"
+                f"{less_time(plan.sizes, each.rule)}"
             )
 
 
@@ -72,12 +73,12 @@ def _less_disk(plan: Plan) -> str:
             " (with an empty 'unlearning.benchmarks')" if sizes.forgotten else ""
         )
         return (
-            f"document rows take {rows:,.0f} of it: {half}set {drop}, or lower "
+            f"document rows take {size(rows)} of it: {half}set {drop}, or lower "
             "'attribution.projection_dim' or 'corpus.documents_per_bin'"
         )
     if largest == "unlearn_topic" and runs:
         return (
-            f"adapters take {runs.disk_gb:,.0f} of it: lower 'unlearning.rank', or name fewer "
+            f"adapters take {size(runs.disk_gb)} of it: lower 'unlearning.rank', or name fewer "
             "'unlearning.doses', 'unlearning.topics' or 'seeds.unlearning'"
         )
     return f"rule {largest} takes the most: lower 'corpus.documents_per_bin'"
@@ -134,56 +135,3 @@ def _smaller_batches(plan: Plan, each: RulePlan, allowed: float) -> str:
         if fitting >= 64
         else "spread the model over several GPUs"
     )
-
-
-def _less_memory(plan: Plan, each: RulePlan) -> str:
-    """Which key makes a rule's job smaller where the processor is."""
-    keys = {
-        "index_documents": "raise 'corpus.parts'",
-        "sample_bins": "raise 'corpus.parts' or lower 'corpus.documents_per_bin'",
-        "collect_documents": "raise 'corpus.parts'",
-        "tokenize_shard": "raise 'corpus.parts' and 'corpus.shards'",
-        "attribute_documents": "raise 'corpus.shards'",
-        "score_texts": "take tfidf, bm25 and embedding out of 'validation.scorers'",
-        "attribute_untrained": "set 'validation.untrained' to false",
-        "evaluate_unlearned": "lower 'unlearning.rank' or name fewer 'unlearning.doses'",
-    }
-    of_rows = "lower 'attribution.projection_dim' or 'corpus.folds'"
-    return keys.get(each.rule) or (
-        of_rows
-        if each.stage in ("influence", "validation", "attribution")
-        else "lower 'corpus.documents_per_bin'"
-    )
-
-
-def _shorter_texts(plan: Plan) -> str:
-    """Which key takes the largest part of the texts' job."""
-    config = plan.sizes.config["validation"]
-    heavy = [name for name in ("embedding", "tfidf", "bm25") if name in config["scorers"]]
-    if heavy:
-        return f"take {' and '.join(heavy)} out of 'validation.scorers'"
-    return "set 'validation.leakage_ngram' to 0"
-
-
-def _less_time(plan: Plan, each: RulePlan) -> str:
-    """Which key makes a rule's job shorter."""
-    times = each.minutes / 60 / plan.sizes.config["hardware"]["job_hours"]
-
-    def more(key: str) -> str:
-        section, name = key.split(".")
-        return f"raise {key!r} to {int(plan.sizes.config[section][name] * times) + 1}"
-
-    keys: dict[str, Callable[[], str]] = {
-        "index_documents": lambda: more("corpus.parts"),
-        "collect_documents": lambda: more("corpus.parts"),
-        "tokenize_shard": lambda: more("corpus.shards"),
-        "attribute_documents": lambda: more("corpus.shards"),
-        "fit_preconditioner": lambda: "lower 'attribution.preconditioner_documents'",
-        "unlearn_topic": lambda: "lower 'unlearning.max_steps' or 'unlearning.documents'",
-        "unlearn_control": lambda: "lower 'unlearning.max_steps' or 'unlearning.documents'",
-        "evaluate_unlearned": lambda: "name fewer 'seeds.unlearning' or 'unlearning.doses'",
-        "attribute_untrained": lambda: "set 'validation.untrained' to false",
-        "score_texts": lambda: _shorter_texts(plan),
-        "train_model": lambda: "lower 'model.train.passes'",
-    }
-    return keys.get(each.rule, lambda: "lower 'corpus.documents_per_bin'")()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from workflow_scripts.preflight.advice import size
 from workflow_scripts.preflight.model_work import FORWARD_BACKWARD, PASS_RATIO, rate
 from workflow_scripts.preflight.plan import Plan, RulePlan, rate_source
 
@@ -16,9 +17,9 @@ def render(plan: Plan) -> str:
 
 def short(number: float) -> str:
     """A count in at most five characters: 950, 11k, 5.8M, 10.7B; nothing for zero."""
-    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k")):
-        if number >= size:
-            scaled = number / (1e3 if letter == "k" else size)
+    for unit, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k")):
+        if number >= unit:
+            scaled = number / (1e3 if letter == "k" else unit)
             return f"{scaled:.{0 if scaled >= 100 or letter == 'k' else 1}f}{letter}"
     return f"{number:.0f}" if number else ""
 
@@ -103,10 +104,10 @@ def _foot(plan: Plan) -> Iterator[str]:
         gpus = config["hardware"]["gpus"]
         yield (
             f"in all {gpu:,.0f} GPU-hours, {plan.days:,.1f} days on {gpus} GPU(s), and {cpu:,.0f} "
-            f"hours of other jobs; {plan.total('disk_gb'):,.0f} GB on disk"
+            f"hours of other jobs; {size(plan.total('disk_gb'))} on disk"
         )
     else:
-        yield f"in all {cpu:,.1f} hours of work, {plan.total('disk_gb'):,.1f} GB on disk"
+        yield f"in all {cpu:,.1f} hours of work, {size(plan.total('disk_gb'))} on disk"
     yield "a changed benchmark costs (the document pass is not repeated):"
     for name, cost in plan.change.items():
         spent = f"{cost['gpu_hours']:,.1f} GPU-hours and " if sizes.on_gpu else ""
