@@ -112,7 +112,9 @@ def recipes(words, folder):
     parts = (part for line in done.stdout.splitlines() for part in re.split(r" (?:>|\|+) ", line))
     calls = (re.search(r"bin/((?:snakemake|python) .*)", part) for part in parts)
     words_of = [shlex.split(call[1]) for call in calls if call]
-    return [call for call in words_of if call[0] == "snakemake" or call[1] == "-m"]
+    # A make within make does not know that the packages are there, and would install them.
+    modules = [call for call in words_of if call[1:2] == ["-m"] and call[2] != "pip"]
+    return [call for call in words_of if call[0] == "snakemake"] + modules
 
 
 def make(*words, folder):
