@@ -283,7 +283,10 @@ rule project_again:
         "../workflow_scripts/validation/project_again.py"
 
 
-VERDICT_INPUT = dict(COMPARE_OUTPUT)
+# What the study can be judged by; checks that it cannot have are said to be not applicable.
+VERDICT_INPUT = COMPARE_OUTPUT | KEPT_SCORES
+if PLANTED:
+    VERDICT_INPUT["truth"] = "<results>/corpus/truth.parquet"
 if SHUFFLED:
     VERDICT_INPUT["shuffled"] = CONTROL_OUTPUT["shuffled"]
 if CHECKS["projection"]:
@@ -298,12 +301,20 @@ rule validate:
     """Run every check of the study and hold it to its bar; make lds has the retraining."""
     input:
         **VERDICT_INPUT,
+        map="<results>/influence/bin_influence.parquet",
+        reliability="<results>/influence/reliability.parquet",
     log:
         "<logs>/validate.log",
     conda:
         "../envs/analysis.yaml"
     params:
         verdict=f"{RESULTS}/validation/verdict.parquet",
+        lds=f"{RESULTS}/validation/lds.parquet" if RETRAINED else None,
+        benchmarks=BENCHMARKS,
+        planted=bool(PLANTED),
+        checks=CHECKS,
+        rows=config["attribution"]["rows"],
+        row_dtype=config["attribution"]["row_dtype"],
     script:
         "../workflow_scripts/validation/validate.py"
 

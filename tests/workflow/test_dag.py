@@ -63,6 +63,23 @@ def test_document_scores_are_refused_by_key_where_rows_are_discarded(clone):
     assert "MissingRuleException" in text
 
 
+def test_validate_plans_one_more_document_pass_and_nothing_of_unlearning_or_report(clone):
+    jobs = clone.plan("validate")
+    whole = clone.plan()
+    assert jobs - whole == {"validate", "project_again"}
+    assert {"compare_scorers", "gather_bins", "score_documents social_reasoning"} <= jobs
+    assert not {job for job in jobs if "unlearn" in job or job.startswith(("plot", "write"))}
+
+
+def test_validate_plans_what_a_study_can_have(clone):
+    """No rows, no second projection: the verdict says so instead of asking for them."""
+    few = ["attribution={rows: discard}", "validation={projection: false, leakage_ngram: 0}"]
+    jobs = clone.plan("validate", "--config", *few, "unlearning={benchmarks: []}")
+    assert "validate" in jobs
+    assert "project_again" not in jobs
+    assert not {job for job in jobs if job.startswith("score_documents")}
+
+
 def test_plan_grows_with_the_shards_alone(clone):
     two, five = (clone.plan("--config", f"corpus={{shards: {count}}}") for count in (2, 5))
     assert {job.split()[0] for job in five - two} == {"tokenize_shard", "attribute_documents"}

@@ -1,16 +1,14 @@
-"""Every check of a study in one table: what was measured, and the bar where there is one."""
+"""Every check of a study in one table: what was measured, its bar, and where the number stands."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from workflow_scripts.common.thresholds import SIGNIFICANT
-from workflow_scripts.validation.explained import CONTROLS, GRADIENTS, strongest
-
-COLUMNS = ("check", "measure", "value", "low", "high", "passed")
-WIDTHS = (20, 58, 9, 14, 8)
+PASSED, FAILED, TOLD, NOT_APPLICABLE = "passed", "failed", "told", "not applicable"
+COLUMNS = ("check", "measure", "value", "low", "high", "state", "source", "reason")
+WIDTHS = (64, 10, 16, 16)
 
 
 @dataclass(frozen=True)
@@ -20,143 +18,80 @@ class Bar:
     low: float | None = None
     high: float | None = None
 
-    def holds(self, value: float | None) -> bool | None:
-        """Whether the value lies within; None without a bar, False for a value that is missing."""
+    def judge(self, value: float | None) -> str:
+        """``told`` without a bar; a value that is missing fails its bar."""
         if self.low is None and self.high is None:
-            return None
-        if value is None:
-            return False
-        above = self.low is None or value >= self.low
-        return above and (self.high is None or value <= self.high)
+            return TOLD
+        if value is None or (self.low is not None and value < self.low):
+            return FAILED
+        return FAILED if self.high is not None and value > self.high else PASSED
 
 
 NONE = Bar()
-# The study's own map on planted truth: column, how benchmarks are put together, what it says, bar.
-MAP_BARS = (
-    ("auroc_support", "min", "support above all other bins, AUROC, lowest benchmark", Bar(0.9)),
-    (
-        "auroc_support_vs_contradiction",
-        "min",
-        "support above contradiction, AUROC, lowest benchmark",
-        Bar(0.95),
-    ),
-    ("contradiction_sign", "min", "contradiction below the mean, share, lowest", Bar(0.95)),
-    ("dose_spearman", "min", "order of doses, rank correlation, lowest benchmark", Bar(0.5)),
-    ("false_discovery_share", "mean", "false among the bins called, share, mean", Bar(high=0.1)),
-    ("power", "mean", "support bins called at q < 0.05, share, mean", NONE),
-)
-# Scorers that must not tell support from contradiction, averaged over benchmarks.
-BLIND = Bar(0.4, 0.6)
-# Scores under 16 x 16 projections correlate 0.95 with unprojected ones, two of them 0.95^2; bins
-# average over documents and questions, so they must do at least as well.
-PROJECTION = Bar(0.9)
 
 
-def row(check: str, measure: str, value: float | None, bar: Bar = NONE) -> dict[str, Any]:
-    """One line of the verdict."""
-    known = None if value is None else float(value)
-    values = (check, measure, known, bar.low, bar.high, bar.holds(known))
-    return dict(zip(COLUMNS, values, strict=True))
+@dataclass(frozen=True)
+class Check:
+    """A group of lines of the verdict.
 
-
-def planted_rows(tables: Mapping[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
-    """Planted truth: the map must find it, words and untrained models must not."""
-    planted = tables["planted"]
-    own = planted.filter(scorer="trackstar")
-    for column, how, measure, bar in MAP_BARS:
-        yield row("planted truth", measure, getattr(own[column].drop_nulls(), how)(), bar)
-    column = "auroc_support_vs_contradiction"
-    for scorer, check in (("tfidf", "baselines"), ("bm25", "baselines"), ("untrained", "controls")):
-        values = planted.filter(scorer=scorer)[column].drop_nulls()
-        if len(values):
-            measure = f"{scorer} tells support from contradiction, AUROC, mean"
-            yield row(check, measure, values.mean(), BLIND)
-
-
-def shuffled_rows(tables: Mapping[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
-    """Documents dealt to bins at random: no bin may stand out."""
-    found = tables["shuffled"].filter(pl.col("q_unusual") < SIGNIFICANT).height
-    yield row("controls", "bins called with documents shuffled over bins", found, Bar(high=0))
-
-
-def explained_rows(tables: Mapping[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
-    """What the baselines explain of the map; a low share is no merit and a high one no fault."""
-    explained = tables["explained"]
-    single = explained.filter(n_scorers=1)["scorer"].unique().sort().to_list()
-    texts = [name for name in single if name not in GRADIENTS + CONTROLS]
-    for scorer in texts + [name for name in CONTROLS if name in single]:
-        value = explained.filter(scorer=scorer)["r2"].mean()
-        yield row("baselines", f"variance that {scorer} explains, R2, mean", value)
-    if texts:
-        value = strongest(explained, texts)["r2"].max()
-        yield row("baselines", "variance that the best of them explains, R2, highest", value)
-    for name, what in (("texts", "all of them together"), ("all", "with the other gradients")):
-        values = explained.filter(scorer=name)["r2_adjusted"].drop_nulls()
-        if len(values):
-            measure = f"variance that {what} explain, R2, mean"
-            yield row("baselines", measure, values.mean())
-
-
-def leakage_rows(tables: Mapping[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
-    """Questions that stand in documents, and what the map loses without them."""
-    maps = tables["leakage_maps"].unique(["benchmark", "removed"]).sort("benchmark", "removed")
-    for benchmark, removed, count, pearson in maps.select(
-        "benchmark", "removed", "n_removed", "pearson"
-    ).iter_rows():
-        yield row("leakage", f"{benchmark}: {removed} in common with the corpus", count)
-        yield row("leakage", f"{benchmark}: map without them, Pearson", pearson)
-
-
-def projection_rows(tables: Mapping[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
-    """The map under another random projection."""
-    table = tables["projection"]
-    yield row(
-        "projection",
-        "maps under two projections, Pearson, lowest",
-        table["pearson"].min(),
-        PROJECTION,
-    )
-    documents = table["pearson_documents"].drop_nulls()
-    if len(documents):
-        measure = "document scores under two projections, Pearson, lowest"
-        yield row("projection", measure, documents.min())
-
-
-CHECKS: dict[str, Callable[[Mapping[str, pl.DataFrame]], Iterator[dict[str, Any]]]] = {
-    "planted": planted_rows,
-    "shuffled": shuffled_rows,
-    "explained": explained_rows,
-    "leakage_maps": leakage_rows,
-    "projection": projection_rows,
-}
-
-
-def verdict_table(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """The table ``validation/verdict``.
-
-    Args:
-        tables: name of a table in ``CHECKS`` -> it, for the checks that the study can run.
+    Attributes:
+        name: of the group, such as ``planted truth``.
+        source: the table that the numbers are taken from, below ``results/<study>/``.
     """
-    rows = [line for name, check in CHECKS.items() if name in tables for line in check(tables)]
-    order = ["planted truth", "controls", "baselines", "leakage", "projection"]
-    rows.sort(key=lambda line: order.index(line["check"]))
-    numbered = [{"number": number, **line} for number, line in enumerate(rows, 1)]
+
+    name: str
+    source: str
+
+    def line(
+        self, measure: str, value: float | None, bar: Bar = NONE, reason: str = "it has no value"
+    ) -> dict[str, Any]:
+        """What was measured; ``reason`` says why where the value is None."""
+        known = None if value is None else float(value)
+        values = (self.name, measure, known, bar.low, bar.high, bar.judge(known), self.source)
+        return dict(zip(COLUMNS, (*values, reason if known is None else None), strict=True))
+
+    def skipped(self, measure: str, bar: Bar, reason: str) -> dict[str, Any]:
+        """A measure that this study cannot have, and why."""
+        values = (self.name, measure, None, bar.low, bar.high, NOT_APPLICABLE, self.source, reason)
+        return dict(zip(COLUMNS, values, strict=True))
+
+
+def verdict_table(lines: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+    """The table ``validation/verdict``: the lines of all checks, numbered as they come."""
+    numbered = [{"number": number, **line} for number, line in enumerate(lines, 1)]
     return pl.DataFrame(numbered, infer_schema_length=None)
 
 
 def render(verdict: pl.DataFrame) -> str:
-    """The table as a person reads it."""
-    lines = [_line(("check", "measure", "value", "bar", "")), "-" * sum(WIDTHS)]
+    """The table as a person reads it, with a heading for each check and the sums below."""
+    lines = [_line(("", "value", "bar", "verdict"), "from results/<study>/")]
+    heading = None
     for each in verdict.iter_rows(named=True):
-        state = {True: "ok", False: "FAILED", None: ""}[each["passed"]]
-        value = value_text(each["value"])
-        lines.append(_line((each["check"], each["measure"], value, bar_text(each), state)))
-    return "\n".join(lines) + "\n"
+        if each["check"] != heading:
+            heading = each["check"]
+            lines += ["", heading.upper()]
+        cells = (each["measure"], value_text(each["value"]), bar_text(each), state_text(each))
+        lines.append(_line(cells, "; ".join(filter(None, (each["source"], each["reason"])))))
+    return "\n".join([*lines, "", summary(verdict)]) + "\n"
+
+
+def summary(verdict: pl.DataFrame) -> str:
+    """How many lines passed, failed, have no bar, and do not apply."""
+    counts = dict(verdict.group_by("state").len().iter_rows())
+    words = ((PASSED, "passed"), (FAILED, "failed"), (TOLD, "told without a bar"))
+    told = [f"{counts.get(state, 0)} {word}" for state, word in words]
+    return f"{', '.join(told)}, {counts.get(NOT_APPLICABLE, 0)} not applicable to this study"
+
+
+def state_text(line: Mapping[str, Any]) -> str:
+    """The verdict on one line; what failed stands out, what has no bar has none."""
+    state = line["state"]
+    return {PASSED: "ok", FAILED: "FAILED", TOLD: ""}.get(state, state)
 
 
 def value_text(value: float | None) -> str:
     """A number with three digits."""
-    return "n/a" if value is None else f"{value:.3g}"
+    return "none" if value is None else f"{value:.3g}"
 
 
 def bar_text(line: Mapping[str, Any]) -> str:
@@ -169,16 +104,16 @@ def bar_text(line: Mapping[str, Any]) -> str:
     return "" if high is None else f"at most {high:g}"
 
 
-def _line(cells: tuple[str, ...]) -> str:
-    sides = "<<>>>"
-    padded = zip(cells, sides, WIDTHS, strict=True)
-    return "".join(f"{cell:{side}{width}}" for cell, side, width in padded).rstrip()
+def _line(cells: tuple[str, ...], last: str) -> str:
+    padded = "".join(
+        f"{cell:{side}{width}}" for cell, side, width in zip(cells, "<>>>", WIDTHS, strict=True)
+    )
+    return f"{padded}  {last}"
 
 
 def failures(verdict: pl.DataFrame) -> list[str]:
     """What failed, one sentence each."""
-    missed = verdict.filter(~pl.col("passed").fill_null(True))
     return [
         f"{each['measure']}: {value_text(each['value'])} (bar: {bar_text(each)})"
-        for each in missed.iter_rows(named=True)
+        for each in verdict.filter(state=FAILED).iter_rows(named=True)
     ]
