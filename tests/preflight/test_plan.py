@@ -71,6 +71,27 @@ def test_rows_and_sketches_have_their_published_size():
     )
 
 
+def test_table_of_the_published_size_is_that_of_the_plan():
+    """docs/planning.md: jobs, hours and disk by stage, as the plan has them."""
+    plan = plan_of(FULL)
+    page = (
+        (ROOT / "docs" / "planning.md").read_text().split("## The study at its published size")[1]
+    )
+    rows = re.findall(r"^\| ([a-z, ]+) \| (\d+) \| ([^|]+) \| ([\d.]+) GB \|", page, re.MULTILINE)
+    assert [name for name, *_ in rows][-1] == "all" and len(rows) == 6
+    for name, jobs, hours, disk in rows:
+        stages = plan.stages if name == "all" else re.split(", | and ", name)
+        total = {
+            field: sum(plan.total(field, stage) for stage in stages)
+            for field in ("jobs", "gpu_hours", "cpu_hours", "disk_gb")
+        }
+        assert int(jobs) == total["jobs"]
+        kind = "cpu_hours" if hours.startswith("none") else "gpu_hours"
+        stated = float(re.search(r"[\d.]+", hours)[0])
+        assert stated == pytest.approx(total[kind], rel=0.05, abs=0.05)
+        assert float(disk) == pytest.approx(total["disk_gb"], rel=0.05, abs=0.1)
+
+
 @pytest.mark.parametrize(
     ("paths", "words"),
     [

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
+import sys
 import time
 
 import polars as pl
@@ -12,6 +14,7 @@ import yaml
 
 from tests.workflow.clone import Clone
 from workflow_scripts.common.files import file_digest, read_json
+from workflow_scripts.validation.verdict import failures
 
 CONFIG = ("--configfile", "tests/config/small.yaml")
 BENCHMARKS = ["social_knowledge", "stem_knowledge"]
@@ -303,3 +306,26 @@ def test_published_folder_passes_its_checksums_and_gives_the_same_maps_again(clo
             pairs = zip(new[column], old[column], strict=True)
             assert all((a is None) == (b is None) for a, b in pairs)
             assert (new[column] - old[column]).abs().max() < 1e-9
+
+
+@pytest.mark.slow
+def test_validate_ends_as_its_verdict_says(clone):
+    """A study of 64 bins may miss a bar; then the command fails, and its table stays."""
+    code, text = clone.run(*CONFIG, "--", "validate")
+    verdict = pl.read_parquet(results(clone, "validation/verdict.parquet"))
+    assert verdict.height > 3
+    assert (code == 0) == (not failures(verdict)), text[-3000:]
+
+
+@pytest.mark.slow
+def test_cost_of_a_step_is_measured_on_a_finished_study(clone):
+    words = ["--documents", "2", "--steps", "2", "--repeats", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "workflow_scripts.unlearning.measure_step", "results/small", *words],
+        cwd=clone.folder,
+        env=clone.environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert float(re.search(r"ratio: median ([0-9.]+)", done.stdout)[1]) > 0
