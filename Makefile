@@ -26,7 +26,7 @@ $(VENV)/.installed-dev: envs/requirements-dev.txt $(VENV)/.installed
 	@touch $@
 
 demo: $(VENV)/.installed ## run the planted study and print what it found
-	$(BIN)/snakemake --cores $(CORES)
+	ATLAS_HEADLINE=later $(BIN)/snakemake --cores $(CORES)
 	@$(MAKE) --no-print-directory report
 	@$(BIN)/python -m workflow_scripts.report.headline results/planted
 
@@ -62,7 +62,7 @@ test-all: test ## the long tests too: real text, the demo's bars, bergson's own 
 
 matrix: $(VENV)/.installed ## every table and figure that an existing bin matrix allows (FILE=matrix.csv)
 	@test -n "$(FILE)" || { echo "name the matrix: make matrix FILE=path/to/matrix.csv (topic, format, one column a benchmark)"; exit 1; }
-	$(BIN)/snakemake --cores $(CORES) --configfile configs/matrix.yaml --config 'influence={matrix: "$(FILE)"}'
+	ATLAS_HEADLINE=later $(BIN)/snakemake --cores $(CORES) --configfile configs/matrix.yaml --config 'influence={matrix: "$(FILE)"}'
 	@$(BIN)/python -m workflow_scripts.report.headline results/matrix
 
 bench: $(VENV)/.installed ## cost of the document pass and of an unlearning step against plain passes, and of the draw

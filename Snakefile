@@ -6,6 +6,7 @@ import sys
 from workflow_scripts.common.config import complete
 from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.leftovers import begin_run
+from workflow_scripts.report.headline import end_run
 
 
 configfile: "config.yaml"
@@ -76,6 +77,10 @@ onstart:
     except AtlasError as error:
         print(f"not started: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+onsuccess:
+    end_run(RESULTS, log)
 
 
 rule all:

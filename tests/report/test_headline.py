@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.taxonomy import display_name
-from workflow_scripts.report.headline import headline, main, planted_lines
+from workflow_scripts.report.headline import end_run, headline, main, planted_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_headline_names_accuracy_regions_truth_and_places(study):
     text = headline(study.folder)
     assert max(map(len, text.splitlines())) <= 100 + len(str(study.folder))
-    assert "0.90    0.25" in text
+    assert "90%     25%" in text
     best = (
         read_table(study.bins, "influence/bin_influence")
         .filter(benchmark="stem_reasoning")
@@ -39,6 +40,27 @@ def test_an_unfinished_study_is_one_clear_line(tmp_path, capsys):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "does not exist" in error
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ("[Mon]\nlocalrule all:\n    input: a\n", "What supports each benchmark most"),
+        ("[Mon]\nrule all:\n    input: a\n", "What supports each benchmark most"),
+        ("[Mon]\nrule publish:\n    input: all:\n", ""),
+    ],
+)
+def test_a_run_of_the_whole_study_ends_with_the_headline(
+    study, tmp_path, capsys, monkeypatch, log, words
+):
+    (tmp_path / "run.log").write_text(log)
+    monkeypatch.delenv("ATLAS_HEADLINE", raising=False)
+    end_run(str(study.folder), [str(tmp_path / "run.log")])
+    text = capsys.readouterr().out
+    assert words in text and bool(text) == bool(words)
+    monkeypatch.setenv("ATLAS_HEADLINE", "later")
+    end_run(str(study.folder), [str(tmp_path / "run.log")])
+    assert not capsys.readouterr().out
 
 
 def test_undefined_measures_are_called_so():

@@ -19,6 +19,7 @@ from tests.report.conftest import (
 from tests.validation.conftest import filled_columns
 from workflow_scripts.common.taxonomy import display_name
 from workflow_scripts.report.story import Story, write_story
+from workflow_scripts.report.story_checks import ORDER, found
 from workflow_scripts.report.story_text import p_text, plain
 from workflow_scripts.validation.planted_truth import compare_with_truth
 
@@ -124,6 +125,55 @@ def test_the_page_tells_reliability_forgetting_and_checks_in_the_tables_numbers(
         "shuffled over bins",
     ):
         assert words in text, words
+
+
+def test_bins_stand_beside_what_was_planted_there(story):
+    bins, truth = make_bins(), make_truth()
+    told = replace(story, tables=story.tables | {"truth": truth})
+    text = write_story(told)
+    for name in NAMES:
+        best = bins.filter(benchmark=name).sort("influence", descending=True).row(0, named=True)
+        key = {"benchmark": name, "topic": best["topic"], "format": best["format"]}
+        assert truth.filter(**key).select("role", "dose").row(0) == ("support", 1.0)
+        place = f"{display_name(best['topic'])} × {display_name(best['format'])}"
+        cells = text[text.index(f"* - {place}") :].splitlines()[1:7]
+        assert cells[-1].split("- ")[1] == "support 100%"
+    assert "(z −" in text and "planted: contradiction 100%)" in text
+    assert "planted" not in write_story(without(story, "planted")).split("How alike")[0]
+
+
+def test_calls_are_counted_by_what_was_planted(story):
+    """Four bins are called by hand: two of support, one decoy, one of contradiction from below."""
+    truth = make_truth()
+    keys = ["benchmark", "topic", "format"]
+    places = {role: truth.filter(benchmark=DRAWN[0], role=role).select(keys) for role in ORDER}
+    chosen = pl.concat(
+        [
+            places["support"].head(2),
+            places["decoy"].head(1),
+            places["contradiction"].head(1),
+        ]
+    ).with_columns(q=pl.lit(0.01))
+    bins = truth.join(chosen, on=keys, how="left").with_columns(
+        influence=pl.when(role="contradiction")
+        .then(-1.0)
+        .when(role="neutral")
+        .then(0.0)
+        .otherwise(1),
+        z=pl.lit(2.0),
+        q_unusual=pl.col("q").fill_null(0.9),
+    )
+    table = found({"bins": bins.drop("role", "dose", "q"), "truth": truth})[1]
+    rows = [part.splitlines() for part in table.split("   * - ")[1:]]
+    counts = {row[0]: [cell.split()[-1] for cell in row[1:3]] for row in rows[1:]}
+    # Doses of a role go round: 25%, 50%, 100%; there are four benchmarks with 12 bins each.
+    assert counts["support 25%"] == ["16", "1"]
+    assert counts["support 50%"] == ["16", "1"]
+    assert counts["support 100%"] == ["16", "0"]
+    assert counts["decoy"] == ["24", "1"]
+    assert counts["contradiction 25%"] == ["16", "0"]
+    assert counts["nothing"] == [f"{4 * (576 - 30):,}", "0"]
+    assert found({"bins": bins}) == []
 
 
 def test_parts_that_a_study_lacks_are_left_out_and_said_to_be(story):

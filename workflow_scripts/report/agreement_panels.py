@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from workflow_scripts.common.taxonomy import display_name
+from workflow_scripts.report.story_text import p_text
 from workflow_scripts.report.style import (
     CATEGORIES,
     FAINT,
@@ -35,13 +36,15 @@ def draw_correlations(correlations: pl.DataFrame, titles: Mapping[str, str], n_b
         if row["pearson"] is None:
             axes.text(0, place, "no correlation: too few bins, or a constant map", fontsize=8)
             continue
+        # One below the other, since equal numbers would hide each other.
+        above = place - 0.22
         if row["loo_low"] is not None:
             ends = [row["loo_low"], row["loo_high"]]
-            axes.plot(ends, [place, place], color=INK, linewidth=2.2, solid_capstyle="butt")
-        axes.plot([row["pearson"]], [place], marker="o", markersize=6.5, color=INK)
+            axes.plot(ends, [above, above], color=INK, linewidth=2.2, solid_capstyle="butt")
+        axes.plot([row["pearson"]], [above], marker="o", markersize=5.5, color=INK)
         for column, look in _OTHERS.items():
             if row[column] is not None:
-                axes.plot([row[column]], [place], **look)
+                axes.plot([row[column]], [place + _BELOW[column]], **look)
         axes.text(1.04, place, _moved(row), fontsize=7.5, va="center", color=FAINT)
     names = [
         f"{titles[a]} \u2013\n{titles[b]}"
@@ -53,7 +56,7 @@ def draw_correlations(correlations: pl.DataFrame, titles: Mapping[str, str], n_b
         f"{n_bins:,} bins with documents. Bar: range of Pearson's r when any one bin is left out; "
         "a long bar means that one bin makes the correlation.",
         "Corrected: the noise of documents and questions taken out; its absence means that too "
-        "little of a map is above its noise.",
+        "little of a map is above its noise. p: against relabelled topics and formats.",
     ]
     handles = [
         Line2D([], [], marker="o", markersize=6.5, color=INK, label="Pearson, leave one bin out"),
@@ -64,14 +67,15 @@ def draw_correlations(correlations: pl.DataFrame, titles: Mapping[str, str], n_b
 
 _OTHERS = {
     "spearman": {
-        "marker": "|", "markersize": 11, "markeredgewidth": 1.6, "linestyle": "",
+        "marker": "|", "markersize": 8, "markeredgewidth": 1.6, "linestyle": "",
         "color": CATEGORIES[0], "label": "Spearman (ranks)",
     },
     "corrected": {
-        "marker": "D", "markersize": 6, "markerfacecolor": "white", "linestyle": "",
+        "marker": "D", "markersize": 4.5, "markerfacecolor": "white", "linestyle": "",
         "color": CATEGORIES[5], "label": "corrected for noise",
     },
 }  # fmt: skip
+_BELOW = {"spearman": 0.05, "corrected": 0.28}
 
 
 def _moved(row: Mapping[str, object]) -> str:
@@ -81,7 +85,8 @@ def _moved(row: Mapping[str, object]) -> str:
     place = f"{display_name(str(row['loo_topic']))} \u00d7 {display_name(str(row['loo_format']))}"
     r = number_text(row["pearson"])
     reach = f"{number_text(row['loo_low'])} to {number_text(row['loo_high'])}"
-    return f"{r}; without one bin {reach},\nmost {place}"
+    p = "" if row["p_value"] is None else f" (p {p_text(row['p_value'])})"
+    return f"{r}{p}; without one bin {reach},\nmost {place}"
 
 
 def draw_reliability(

@@ -88,15 +88,17 @@ def _scorers(
         look = {"marker": "D" if name in TOGETHER else "o", "color": colours[name]}
         axes.plot([at], [place], markersize=4.5, clip_on=False, **look)
         text = number_text(row[column])
-        axes.text(1.1, place, text, fontsize=7, va="center", ha="right", color=INK)
+        axes.text(_END[lowest], place, text, fontsize=7, va="center", ha="right", color=INK)
     _rule_off(axes, scorers)
-    axes.set_xlim(lowest - 0.02, 1.1)
+    axes.set_xlim(lowest - 0.02, _END[lowest])
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1] if lowest == 0 else [-1, -0.5, 0, 0.5, 1])
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\u2212"))
     axes.set_xlabel(label, fontsize=7.5)
     axes.set_yticks(range(len(scorers)), [NAMES[name] for name in scorers], fontsize=8)
 
 
+# Where an axis that begins there ends: past 1 is the room for the numbers.
+_END = {0.0: 1.22, -1.0: 1.42}
 _SMALL = {"fontsize": 6.5, "va": "center", "color": FAINT}
 
 

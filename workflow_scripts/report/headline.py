@@ -4,6 +4,8 @@ Takes the study's results folder and reads its tables alone, so it is fast and n
 """
 
 import argparse
+import os
+import re
 import sys
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from workflow_scripts.common.taxonomy import display_name
 from workflow_scripts.common.thresholds import SIGNIFICANT
 from workflow_scripts.report.headline_maps import comparison
 
+# The last job of a run that was asked for the whole study.
+WHOLE = re.compile(r"^(?:local)?rule all:$", re.MULTILINE)
 TOP = 3
 WIDTH = 88
 
@@ -28,7 +32,7 @@ def accuracy_lines(folder: Path, benchmarks: list[str]) -> list[str]:
         queries = read_table(place / "queries.parquet", "benchmarks/queries", ["choices"])
         chance = (1 / queries["choices"].list.len()).mean()
         lines.append(
-            f"{name:24} {answers.height:>9,}  {answers['correct'].mean():>8.2f}  {chance:>6.2f}"
+            f"{name:24} {answers.height:>9,}  {answers['correct'].mean():>8.0%}  {chance:>6.0%}"
         )
     return lines
 
@@ -161,6 +165,22 @@ def _places(folder: Path) -> list[str]:
 
 def _indent(lines: list[str]) -> list[str]:
     return [f"  {line}" for line in lines]
+
+
+def end_run(results: str, logs: list[str]) -> None:
+    """Print the headline where a run has finished the whole study.
+
+    Runs that asked for something else print none, nor does a run of a Makefile's target that
+    prints it last itself (ATLAS_HEADLINE=later).
+
+    Args:
+        results: folder of the study's results.
+        logs: log files of this run of Snakemake.
+    """
+    if os.environ.get("ATLAS_HEADLINE") == "later":
+        return
+    if any(WHOLE.search(Path(log).read_text(errors="replace")) for log in logs):
+        sys.stdout.write("\n" + headline(Path(results)))
 
 
 def main(arguments: list[str] | None = None) -> int:

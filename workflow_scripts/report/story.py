@@ -10,8 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from workflow_scripts.common.taxonomy import display_name
-from workflow_scripts.common.thresholds import SIGNIFICANT
+from workflow_scripts.report.story_bins import supports
 from workflow_scripts.report.story_checks import checks, limits
 from workflow_scripts.report.story_text import (
     between,
@@ -23,10 +22,8 @@ from workflow_scripts.report.story_text import (
     section,
     table,
 )
-from workflow_scripts.report.style import counted, number_text
+from workflow_scripts.report.style import number_text
 
-# Bins and topics that are named per benchmark with their numbers, and bins in a list beyond.
-NAMED, LISTED = 5, 20
 WHERE = (
     "The figures stand in the categories at the side, each with its caption, the table behind each "
     "under *Tables*. The page under *Explorer* shows every bin of every map with its interval, "
@@ -63,7 +60,9 @@ def write_story(story: Story) -> str:
         f"**Which regions of the corpus does the model's capability come from?** Study "
         f"*{plain(story.study)}*.",
         section("What was asked", asked(story)),
-        section("What supports each benchmark", supports(story)),
+        section(
+            "What supports each benchmark", supports(story.tables, story.titles, story.multiplicity)
+        ),
         section("How alike the maps are", alike(story)),
     ]
     for title, lines in (
@@ -95,112 +94,6 @@ def asked(story: Story) -> list[str]:
     return [meaning, bullets(f"{plain(label)}: {plain(words)}" for label, words in story.facts)]
 
 
-def called(bins: pl.DataFrame, sign: int) -> pl.DataFrame:
-    """Bins outside the spread of bins, above (sign 1) or below (-1) the median bin."""
-    side = pl.col("influence") > bins["influence"].median()
-    return bins.filter(side if sign > 0 else ~side, pl.col("q_unusual") < SIGNIFICANT)
-
-
-def supports(story: Story) -> list[str]:
-    """Per benchmark: how many bins are called, the first of them, and the topics."""
-    rule = (
-        "A bin is *called* where it lies outside the spread that bins have anyway, at "
-        f"q < {SIGNIFICANT:g} (false discovery rate, {plain(story.multiplicity.upper())}): of the "
-        f"bins called, about one in {round(1 / SIGNIFICANT)} may be wrong. A bin that is not "
-        "called is not shown to be without influence."
-    )
-    parts = [rule]
-    for name, title in story.titles.items():
-        bins = story.tables["bins"].filter(benchmark=name).drop_nulls("influence")
-        marginals = story.tables["marginals"].filter(benchmark=name, axis="topic")
-        parts += [
-            f"**{plain(title)}.** {_counts(bins)}",
-            _named(bins),
-            *_also(bins),
-            _topics(marginals),
-        ]
-    return parts
-
-
-def _counts(bins: pl.DataFrame) -> str:
-    if bins["q_unusual"].is_null().all():
-        return f"{counted(bins.height, 'bin')} with values; without documents no bin can be tested."
-    up, down = called(bins, 1).height, called(bins, -1).height
-    words = f"{up} of {counted(bins.height, 'bin')} called as supporting, {down} as opposing."
-    return words if up else f"{words} The highest are named; none of them is called."
-
-
-def _ranked(bins: pl.DataFrame) -> pl.DataFrame:
-    return bins.sort("influence", "topic", "format", descending=[True, False, False])
-
-
-def _place(row: Mapping[str, Any]) -> str:
-    return f"{plain(display_name(row['topic']))} × {plain(display_name(row['format']))}"
-
-
-def _also(bins: pl.DataFrame) -> list[str]:
-    """Bins called as supporting beyond those of the table, and bins called as opposing."""
-    named = _ranked(bins).head(NAMED).select("topic", "format")
-    beyond = called(_ranked(bins), 1).join(named, on=["topic", "format"], how="anti")
-    lines = []
-    for rows, words in (
-        (beyond, "Also called as supporting"),
-        (called(_ranked(bins), -1).reverse(), "Called as opposing"),
-    ):
-        places = [
-            f"{_place(row)} (z {number_text(row['z'], 1)}, q {p_text(row['q_unusual'])})"
-            for row in rows.head(LISTED).iter_rows(named=True)
-        ]
-        if places:
-            more = f"; and {rows.height - LISTED} more" if rows.height > LISTED else ""
-            lines.append(f"{words}: {'; '.join(places)}{more}.")
-    return lines
-
-
-def _named(bins: pl.DataFrame) -> str:
-    """The bins of highest influence, with what is known of how sure they are."""
-    rows = [
-        (
-            _place(row),
-            number_text(row["z"], 1),
-            number_text(row["influence"], 4),
-            between(row["ci_low"], row["ci_high"], 4),
-            p_text(row["q_unusual"]),
-            "n/a" if row["n_docs"] is None else f"{row['n_docs']:,}",
-        )
-        for row in _ranked(bins).head(NAMED).iter_rows(named=True)
-    ]
-    return table(("Highest bins", "z", "influence", "interval", "q", "documents"), rows)
-
-
-def _topics(topics: pl.DataFrame) -> str:
-    """Topics whose mean differs from the average bin, from the interval over their bins."""
-    known = topics.drop_nulls("z").sort("z", "topic", descending=[True, False])
-    above = known.filter(pl.col("bins_low") > 0)
-    below = known.filter(pl.col("bins_high") < 0).reverse()
-    words = []
-    for rows, side in ((above, "above"), (below, "below")):
-        names = [
-            f"{plain(display_name(row['topic']))} ({number_text(row['z'])}, "
-            f"{between(row['bins_low'], row['bins_high'])})"
-            for row in rows.head(NAMED).iter_rows(named=True)
-        ]
-        if names:
-            more = f" and {rows.height - len(names)} more" if rows.height > len(names) else ""
-            words.append(f"{side} the average bin: {', '.join(names)}{more}")
-    if not words and known.height:
-        first = known.row(0, named=True)
-        words = [
-            "none differs from the average bin; the highest is "
-            f"{plain(display_name(first['topic']))} ({number_text(first['z'])}, "
-            f"{between(first['bins_low'], first['bins_high'])})"
-        ]
-    return (
-        f"Topics (mean z over their bins, interval): {'; '.join(words) or 'none'}. With "
-        f"{known.height} topics one or two lie off 0 by chance."
-    )
-
-
 def alike(story: Story) -> list[str]:
     """Correlation of each pair of maps, without its strongest bin and against chance."""
     rows = [
@@ -229,6 +122,7 @@ def again(story: Story) -> list[str]:
     reliability = story.tables.get("reliability")
     if reliability is None:
         return ["Not known: the study has no documents and questions to deal into halves."]
+    places = {name: place for place, name in enumerate(story.titles)}
     rows = [
         (
             plain(story.titles[row["benchmark"]]),
@@ -237,7 +131,9 @@ def again(story: Story) -> list[str]:
             plain(row["reason"] or "") or between(row["ci_low"], row["ci_high"]),
             number_text(row["spearman_corrected"]),
         )
-        for row in reliability.iter_rows(named=True)
+        for row in sorted(
+            reliability.iter_rows(named=True), key=lambda row: places[row["benchmark"]]
+        )
     ]
     by = reliability.group_by("over").agg("corrected")
     ranges = [f"{range_of(values)} over {over}" for over, values in sorted(by.iter_rows())]
@@ -258,7 +154,8 @@ def forgetting(story: Story) -> list[str]:
         ]
     dose = tests["dose"].max()
     own = tests.filter(pl.col("target") == pl.col("evaluated"), measure="accuracy", dose=dose)
-    rows = [_forgotten(own.filter(target=name), story.titles) for name in own["target"].unique()]
+    targets = [name for name in story.titles if name in own["target"]]
+    rows = [_forgotten(own.filter(target=name), story.titles) for name in targets]
     head = (
         "Target", "topics", "targeted", "targeted less random", "q", "bottom less random",
     )  # fmt: skip
@@ -268,7 +165,7 @@ def forgetting(story: Story) -> list[str]:
         "(*bottom*, the control). Points of accuracy lost at a rise of the forget loss by "
         f"{dose:g} nats a token, median over topics (interval); positive = worse than before. The "
         "estimate holds if targeted documents cost more than random ones and bottom ones do not.",
-        table(head, sorted(rows)),
+        table(head, rows),
     ]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from workflow_scripts.report.story_bins import called, planted_words
 from workflow_scripts.report.story_text import between, bullets, plain, range_of, table
 from workflow_scripts.report.style import number_text
 
@@ -18,6 +19,8 @@ JUDGED = {
     "shuffled": "documents shuffled over bins (control)",
     "random": "random scores (control)",
 }
+# Roles of bins in the order of the page.
+ORDER = {"support": 0, "decoy": 1, "neutral": 2, "contradiction": 3}
 EXPLAINERS = {
     "texts": "all that sees texts and no gradients",
     "tfidf": "TF-IDF (words alone)",
@@ -28,7 +31,7 @@ EXPLAINERS = {
 
 def checks(tables: Mapping[str, pl.DataFrame], titles: Mapping[str, str]) -> list[str]:
     """Planted truth, what baselines explain, and questions that stand in the corpus."""
-    parts = [*truth(tables.get("planted")), *explained(tables.get("explained"))]
+    parts = [*truth(tables.get("planted")), *found(tables), *explained(tables.get("explained"))]
     return [*parts, *leakage(tables.get("leakage"), tables.get("leakage_maps"), titles)]
 
 
@@ -57,6 +60,43 @@ def truth(planted: pl.DataFrame | None) -> list[str]:
         "influence with the dose (0 = knows nothing). Words and an untrained model see where the "
         "sentences stand, but must not tell right answers from wrong ones (second column); "
         "shuffled documents and random scores must know nothing at all.",
+        table(head, rows),
+    ]
+
+
+def found(tables: Mapping[str, pl.DataFrame]) -> list[str]:
+    """Of the bins with documents, by what was planted there: how many are called as supporting."""
+    if "truth" not in tables:
+        return []
+    keys = ["benchmark", "topic", "format"]
+    parts = [
+        called(rows, 1).select(keys)
+        for _, rows in tables["bins"].drop_nulls("influence").group_by("benchmark")
+    ]
+    marked = (
+        tables["bins"]
+        .drop_nulls("influence")
+        .join(pl.concat(parts).with_columns(called=pl.lit(True)), on=keys, how="left")
+    )
+    groups = (
+        marked.join(tables["truth"], on=keys)
+        .group_by("role", "dose")
+        .agg(pl.len().alias("bins"), pl.col("called").is_not_null().sum(), pl.col("z").median())
+        .sort(pl.col("role").replace_strict(ORDER), "dose", descending=[False, True])
+    )
+    rows = [
+        (
+            planted_words(row),
+            f"{row['bins']:,}",
+            f"{row['called']:,}",
+            number_text(row["z"], 1),
+        )
+        for row in groups.iter_rows(named=True)
+    ]
+    head = ("Planted (share of the documents), all benchmarks", "bins", "called", "median z")
+    return [
+        "How many bins are called as supporting, by what was planted there: support bins that are "
+        "not called are misses, other bins that are called are false calls.",
         table(head, rows),
     ]
 

@@ -56,9 +56,12 @@ def draw_matrix(
         axes.set_title(f"Forgotten: {ARM_NAMES[arm]}", fontsize=9.5, fontweight="bold", loc="left")
     panels[0].set_ylabel("Documents chosen for")
     figure.supxlabel("Accuracy lost on", fontsize=8, y=0.38 / height)
+    known = matrix.drop_nulls("median")["n_topics"]
+    numbers = sorted({int(known.min()), int(known.max())})
+    topics = " to ".join(map(str, numbers)) + (" topic" if numbers == [1] else " topics")
     lines = [
         f"Points of accuracy lost at a rise of the forget loss by {dose:g} (nats per token); "
-        f"median topic with its {confidence:.0%} interval. Red: damage; blue: improvement.",
+        f"median of {topics} with its {confidence:.0%} interval. Red: damage; blue: improvement.",
         f"Framed: the benchmark that the documents were chosen for. {runs_left_out(tests)}",
     ]
     heading(figure, "What else breaks?", lines, 1 - 0.15 / height, 0.02)

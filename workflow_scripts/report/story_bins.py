@@ -1,0 +1,156 @@
+"""What the front page says of the bins and topics that support each benchmark."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from workflow_scripts.common.taxonomy import display_name
+from workflow_scripts.common.thresholds import SIGNIFICANT
+from workflow_scripts.report.story_text import between, p_text, plain, table
+from workflow_scripts.report.style import counted, number_text
+
+# Bins and topics that are named per benchmark with their numbers, and bins in a list beyond.
+NAMED, LISTED = 5, 20
+
+
+def called(bins: pl.DataFrame, sign: int) -> pl.DataFrame:
+    """Bins outside the spread of bins, above (sign 1) or below (-1) the median bin."""
+    side = pl.col("influence") > bins["influence"].median()
+    return bins.filter(side if sign > 0 else ~side, pl.col("q_unusual") < SIGNIFICANT)
+
+
+def with_truth(bins: pl.DataFrame, truth: pl.DataFrame | None) -> pl.DataFrame:
+    """Bins with a column ``planted``: what was planted there, null where that is not known."""
+    if truth is None:
+        return bins.with_columns(planted=pl.lit(None, dtype=pl.String))
+    known = truth.with_columns(
+        planted=pl.struct("role", "dose").map_elements(planted_words, return_dtype=pl.String)
+    )
+    keys = ["benchmark", "topic", "format"]
+    return bins.join(known.select(*keys, "planted"), on=keys, how="left", maintain_order="left")
+
+
+def planted_words(truth: Mapping[str, Any]) -> str:
+    """``support 75%`` (of its documents), ``decoy``, ``nothing``."""
+    role = "nothing" if truth["role"] == "neutral" else str(truth["role"])
+    return f"{role} {truth['dose']:.0%}" if truth["dose"] else role
+
+
+def supports(
+    tables: Mapping[str, pl.DataFrame], titles: Mapping[str, str], multiplicity: str
+) -> list[str]:
+    """Per benchmark: how many bins are called, the first of them, and the topics.
+
+    Args:
+        tables: name -> table, of those that the study has.
+        titles: benchmark -> its name for people, in the order of the study.
+        multiplicity: how q values are made.
+    """
+    rule = (
+        "A bin is *called* where it lies outside the spread that bins have anyway, at "
+        f"q < {SIGNIFICANT:g} (false discovery rate, {plain(multiplicity.upper())}): of the "
+        f"bins called, about one in {round(1 / SIGNIFICANT)} may be wrong. A bin that is not "
+        "called is not shown to be without influence."
+    )
+    if "truth" in tables:
+        rule += (
+            " The corpus is generated: beside each bin stands what was planted there for the "
+            "benchmark (a share of its documents), which the method did not see."
+        )
+    judged = with_truth(tables["bins"], tables.get("truth"))
+    parts = [rule]
+    for name, title in titles.items():
+        bins = judged.filter(benchmark=name).drop_nulls("influence")
+        marginals = tables["marginals"].filter(benchmark=name, axis="topic")
+        parts += [
+            f"**{plain(title)}.** {_counts(bins)}",
+            _named(bins),
+            *_also(bins),
+            _topics(marginals),
+        ]
+    return parts
+
+
+def _counts(bins: pl.DataFrame) -> str:
+    if bins["q_unusual"].is_null().all():
+        return f"{counted(bins.height, 'bin')} with values; without documents no bin can be tested."
+    up, down = called(bins, 1).height, called(bins, -1).height
+    words = f"{up} of {counted(bins.height, 'bin')} called as supporting, {down} as opposing."
+    return words if up else f"{words} The highest are named; none of them is called."
+
+
+def _ranked(bins: pl.DataFrame) -> pl.DataFrame:
+    return bins.sort("influence", "topic", "format", descending=[True, False, False])
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    return f"{plain(display_name(row['topic']))} × {plain(display_name(row['format']))}"
+
+
+def _also(bins: pl.DataFrame) -> list[str]:
+    """Bins called as supporting beyond those of the table, and bins called as opposing."""
+    named = _ranked(bins).head(NAMED).select("topic", "format")
+    beyond = called(_ranked(bins), 1).join(named, on=["topic", "format"], how="anti")
+    lines = []
+    for rows, words in (
+        (beyond, "Also called as supporting"),
+        (called(_ranked(bins), -1).reverse(), "Called as opposing"),
+    ):
+        places = [
+            f"{_place(row)} (z {number_text(row['z'], 1)}, q {p_text(row['q_unusual'])}"
+            f"{', planted: ' + row['planted'] if row['planted'] else ''})"
+            for row in rows.head(LISTED).iter_rows(named=True)
+        ]
+        if places:
+            more = f"; and {rows.height - LISTED} more" if rows.height > LISTED else ""
+            lines.append(f"{words}: {'; '.join(places)}{more}.")
+    return lines
+
+
+def _named(bins: pl.DataFrame) -> str:
+    """The bins of highest influence, with what is known of how sure they are."""
+    rows = [
+        (
+            _place(row),
+            number_text(row["z"], 1),
+            number_text(row["influence"], 4),
+            between(row["ci_low"], row["ci_high"], 4),
+            p_text(row["q_unusual"]),
+            "n/a" if row["n_docs"] is None else f"{row['n_docs']:,}",
+            *([row["planted"]] if row["planted"] else []),
+        )
+        for row in _ranked(bins).head(NAMED).iter_rows(named=True)
+    ]
+    head = ["Highest bins", "z", "influence", "interval", "q", "documents"]
+    if bins["planted"].is_not_null().any():
+        head.append("planted")
+    return table(head, rows)
+
+
+def _topics(topics: pl.DataFrame) -> str:
+    """Topics whose mean differs from the average bin, from the interval over their bins."""
+    known = topics.drop_nulls("z").sort("z", "topic", descending=[True, False])
+    above = known.filter(pl.col("bins_low") > 0)
+    below = known.filter(pl.col("bins_high") < 0).reverse()
+    words = []
+    for rows, side in ((above, "above"), (below, "below")):
+        names = [
+            f"{plain(display_name(row['topic']))} ({number_text(row['z'])}, "
+            f"{between(row['bins_low'], row['bins_high'])})"
+            for row in rows.head(NAMED).iter_rows(named=True)
+        ]
+        if names:
+            more = f" and {rows.height - len(names)} more" if rows.height > len(names) else ""
+            words.append(f"{side} the average bin: {', '.join(names)}{more}")
+    if not words and known.height:
+        first = known.row(0, named=True)
+        words = [
+            "none differs from the average bin; the highest is "
+            f"{plain(display_name(first['topic']))} ({number_text(first['z'])}, "
+            f"{between(first['bins_low'], first['bins_high'])})"
+        ]
+    return (
+        f"Topics (mean z over their bins, interval): {'; '.join(words) or 'none'}. With "
+        f"{known.height} topics one or two lie off 0 by chance."
+    )
