@@ -96,6 +96,8 @@ def asked(story: Story) -> list[str]:
 
 def alike(story: Story) -> list[str]:
     """Correlation of each pair of maps, without its strongest bin and against chance."""
+    if "correlations" not in story.tables:
+        return ["The maps were not compared with each other."]
     rows = [
         (
             " and ".join(plain(story.titles[row[key]]) for key in ("benchmark_a", "benchmark_b")),

@@ -62,13 +62,13 @@ def supports(
     parts = [rule]
     for name, title in titles.items():
         bins = judged.filter(benchmark=name).drop_nulls("influence")
-        marginals = tables["marginals"].filter(benchmark=name, axis="topic")
         parts += [
             f"**{plain(title)}.** {_counts(bins)}",
             _named(bins),
             *_also(bins),
-            _topics(marginals),
         ]
+        if "marginals" in tables:
+            parts.append(_topics(tables["marginals"].filter(benchmark=name, axis="topic")))
     return parts
 
 
