@@ -459,11 +459,18 @@ def test_controls_have_names_and_the_table_a_caption_and_heads(reader, page):
 
 def test_a_map_without_errors_has_no_mask_and_no_bars(reader, study, tmp_path):
     """A study from an existing matrix: no error, no corpus, no truth."""
+    from tests.report.conftest import make_marginals
     from tests.report.test_explorer_data import matrix_bins
     from workflow_scripts.common.tables import write_table
 
-    write_table(matrix_bins(), tmp_path / "bins.parquet", "influence/bin_influence")
-    inputs = {"bins": str(tmp_path / "bins.parquet")}
+    bins = matrix_bins()
+    made = {"bin_influence": bins, "marginals": make_marginals(bins, ("first", "second"))}
+    for name, frame in made.items():
+        write_table(frame, tmp_path / f"{name}.parquet", f"influence/{name}")
+    inputs = {
+        "bins": str(tmp_path / "bin_influence.parquet"),
+        "marginals": str(tmp_path / "marginals.parquet"),
+    }
     page = write_page_of(inputs, Path(tmp_path) / "x.html", {"first": "First", "second": "Second"})
     reader.driver.get_log("browser")
     reader.open(page)
