@@ -3,6 +3,7 @@
 import os
 import sys
 
+from workflow_scripts.benchmarks.questions import check_questions
 from workflow_scripts.common.config import complete
 from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.leftovers import begin_run
@@ -74,6 +75,8 @@ if not MATRIX:
 onstart:
     try:
         begin_run(RESULTS, log)
+        if not MATRIX:
+            check_questions(DEFINITIONS, RESULTS, config["data"])
     except AtlasError as error:
         print(f"not started: {error}", file=sys.stderr)
         sys.exit(1)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from tests.benchmarks.made_up import inline
 from workflow_scripts.benchmarks import definitions
 from workflow_scripts.benchmarks.definitions import (
     ROOT,
@@ -22,7 +23,7 @@ from workflow_scripts.benchmarks.readers import READERS
 from workflow_scripts.common.errors import ConfigError
 
 LOCAL = {"reader": "jsonl", "files": ["<results>/questions.jsonl"]}
-TASK = {"config": {"task": "a", "output_type": "multiple_choice"}, "data": LOCAL}
+TASK = {"config": inline("a"), "data": LOCAL}
 REAL = ["socialiqa", "mmlu_social_sciences", "arc_challenge", "mmlu_stem"]
 PLANTED = ["social_reasoning", "social_knowledge", "stem_reasoning", "stem_knowledge"]
 
@@ -109,6 +110,22 @@ def test_unknown_benchmark_lists_what_there_is_and_the_nearest():
             {"tasks": [{"config": {"task": "a", "output_type": "generate_until"}, "data": LOCAL}]},
             "key 'tasks.0': output_type is 'generate_until'; allowed: 'multiple_choice'",
         ),
+        (
+            {"tasks": [{"config": inline("a", doc_to_text=None), "data": LOCAL}]},
+            "the task's key 'doc_to_text' is None; it gives the prompt: name a column",
+        ),
+        (
+            {"tasks": [{"config": inline("a", doc_to_text=""), "data": LOCAL}]},
+            "the task's key 'doc_to_text' is ''; it gives the prompt",
+        ),
+        (
+            {"tasks": [{"config": inline("a", doc_to_choice=[]), "data": LOCAL}]},
+            r"the task's key 'doc_to_choice' is \[\]; it gives the choices",
+        ),
+        (
+            {"tasks": [{"config": {"task": "a", "output_type": "multiple_choice"}, "data": LOCAL}]},
+            "the task's key 'doc_to_text' is missing",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_that_names_benchmark_file_and_key(workbench, change, expected):
@@ -157,7 +174,9 @@ def test_inputs_are_definition_included_files_modules_and_data(workbench):
         "include: [deep.yaml]\noutput_type: multiple_choice\ndataset_path: json\n"
         "dataset_kwargs: {data_files: {test: [<results>/made.jsonl, rows.jsonl]}}\n"
     )
-    (folder / "tasks" / "deep.yaml").write_text("test_split: test\n")
+    (folder / "tasks" / "deep.yaml").write_text(
+        "test_split: test\ndoc_to_choice: [a, b]\ndoc_to_target: gold\n"
+    )
     (folder / "tasks" / "utils.py").write_text("def text(doc):\n    return doc['prompt']\n")
     (folder / "rows.jsonl").write_text("{}\n")
     definition = workbench.define(tasks=[{"file": "tasks/own.yaml"}])

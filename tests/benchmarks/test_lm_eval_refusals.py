@@ -7,7 +7,7 @@ import torch
 
 from tests.benchmarks.made_up import inline, row
 from workflow_scripts.benchmarks.answers import gold_index, in_units, margin
-from workflow_scripts.benchmarks.lm_eval_adapter import built_in_tasks
+from workflow_scripts.benchmarks.built_in import built_in_tasks
 from workflow_scripts.common.errors import ConfigError, DataError, NumericsError
 
 
@@ -29,8 +29,17 @@ def test_a_benchmark_without_any_gold_is_refused(ask, workbench):
 @pytest.mark.parametrize("choices", [[], ["only one"]])
 def test_a_question_without_a_choice_is_refused_by_file_and_line(ask, workbench, choices):
     rows = [row(0), row(1) | {"choices": choices, "gold": 0}]
-    with pytest.raises(DataError, match=r"questions.jsonl line 2 "):
+    with pytest.raises(DataError, match=r"questions.jsonl line 2: it has the choices"):
         ask(workbench.ask(rows))
+
+
+@pytest.mark.parametrize("prompt", [None, "", "7"])
+def test_a_question_without_a_prompt_is_refused_by_file_and_line(ask, workbench, prompt):
+    """A prompt of digits is a position for lm-eval, which would take a choice for the prompt."""
+    rows = [row(0), row(1) | {"prompt": prompt}]
+    text = "prompt" if prompt != "7" else "{{prompt}}"
+    with pytest.raises(DataError, match=r"questions.jsonl line 2: its prompt is (None|''|7);"):
+        ask(workbench.ask(rows, inline(doc_to_text=text)))
 
 
 def test_gold_may_be_the_text_of_a_choice(ask, workbench):

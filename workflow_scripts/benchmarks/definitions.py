@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from workflow_scripts.benchmarks.task_files import data_files, read_task_file, read_yaml
+from workflow_scripts.benchmarks.task_shape import check_output_type, check_parts, check_unique
 from workflow_scripts.common.config import check
 from workflow_scripts.common.errors import ConfigError, nearest
 from workflow_scripts.common.taxonomy import display_name
@@ -104,7 +105,7 @@ def load_definition(name: str, folder: Path = FOLDER) -> Definition:
     try:
         value = check(_spelled_out(read_yaml(path)), load_schema(), "key")
         tasks = tuple(_task(item, f"tasks.{i}", folder) for i, item in enumerate(value["tasks"]))
-        _check_unique([entry.name for entry in tasks])
+        check_unique([entry.name for entry in tasks])
     except ConfigError as error:
         raise ConfigError(f"benchmark {name!r} ({shown(path)}): {error}") from None
     optional = {key: value.get(key) for key in ("limit", "questions")}
@@ -135,6 +136,7 @@ def _task(item: dict[str, Any], key: str, folder: Path) -> TaskEntry:
     if config:
         try:
             check_output_type(config)
+            check_parts(config)
         except ConfigError as error:
             raise ConfigError(f"key {key!r}: {error}") from None
     name = item.get("task") or config.get("task")
@@ -156,26 +158,6 @@ def _task(item: dict[str, Any], key: str, folder: Path) -> TaskEntry:
             "the commit of its hub dataset (revision); nothing is fetched unpinned"
         )
     return TaskEntry(name, config, path, tuple(task_files), data.get("reader"), files, revision)
-
-
-def check_output_type(config: dict[str, Any]) -> None:
-    """Refuse a task whose answers are not choices that a model scores.
-
-    Args:
-        config: lm-eval configuration of the task, includes merged.
-
-    Raises:
-        ConfigError: another output type (lm-eval's default is generate_until), or a class.
-    """
-    if "class" in config or config.get("output_type") != "multiple_choice":
-        kind = "its own class" if "class" in config else repr(config.get("output_type"))
-        raise ConfigError(f"output_type is {kind}; allowed: 'multiple_choice'")
-
-
-def _check_unique(names: list[str]) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise ConfigError(f"key 'tasks' names {', '.join(repeated)} more than once")
 
 
 def resolve(path: str, results: str, data: str, folder: Path = FOLDER) -> str:

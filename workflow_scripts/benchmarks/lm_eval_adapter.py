@@ -7,11 +7,9 @@ import copy
 import functools
 import importlib.metadata
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lm_eval.api.task
@@ -21,16 +19,14 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from workflow_scripts.benchmarks.answers import Answers, collect, gold_index
-from workflow_scripts.benchmarks.definitions import (
-    Definition,
-    TaskEntry,
-    check_output_type,
-    resolve,
-)
+from workflow_scripts.benchmarks.built_in import built_in_file
+from workflow_scripts.benchmarks.definitions import Definition, TaskEntry, resolve
 from workflow_scripts.benchmarks.local_data import go_offline, one_line, splits_of
+from workflow_scripts.benchmarks.questions import choices_problem, prompt_problem
 from workflow_scripts.benchmarks.readers import READERS
 from workflow_scripts.benchmarks.task_files import data_files, map_data_files
-from workflow_scripts.common.errors import AtlasError, ConfigError, DataError, nearest
+from workflow_scripts.benchmarks.task_shape import check_output_type
+from workflow_scripts.common.errors import AtlasError, ConfigError, DataError
 from workflow_scripts.common.progress import Progress
 
 if TYPE_CHECKING:
@@ -40,8 +36,6 @@ logger = logging.getLogger("atlas")
 
 # Choices scored in one forward pass. A constant, so that a machine does not change the bits.
 BATCH_SIZE = 16
-
-TASK_LINE = re.compile(rb"""^["']?task["']?\s*:\s*["']?([\w./:-]+)["']?\s*$""", re.MULTILINE)
 
 
 class Examiner:
@@ -182,20 +176,6 @@ def quiet() -> Iterator[None]:
         lm_eval.api.task.tqdm = bar
 
 
-@functools.cache
-def built_in_tasks() -> dict[str, Path]:
-    """Task file of each task that lm-eval brings, by name.
-
-    A task's file has its name on a line of its own. Looking for that line in all files takes
-    0.5 s; lm-eval's own index parses them, which takes 13 s.
-    """
-    folder = Path(lm_eval.__file__).parent / "tasks"
-    matches = (
-        (TASK_LINE.search(path.read_bytes()), path) for path in sorted(folder.rglob("*.yaml"))
-    )
-    return {match.group(1).decode(): path for match, path in matches if match}
-
-
 def task_config(entry: TaskEntry) -> dict[str, Any]:
     """lm-eval configuration of a task, functions resolved, as its author wrote it.
 
@@ -206,13 +186,7 @@ def task_config(entry: TaskEntry) -> dict[str, Any]:
     if path is None and entry.config:
         return copy.deepcopy(entry.config)
     if path is None:
-        known = built_in_tasks()
-        if entry.name not in known:
-            raise ConfigError(
-                f"lm-eval {importlib.metadata.version('lm_eval')} brings no task {entry.name!r} "
-                f"(groups and tags must be given as their tasks){nearest(entry.name, list(known))}"
-            )
-        path = known[entry.name]
+        path = built_in_file(entry.name)
     try:
         return load_yaml(path)
     except Exception as error:
@@ -300,8 +274,12 @@ def check_task(task: ConfigurableTask, definition: Definition, origins: list[str
             choices, target = task.doc_to_choice(document), task.doc_to_target(document)
         except Exception as error:
             raise DataError(f"{origin} has no gold answer: {one_line(error)}") from error
-        if not isinstance(choices, list) or len(choices) < 2:
-            raise DataError(f"{origin} has the choices {choices!r}; a question needs at least two")
+        try:
+            prompt = task.doc_to_text(document)
+        except Exception as error:
+            raise DataError(f"{origin} has no prompt: {one_line(error)}") from error
+        if problem := choices_problem(choices) or prompt_problem(prompt):
+            raise DataError(f"{origin}: {problem}")
         if gold_index(target, choices) is None:
             raise DataError(
                 f"{origin} has no gold answer: {target!r} is not the position (0 to "
