@@ -31,6 +31,7 @@ demo: $(VENV)/.installed ## run the planted study and print what it found
 	@$(BIN)/python -m workflow_scripts.report.headline results/planted
 
 report: $(VENV)/.installed ## write the report of a finished study (CONFIG=configs/x.yaml STUDY=x)
+	@test -d results/$(STUDY)/report || { echo "results/$(STUDY)/report is not there: run the study first, or name it (make report CONFIG=configs/x.yaml STUDY=x)"; exit 1; }
 	@$(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG)) --report results/$(STUDY)/report/report.html > results/$(STUDY)/report/report.log 2>&1 || { cat results/$(STUDY)/report/report.log; exit 1; }
 
 status: $(VENV)/.installed ## how far a study is, also while it runs (CONFIG=configs/x.yaml)

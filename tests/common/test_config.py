@@ -81,6 +81,10 @@ def test_default_config_is_valid_and_completed():
         ({"corpus__shards": "1.5"}, ["'corpus.shards' is 1.5", "integer"]),
         ({"corpus__shards": "two"}, ["'corpus.shards' is 'two'", "integer"]),
         ({"corpus": None}, ["'corpus' is None", "object"]),
+        ({"corpus__shards": "[1"}, ["'corpus.shards' is '[1'", "integer"]),
+        ({"corpus__shards": [2]}, ["'corpus.shards' is [2]", "integer"]),
+        ({"corpus": {7: 1}}, ["unknown config key 'corpus.7'", "allowed here: source"]),
+        ({"seeds": "x"}, ["'seeds' is 'x'", "object"]),
         ({"seeds__model": -1}, ["'seeds.model' is -1", "at least 0"]),
         ({"benchmarks": []}, ["'benchmarks' is []", "at least 1 items"]),
         ({"benchmarks": ["a", "a"]}, ["'benchmarks'", "without repeats"]),
@@ -162,3 +166,24 @@ def test_config_check_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["workflow_scripts.unlearning.power", "--configfile", "nope.yaml"],
+        ["workflow_scripts.preflight.show_plan", "--configfile", "nope.yaml"],
+        ["workflow_scripts.report.status", "--configfile", "nope.yaml"],
+        ["workflow_scripts.corpus.list_hub", "--configfile", "nope.yaml"],
+        ["workflow_scripts.report.headline", "results/none"],
+        ["workflow_scripts.validation.show_lds", "results/none"],
+        ["workflow_scripts.validation.show_lds"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_without_its_input_ends_with_one_line(words):
+    """make power, plan, status, demo and lds call these; some ended with a traceback."""
+    done = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "nope.yaml" in done.stderr or "results" in done.stderr

@@ -193,15 +193,18 @@ def test_an_empty_overlay_changes_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", [None, "study: [x", "- a\n- b\n"], ids=["missing", "broken", "a list"]
+    "text",
+    [None, b"study: [x", b"- a\n- b\n", b"\tstudy: x", b"a:\n  b: 1\n c: 2\n", b"study: x\xff"],
+    ids=["missing", "broken", "a list", "a tab", "indented", "not UTF-8"],
 )
 def test_an_overlay_that_cannot_be_read_is_refused_by_name(tmp_path, text):
     path = tmp_path / "x.yaml"
     if text is not None:
-        path.write_text(text)
+        path.write_bytes(text)
     with pytest.raises(ConfigError) as caught:
         load_study(path)
     assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_an_overlay_with_a_bad_key_is_refused(tmp_path):

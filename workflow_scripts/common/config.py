@@ -114,16 +114,26 @@ def load_study(overlay: str | Path | None = None) -> dict[str, Any]:
     """
     config: dict[str, Any] = {}
     for path in [ROOT / "config.yaml", *([Path(overlay)] if overlay else [])]:
-        try:
-            value = yaml.safe_load(path.read_text())
-        except (OSError, yaml.YAMLError) as error:
-            raise ConfigError(f"config file {path} cannot be read: {error}") from None
-        if not isinstance(value or {}, Mapping):
-            raise ConfigError(
-                f"config file {path} must hold keys and values, not {type(value).__name__}"
-            )
-        config = _merged(config, value or {})
+        config = _merged(config, _read(path))
     return complete(config)
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """Keys and values of one config file; none where it is empty."""
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config file {path} cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        place = f" line {mark.line + 1}" if mark else ""
+        reason = problem or str(error).splitlines()[0]
+        raise ConfigError(f"config file {path}{place} is not valid YAML: {reason}") from None
+    if not isinstance(value, Mapping):
+        raise ConfigError(
+            f"config file {path} must hold keys and values, not {type(value).__name__}"
+        )
+    return value
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,7 +187,10 @@ def _from_command_line(value: Any, schema: Mapping[str, Any]) -> Any:
     if isinstance(value, list) and kind == "array":
         return [_from_command_line(item, schema.get("items", {})) for item in value]
     if isinstance(value, str) and kind in ("integer", "number", "boolean"):
-        read = yaml.safe_load(value)
+        try:
+            read = yaml.safe_load(value)
+        except yaml.YAMLError:
+            return value  # the schema says what is allowed
         wanted = bool if kind == "boolean" else (int, float)
         return read if isinstance(read, wanted) else value
     return value
@@ -202,7 +215,7 @@ def _unknown_key(error: jsonschema.ValidationError, schema: Mapping[str, Any], n
     known = list(error.schema.get("properties", {}))
     unknown = next(name for name in error.instance if name not in known)
     path, value = _join(error, unknown), error.instance[unknown]
-    near = nearest(unknown, known)
+    near = nearest(str(unknown), known)
     if not near:
         elsewhere = [name for name in known_keys(schema) if name.split(".")[-1] == unknown]
         near = f"; did you mean {elsewhere[0]!r}?" if elsewhere else ""
@@ -235,8 +248,8 @@ def _describe(error: jsonschema.ValidationError, name: str) -> str:
     return error.schema["properties"][name].get("description", "it has no default")
 
 
-def _join(error: jsonschema.ValidationError, name: str) -> str:
-    return ".".join([*map(str, error.absolute_path), name])
+def _join(error: jsonschema.ValidationError, name: object) -> str:
+    return ".".join(map(str, [*error.absolute_path, name]))
 
 
 def known_keys(schema: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.model.loading import load_model
 from workflow_scripts.unlearning.forgetting import ForgetSettings, Forgetter
@@ -89,13 +90,21 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
-    measure(
-        arguments.results,
-        arguments.documents,
-        arguments.steps,
-        arguments.repeats,
-        arguments.threads,
-    )
+    if not (arguments.results / "model" / "model.json").is_file():
+        sys.exit(
+            f"measure_step: {arguments.results} holds no model/model.json; run the study first or "
+            "name its results folder"
+        )
+    try:
+        measure(
+            arguments.results,
+            arguments.documents,
+            arguments.steps,
+            arguments.repeats,
+            arguments.threads,
+        )
+    except AtlasError as error:
+        sys.exit(f"measure_step: {error}")
 
 
 if __name__ == "__main__":

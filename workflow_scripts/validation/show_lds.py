@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.tables import read_table
 
 
@@ -52,7 +53,15 @@ def _cell(row: Mapping[str, Any] | None, column: str) -> str:
 
 def main() -> None:
     """Print the scores of the study in the folder named."""
-    table = read_table(Path(sys.argv[1]) / "validation" / "lds.parquet", "validation/lds")
+    if len(sys.argv) != 2:
+        sys.exit("show_lds: name the results folder of a study, such as results/lds")
+    path = Path(sys.argv[1]) / "validation" / "lds.parquet"
+    if not path.is_file():
+        sys.exit(f"show_lds: {path} does not exist; run make lds first or name its results folder")
+    try:
+        table = read_table(path, "validation/lds")
+    except AtlasError as error:
+        sys.exit(f"show_lds: {error}")
     for measure in ("margin", "accuracy"):
         sys.stdout.write("\n".join(render(table, measure)) + "\n\n")
 
