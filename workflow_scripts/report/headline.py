@@ -156,7 +156,9 @@ def headline(folder: Path) -> str:
 def _places(folder: Path) -> list[str]:
     report = folder / "report" / "report.html"
     command = f"snakemake --report {report}"
+    explorer = folder / "report" / "explorer.html"
     return [
+        *([f"explorer     {explorer}"] if explorer.exists() else []),
         f"figures      {folder / 'report' / 'figures'}",
         f"tables       {folder / 'influence' / 'bin_influence.parquet'}",
         f"report       {report if report.exists() else command}",
