@@ -14,7 +14,7 @@ import yaml
 
 from tests.workflow.clone import Clone
 from workflow_scripts.common.files import file_digest, read_json
-from workflow_scripts.validation.verdict import failures
+from workflow_scripts.common.tables import read_table
 
 CONFIG = ("--configfile", "tests/config/small.yaml")
 BENCHMARKS = ["social_knowledge", "stem_knowledge"]
@@ -310,11 +310,27 @@ def test_published_folder_passes_its_checksums_and_gives_the_same_maps_again(clo
 
 @pytest.mark.slow
 def test_validate_ends_as_its_verdict_says(clone):
-    """A study of 64 bins may miss a bar; then the command fails, and its table stays."""
-    code, text = clone.run(*CONFIG, "--", "validate")
-    verdict = pl.read_parquet(results(clone, "validation/verdict.parquet"))
-    assert verdict.height > 3
-    assert (code == 0) == (not failures(verdict)), text[-3000:]
+    """A world of 64 bins may miss a bar; then the command fails, says which, and its table stays."""
+    code, text = clone.run("validate", *CONFIG)
+    table = read_table(results(clone, "validation/verdict.parquet"), "validation/verdict")
+    failed = table.filter(state="failed")["measure"].to_list()
+    assert (code == 0) == (not failed), text[-3000:]
+    for measure in table["measure"]:
+        assert f"\n{measure} " in text
+    for measure in failed:
+        assert f"{measure}: " in text[text.index("missed their bar") :]
+    passed = set(table.filter(state="passed")["measure"])
+    assert {measure for measure in passed if "shuffled" in measure}
+    assert {"bins whose documents are not all there"} <= passed
+    (again,) = (
+        row for row in table.rows(named=True) if "projection, Pearson of the maps" in row["measure"]
+    )
+    agreement = pl.read_parquet(results(clone, "validation/projection.parquet"))["pearson"]
+    assert again["value"] == pytest.approx(agreement.min())
+    assert 0.5 < again["value"] < 0.999  # another projection, the same map
+    assert table.filter(state="not applicable")["source"].to_list() == ["validation/lds.parquet"]
+    # Asked again it judges again, and makes nothing anew.
+    assert clone.plan("validate", *CONFIG) == {"validate"}
 
 
 @pytest.mark.slow
