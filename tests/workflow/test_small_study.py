@@ -310,7 +310,7 @@ def test_published_folder_passes_its_checksums_and_gives_the_same_maps_again(clo
 
 @pytest.mark.slow
 def test_validate_ends_as_its_verdict_says(clone):
-    """A world of 64 bins may miss a bar; then the command fails, says which, and its table stays."""
+    """64 bins may miss a bar; then the command fails, says which, and its table stays."""
     code, text = clone.run("validate", *CONFIG)
     table = read_table(results(clone, "validation/verdict.parquet"), "validation/verdict")
     failed = table.filter(state="failed")["measure"].to_list()
