@@ -86,6 +86,15 @@ def test_other_documents_would_draw_the_same_map(results):
     assert by_documents(results).min() >= 0.8
 
 
+def test_validate_holds_every_bar_another_projection_included(study, results):
+    code, text = study.run("validate")
+    verdict = pl.read_parquet(results / "validation" / "verdict.parquet")
+    assert code == 0, text[-3000:]
+    # What has a bar; without a retraining its own is not applicable.
+    assert verdict.filter(state="passed").height == 17
+    assert verdict.filter(state="not applicable")["check"].to_list() == ["retraining"]
+
+
 @pytest.fixture(scope="module")
 def tests(results):
     return pl.read_parquet(results / "unlearning" / "tests.parquet")
