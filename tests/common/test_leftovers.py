@@ -3,6 +3,7 @@
 import pytest
 
 from workflow_scripts.common import leftovers
+from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.files import read_json
 from workflow_scripts.common.leftovers import begin_run
 
@@ -67,3 +68,12 @@ def test_run_right_after_scancel_waits_for_jobs_that_are_ending(tmp_path, log, m
     states.write_text("7 COMPLETING\n8 PENDING\n")
     with pytest.raises(leftovers.LeftoverError, match=r"2 Slurm jobs .* \(1 running\)"):
         begin_run(str(tmp_path), [])
+
+
+def test_results_that_cannot_be_written_are_told_before_the_first_job(tmp_path):
+    """A file in the place of the folder: permissions do not stop the tests' user everywhere."""
+    (tmp_path / "results").write_text("")
+    with pytest.raises(AtlasError, match=r"results/study cannot be written: Not a directory; free"):
+        begin_run(str(tmp_path / "results" / "study"), [])
+    with pytest.raises(AtlasError, match=r"results cannot be written: File exists; free"):
+        begin_run(str(tmp_path / "results"), [])

@@ -8,6 +8,7 @@ delete what the other has finished.
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,6 +25,10 @@ class LeftoverError(AtlasError):
     """Jobs of an earlier run of the study may still write its files."""
 
 
+class OutputError(AtlasError):
+    """The results of the study have no place."""
+
+
 def begin_run(results: str, logs: list[str]) -> None:
     """Refuse to start while Slurm jobs of an earlier run of the study live; note this run.
 
@@ -36,7 +41,9 @@ def begin_run(results: str, logs: list[str]) -> None:
 
     Raises:
         LeftoverError: such jobs are in the queue, or the queue cannot be asked.
+        OutputError: the folder cannot be written.
     """
+    check_writable(results)
     record = Path(results, ".state", "slurm_run.json")
     if record.exists():
         check_gone(noted_name(record), record)
@@ -44,6 +51,23 @@ def begin_run(results: str, logs: list[str]) -> None:
         write_json(record, {"name": current})
     else:
         record.unlink(missing_ok=True)
+
+
+def check_writable(results: str) -> None:
+    """Refuse to start a study whose results cannot be written.
+
+    Raises:
+        OutputError: names the folder and what the system says.
+    """
+    try:
+        Path(results).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=results):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"the results folder {results} cannot be written: {error.strerror}; free the place, "
+            "give yourself the right to write there, or make 'results' a link to another disk"
+        ) from None
 
 
 def run_name(logs: list[str]) -> str | None:
