@@ -13,6 +13,7 @@ from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.report import plot_influence, plot_validation
 from workflow_scripts.report.explained_panels import draw_explained
 from workflow_scripts.report.lexical_panels import compared, draw_words, signed
+from workflow_scripts.report.marginal_panels import draw_marginals
 
 CELLS = {
     name: {"domain": name.split("_")[0], "capability": name.split("_")[1], "title": title}
@@ -153,6 +154,25 @@ def test_words_state_both_groups_and_tell_differences_that_may_be_none(study):
     assert weights["+8.5\n\u221290.5 to 11.5"] == "normal"
     # Neither group of one benchmark has a number of quotations.
     assert written.count("none") == 2
+
+
+@pytest.mark.parametrize("study", ["full"], indirect=True)
+def test_long_names_of_benchmarks_end_within_their_panels(study):
+    """Measured in the drawn picture, at the width that many benchmarks leave to each."""
+    names = dict.fromkeys(DRAWN, "MMLU social sciences (letters, 5-shot)")
+    marginals = read_table(study.marginals, "influence/marginals")
+    explained = read_table(study.explained, "validation/explained")
+    for figure in (
+        draw_marginals(marginals, names | {"x": "Another", "y": "Other"}, 0.95),
+        draw_explained(explained, names | {"x": "Another", "y": "Other"}, 0.95),
+    ):
+        figure.draw_without_rendering()
+        first, second = figure.axes[:2]
+        words = [text for text in first.findobj(Text) if text.get_text().startswith("MMLU")]
+        assert len(words) == 1
+        title = words[0].get_window_extent()
+        assert title.x1 < second.get_window_extent().x0
+        assert title.y1 < min(text.get_window_extent().y0 for text in figure.texts)
 
 
 @pytest.mark.parametrize(

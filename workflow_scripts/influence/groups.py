@@ -12,7 +12,7 @@ GROUP_CHUNK = 512
 QUERY_CHUNK = 256
 
 
-def group_means(sketch: Sketch, queries: QueryRows) -> GroupMeans:
+def group_means(sketch: Sketch, queries: QueryRows, what: str = "groups") -> GroupMeans:
     """Mean score of each (bin, fold) group on each query: sum of rows . query row / count.
 
     Exact, since the score is linear in the document's row. Products and sums are float64 and
@@ -22,6 +22,7 @@ def group_means(sketch: Sketch, queries: QueryRows) -> GroupMeans:
     Args:
         sketch: sums of document rows, (G, d).
         queries: rows of one benchmark, (Q, d), of the same variant.
+        what: the groups as the log names them, where a job scores several maps.
 
     Returns:
         Groups ascending by (bin, fold).
@@ -41,7 +42,7 @@ def group_means(sketch: Sketch, queries: QueryRows) -> GroupMeans:
     counts = np.zeros(len(keys), dtype=np.int64)
     np.add.at(counts, place, sketch.counts)
     totals = np.zeros((len(keys), len(queries.rows)))
-    progress = Progress(len(place), "groups")
+    progress = Progress(len(place), what)
     for first in range(0, len(place), GROUP_CHUNK):
         groups = slice(first, first + GROUP_CHUNK)
         sums = sketch.sums[groups].astype(np.float64)  # (chunk, d)

@@ -16,6 +16,7 @@ from workflow_scripts.report.style import (
     heading,
     new_figure,
     number_text,
+    panel_title,
 )
 
 # What a scorer sees, its colour, and the scorers in the order of the figure.
@@ -32,7 +33,7 @@ MEASURES = (
 )
 # Inches: the page grows with the benchmarks and scorers, a panel keeps its size.
 LEFT, PANEL, GAP, RIGHT = 1.75, 2.25, 0.2, 0.2
-ROW, TOP, BETWEEN, BOTTOM = 0.225, 1.3, 0.6, 0.55
+ROW, TOP, BETWEEN, BOTTOM = 0.225, 1.4, 0.6, 0.55
 
 
 def draw_explained(explained: pl.DataFrame, titles: Mapping[str, str], confidence: float) -> Figure:
@@ -58,7 +59,7 @@ def draw_explained(explained: pl.DataFrame, titles: Mapping[str, str], confidenc
             axes = figure.add_axes(place)
             _scorers(axes, explained.filter(benchmark=name), scorers, measure)
             if line == 0:
-                axes.set_title(title, fontsize=9.5, fontweight="bold", loc="left")
+                axes.set_title(panel_title(title), fontsize=9.5, fontweight="bold", loc="left")
             if column:
                 axes.tick_params(axis="y", labelleft=False)
     _explain(figure, explained, confidence)

@@ -1,6 +1,7 @@
 """Words of the regions: each benchmark's top bins against the rest, and two kinds of formats."""
 
 from collections.abc import Iterable, Mapping
+from textwrap import shorten
 from typing import Any
 
 import polars as pl
@@ -38,8 +39,10 @@ LOOKS = {
     "interactional": (CATEGORIES[0], "interactional formats"),
     "expository": (CATEGORIES[1], "expository formats"),
 }
+# Letters of a row's name.
+LONGEST = 32
 # Inches.
-COLUMNS, LEFT, PANEL, NOTE, GAP, RIGHT = 4, 1.95, 1.3, 0.98, 0.12, 0.1
+COLUMNS, LEFT, PANEL, NOTE, GAP, RIGHT = 4, 2.1, 1.3, 0.98, 0.12, 0.1
 ROW, TOP, TITLE, AXIS, BOTTOM = 0.42, 0.85, 0.45, 0.3, 0.35
 
 
@@ -156,7 +159,7 @@ def _name(
     if benchmark is None:
         head = "Formats"
     else:
-        head = titles[benchmark]
+        head = shorten(titles[benchmark], LONGEST, placeholder=" \u2026")
         if found[0] is not None and found[0]["selection"] == BY_SHARE:
             head += " *"
     known = [part for part in found if part is not None]

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS, display_name
-from workflow_scripts.report.style import FAINT, PAGE, diverging, heading, new_figure
+from workflow_scripts.report.style import FAINT, PAGE, diverging, heading, new_figure, panel_title
 
 COLUMNS = [
     "benchmark",
@@ -51,7 +51,7 @@ def draw_marginals(marginals: pl.DataFrame, titles: Mapping[str, str], confidenc
             axes = figure.add_axes(place)
             _units(axes, marginals.filter(benchmark=name, axis=axis), axis, labels, limit)
             if row == 0:
-                axes.set_title(title, fontsize=9.5, fontweight="bold", loc="left")
+                axes.set_title(panel_title(title), fontsize=9.5, fontweight="bold", loc="left")
             else:
                 axes.set_xlabel("mean z (positive = supports)", fontsize=7.5)
             if column:

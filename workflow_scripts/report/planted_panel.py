@@ -17,6 +17,7 @@ from workflow_scripts.report.style import (
     counted,
     heading,
     new_figure,
+    panel_title,
 )
 
 ROLES = ("neutral", "decoy", "contradiction", "support")
@@ -61,7 +62,7 @@ def draw_planted(judged: pl.DataFrame, planted: pl.DataFrame, titles: Mapping[st
     )[0]
     for axes, name in zip(upper, present, strict=True):
         _roles(axes, judged.filter(benchmark=name))
-        axes.set_title(titles[name], fontsize=9.5, fontweight="bold", loc="left")
+        axes.set_title(panel_title(titles[name]), fontsize=9.5, fontweight="bold", loc="left")
     upper[0].set_ylabel("z (positive = supports)")
     known = [name for name in SCORERS if name in planted["scorer"].unique()]
     lower = figure.subplots(

@@ -15,6 +15,7 @@ from workflow_scripts.report.style import (
     heading,
     new_figure,
     number_text,
+    panel_title,
 )
 
 # What contrasts are called for people; benchmarks have their own titles.
@@ -51,7 +52,7 @@ def draw_scores(table: pl.DataFrame, titles: Mapping[str, str]) -> Figure:
     figure, panels = _grid(len(outputs), sharey=True, left=0.15)
     for axes, (output, title) in zip(panels, outputs.items(), strict=True):
         _scores(axes, rows.filter(output=output), scorers)
-        axes.set_title(title, fontsize=9.5, fontweight="bold", loc="left")
+        axes.set_title(panel_title(title), fontsize=9.5, fontweight="bold", loc="left")
     panels[0].set_yticks(range(len(scorers)), [NAMES.get(name, name) for name in scorers])
     panels[0].set_ylim(len(scorers) - 0.5, -0.5)
     some = rows.row(0, named=True)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
@@ -16,6 +17,8 @@ from workflow_scripts.common.files import atomic_path
 DPI = 150
 # A4 landscape, in inches.
 PAGE = (11.69, 8.27)
+# Letters of a panel's title in a line.
+TITLE_WIDTH = 27
 INK = "#222222"
 FAINT = "#6b6b6b"
 EMPTY = "#ececec"
@@ -101,6 +104,11 @@ def heading(figure: Figure, title: str, lines: list[str], top: float, left: floa
     for number, line in enumerate(lines):
         below = top - (0.3 + 0.165 * number) / height
         figure.text(left, below, line, fontsize=8.5, color=FAINT, va="top", ha="left")
+
+
+def panel_title(title: str) -> str:
+    """A benchmark's name in lines that end within a panel of about two inches."""
+    return fill(title, TITLE_WIDTH)
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

@@ -37,7 +37,7 @@ def unpreconditioned_maps(source: Any, params: Any, variant: str, sampled: np.nd
     for benchmark, order in zip(params.benchmarks, source.order, strict=True):
         queries = load_query_rows(Path(order).with_suffix(".npy"), variant)
         check_same(source.sketches[0], sketch.manifest, order, queries.manifest)
-        maps.append((benchmark, group_means(sketch, queries)))
+        maps.append((benchmark, group_means(sketch, queries, f"groups, {variant}, {benchmark}")))
     return maps
 
 
@@ -56,7 +56,9 @@ def untrained_means(source: Any, params: Any, number: int, sampled: np.ndarray) 
         raw = collect_query_rows(engine, queries, target, params.tokens_per_batch)
         rows = unit_query_rows(raw, fitted.roots)
         names = queries["query_id"].to_list(), queries["task"].to_list()
-        means.append(group_means(sketch, QueryRows(rows, *names, fitted.manifest)))
+        asked_rows = QueryRows(rows, *names, fitted.manifest)
+        what = f"groups, untrained model {number + 1}, {benchmark}"
+        means.append(group_means(sketch, asked_rows, what))
     return means
 
 
@@ -93,5 +95,5 @@ def shuffled_maps(source: Any, params: Any) -> tuple[Maps, Makeup]:
         queries = load_query_rows(path)
         for sketch in source.sketches:
             check_same(sketch, read_manifest(sketch), path, queries.manifest)
-        maps.append((benchmark, group_means(dealt, queries)))
+        maps.append((benchmark, group_means(dealt, queries, f"groups, shuffled, {benchmark}")))
     return maps, Makeup.of_sites(np.bincount(bins, minlength=len(BINS)))
