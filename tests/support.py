@@ -1,5 +1,6 @@
 """Small real objects for tests: a tiny Olmo3 model, made-up token documents, rule namespaces."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -127,3 +128,12 @@ def shard_frame(count, seed=0, bins=6, folds=4):
             "n_tokens_full": [len(tokens) for tokens in ids],
         }
     )
+
+
+def write_arc(data):
+    """One question of the benchmark arc_challenge, where a study with this ``data`` looks for it."""
+    choices = [{"text": "iron", "label": "A"}, {"text": "wood", "label": "B"}]
+    question = {"stem": "What does a magnet attract?", "choices": choices}
+    path = data / "arc_challenge" / "ARC-Challenge-Dev.jsonl"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"id": "1", "question": question, "answerKey": "A"}) + "\n")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.support import rule_call
+from tests.support import rule_call, write_arc
 from tests.workflow.clone import Clone
 from workflow_scripts.common.config import complete
 from workflow_scripts.common.errors import ConfigError
@@ -252,9 +252,7 @@ def test_study_without_any_labels_is_refused_by_key():
 def test_study_without_labels_runs_through_snakemake(models, made_up, tmp_path):
     rows = [{k: row[k] for k in ("id", "text", "url")} for row in made_up.rows(30)]
     made_up.write(tmp_path / "d.jsonl", rows)
-    questions = tmp_path / "arc_challenge" / "ARC-Challenge-Dev.jsonl"
-    questions.parent.mkdir()
-    questions.touch()
+    write_arc(tmp_path)
     columns = {"topic": "", "format": "", "url": "url"}
     corpus = {
         "source": "files",

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import yaml
 
-from tests.support import rule_call
+from tests.support import rule_call, write_arc
 from tests.workflow.clone import Clone
 from workflow_scripts.common.config import complete
 from workflow_scripts.common.errors import ConfigError, DataError
@@ -298,9 +298,7 @@ def test_plan_of_a_hub_study_with_classifiers_needs_no_network_and_no_cache(tmp_
     files = {f"documents/{i:02d}.jsonl.zst": 2**30 for i in range(12)}
     (tmp_path / "files.tsv").write_text(listing_text(DATASET, REVISION, files))
     config = study(tmp_path)
-    questions = tmp_path / "arc_challenge" / "ARC-Challenge-Dev.jsonl"
-    questions.parent.mkdir()
-    questions.touch()
+    write_arc(tmp_path)
     config.update(benchmarks=["arc_challenge"], data=str(tmp_path), unlearning={"benchmarks": []})
     config["corpus"]["hub"]["columns"] = {"topic": "", "format": ""}
     config["corpus"].update(
@@ -325,9 +323,7 @@ def test_study_from_the_cache_runs_offline_and_another_draw_indexes_nothing_agai
         cache.add(f"texts/{i}.jsonl.zst", tmp_path / "x.jsonl.zst")
     config = study(tmp_path)
     write_listing(complete(config))
-    questions = tmp_path / "arc_challenge" / "ARC-Challenge-Dev.jsonl"
-    questions.parent.mkdir()
-    questions.touch()
+    write_arc(tmp_path)
     config.update(benchmarks=["arc_challenge"], data=str(tmp_path), unlearning={"benchmarks": []})
     config["corpus"].update(parts=2, documents_per_bin=10)
     (tmp_path / "hub.yaml").write_text(yaml.safe_dump(config))

@@ -40,7 +40,7 @@ def test_both_nodes_worked_and_the_document_pass_asked_for_gpus(cluster):
     shards = [job for job in jobs if job["comment"].startswith("rule_attribute_documents")]
     assert {job["node"] for job in shards} == {"node1", "node2"}
     assert {job["gpus"] for job in shards} == {"gres:gpu:1"}
-    assert {job["gpus"] for job in jobs if "score_texts" in job["comment"]} == {"N/A"}
+    assert {job["gpus"] for job in jobs if "gather_bins" in job["comment"]} == {"N/A"}
 
 
 def test_jobs_carry_the_prefix_of_the_profile_and_small_ones_share_a_job(cluster):
