@@ -131,7 +131,7 @@ def shard_frame(count, seed=0, bins=6, folds=4):
 
 
 def write_arc(data):
-    """One question of the benchmark arc_challenge, where a study with this ``data`` looks for it."""
+    """One question of arc_challenge, where a study with this folder as ``data`` looks for it."""
     choices = [{"text": "iron", "label": "A"}, {"text": "wood", "label": "B"}]
     question = {"stem": "What does a magnet attract?", "choices": choices}
     path = data / "arc_challenge" / "ARC-Challenge-Dev.jsonl"
