@@ -14,6 +14,7 @@ LOOKS = """.. raw:: html
    .prose h1, .prose h2 { font-size: 1.35rem; margin: 1.6em 0 0.5em; }
    .prose td, .prose th { padding: 0.2rem 0.8rem 0.2rem 0; }
    .prose td p, .prose li p { margin: 0; }
+   .prose td + td { white-space: nowrap; }
    </style>"""
 
 
