@@ -128,7 +128,8 @@ def test_new_unlearning_seed_trains_its_own_adapters_and_nothing_before(clone):
         for name in BENCHMARKS
     }
     evaluations |= {f"evaluate_control {name}" for name in BENCHMARKS}
-    assert jobs == new | evaluations | {"estimate_effects", "plot_unlearning"}
+    # The front page tells what forgetting did.
+    assert jobs == new | evaluations | {"estimate_effects", "plot_unlearning", "write_explorer"}
 
 
 def test_new_topic_keeps_the_runs_of_the_others(clone):
