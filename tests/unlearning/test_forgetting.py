@@ -279,7 +279,7 @@ def test_a_damaged_state_is_dropped_in_one_line_and_costs_no_byte(
     with caplog.at_level("WARNING", logger="atlas"):
         beside = forgetter(weights, **common).run(FORGET, state)
     assert same_course(forgetter(weights, **common).run(FORGET), beside)
-    (told,) = [record.getMessage() for record in caplog.records if record.name == "atlas"]
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert told.startswith(f"dropped {state}, which cannot be read") and "\n" not in told
 
 
