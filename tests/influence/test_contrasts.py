@@ -215,7 +215,7 @@ def test_intervals_cover_the_true_contrast():
         assert 0.91 < np.mean(inside) < 0.98
 
 
-def test_a_bin_with_one_fold_has_a_contrast_but_no_interval():
+def test_a_bin_with_one_fold_has_a_contrast_but_no_interval_and_no_p():
     rng = stream(11, "thin")
     owner, fold = np.repeat(np.arange(40), 4), np.tile(np.arange(4), 40)
     fold[owner == 3] = 0
@@ -225,13 +225,14 @@ def test_a_bin_with_one_fold_has_a_contrast_but_no_interval():
     }
     rows = table_of(maps, CELLS, **DRAWS).filter(contrast="reasoning")
     thin = rows.filter(axis="bin").row(3, named=True)
-    assert thin["value"] is not None and thin["p_value"] is not None and thin["ci_low"] is None
+    assert thin["value"] is not None
+    assert thin["p_value"] is None and thin["q_value"] is None and thin["ci_low"] is None
     topics = rows.filter(axis="topic")
     assert topics["ci_low"][0] is None and topics["ci_low"][1] is not None
     assert rows.filter(axis="bin")["ci_low"].null_count() == 576 - 39
 
 
-def test_contrasts_of_single_documents_have_no_intervals():
+def test_contrasts_of_single_documents_have_no_intervals_and_no_p():
     rng = stream(14, "single")
     maps = {
         name: from_components(
@@ -240,9 +241,27 @@ def test_contrasts_of_single_documents_have_no_intervals():
         for name in CELLS
     }
     rows = table_of(maps, CELLS, **DRAWS).filter(axis="bin")
-    assert rows["ci_low"].null_count() == rows.height
-    assert rows.filter(contrast="reasoning")["p_value"].null_count() == 576 - 30
-    assert rows.filter(contrast="difference")["p_value"].null_count() == 576
+    for column in ("ci_low", "p_value", "q_value"):
+        assert rows[column].null_count() == rows.height
+
+
+def test_documents_that_differ_between_domains_make_no_contrast_of_bins_without_one():
+    """Every document leans to one domain, no bin does; exchanged questions alone call them all."""
+    rng, folds, called = stream(15, "leaning"), 12, []
+    owner, fold = np.repeat(np.arange(200), folds), np.tile(np.arange(folds), 200)
+    for _ in range(10):
+        lean = rng.standard_normal(len(owner))
+        maps = {}
+        for name, cell in CELLS.items():
+            side = lean if cell["domain"] == "social" else -lean
+            scores = side[:, None] + 0.5 * rng.standard_normal((len(owner), 40))
+            maps[name] = from_components(components(grouped(owner, fold, scores)), own=True)
+        rows = table_of(maps, CELLS, **DRAWS).filter(contrast="reasoning")
+        called += [
+            (rows.filter(axis=axis)[column].drop_nulls() < 0.05).any()
+            for axis, column in itertools.product(("bin", "topic"), ("p_value", "q_value"))
+        ]
+    assert np.mean(called) < 0.15
 
 
 def test_redrawn_noise_has_the_variance_of_the_bin_table():

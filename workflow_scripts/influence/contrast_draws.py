@@ -117,8 +117,19 @@ def standardise_rows(rows: np.ndarray) -> np.ndarray:
 
 def noise_of_z(
     maps: Mapping[str, Resampling], known: np.ndarray, draws: int, seed: int
-) -> np.ndarray:
-    """(K, R, bins) draws of the error of each z map, documents shared between benchmarks."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws of the error of each z map, documents shared between benchmarks.
+
+    Args:
+        maps: benchmark -> its redrawable form, K of them.
+        known: (576,) bool, the bins of the maps.
+        draws: number R.
+        seed: of the draws.
+
+    Returns:
+        (K, R, known) errors from documents and queries, and (K, R, known) those of them that
+        come from documents.
+    """
     rng = stream(seed, "contrast documents")
     of_queries = {name: stream(seed, "contrast queries", name) for name in maps}
     folds = 1 + max(int(part.group_folds.max()) for part in maps.values())
@@ -132,13 +143,20 @@ def noise_of_z(
         widening = np.sqrt(df / chi2)
         chunk = []
         for name, part in maps.items():
-            noise = part.noise(normals, widening, of_queries[name])[:, known]
-            # Bins with one fold have no draws; there may be no others.
-            drawn = np.isfinite(noise[0])
-            noise = noise - np.nansum(noise, axis=1, keepdims=True) / max(drawn.sum(), 1)
-            chunk.append(noise / scales[name] if scales[name] > 0 else 0 * noise)
-        parts.append(np.stack(chunk))
-    return np.concatenate(parts, axis=1)
+            documents = part.document_noise(normals, widening)
+            both = documents + part.query_noise(count, of_queries[name])
+            chunk.append([_of_z(noise[:, known], scales[name]) for noise in (both, documents)])
+        parts.append(np.array(chunk))  # (K, 2, count, known)
+    errors = np.concatenate(parts, axis=2)
+    return errors[:, 0], errors[:, 1]
+
+
+def _of_z(noise: np.ndarray, scale: float) -> np.ndarray:
+    """(R, bins) errors of a map as errors of its standard scores, whose mean stays 0."""
+    # Bins with one fold have no draws; there may be no others.
+    drawn = np.isfinite(noise[0])
+    noise = noise - np.nansum(noise, axis=1, keepdims=True) / max(drawn.sum(), 1)
+    return noise / scale if scale > 0 else 0 * noise
 
 
 def _chunks(total: int) -> Iterator[int]:

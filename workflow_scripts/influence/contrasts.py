@@ -168,12 +168,14 @@ def contrast_table(
     Intervals: value +- the ``confidence`` quantile of |error| over multiplier draws of documents
     (the same draws for all benchmarks, which share their documents) and queries, the mean and
     standard deviation of each map held fixed. ``p_value`` of reasoning and knowledge: the share
-    of exchanges of the questions between the domains in which the largest |contrast| of the axis
-    reaches |value|; it controls the family-wise error over the axis. Documents stay as they
-    are, so it asks whether these documents tell the domains' questions apart; the interval
-    also holds what other documents of the bin would say. The difference has no
-    labels to exchange: its null draws are the bootstrap errors. ``q_value``: BH over p-values of
-    the units alone, from null draws in units of their own spread, pooled over the axis.
+    of null draws in which the largest |contrast| of the axis reaches |value|; it controls the
+    family-wise error over the axis. A null draw exchanges the questions between the domains and
+    adds a draw of the documents' error. Exchanged questions alone ask whether these very
+    documents tell the domains' questions apart, which nearly all do: with documents shuffled
+    over bins, so that no bin has a contrast, they called 40% of the bins at q < 0.05. The
+    difference has no labels to exchange: its null draws are the bootstrap errors. ``q_value``:
+    BH over p-values of the units alone, from null draws in units of their own spread, pooled
+    over the axis.
 
     An existing matrix has no questions to exchange and no errors: the labels of its values are
     exchanged bin by bin (difference: capabilities within a domain), each side standardised anew.
@@ -229,7 +231,9 @@ def contrast_draws(
     if plan.name not in CAPABILITIES:
         return Draws(value, error, error)
     means = {name: maps.resampling[name].query_means[known] for name in names}
-    return Draws(value, error, permute_queries(means, plan.weights, permutations, rng))
+    exchanged = permute_queries(means, plan.weights, permutations, rng)
+    documents = np.tensordot(weights, maps.document_error(names, known), axes=1)
+    return Draws(value, error, exchanged + documents[np.arange(permutations) % len(documents)])
 
 
 def _side(z: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:

@@ -56,16 +56,28 @@ class Resampling:
     ) -> np.ndarray:
         """Draws of the error of each bin's influence, from documents and from queries.
 
-        A multiplier bootstrap: every fold's and every query's deviation from the mean is
-        weighted by a standard normal. A bin's document noise is scaled to ``v_fold``; the query
-        noise of all bins comes from the same normals, since a query is one and the same for all
-        bins, and is scaled so that both together have the variance that the bin table reports.
+        Args:
+            fold_normals: as :meth:`document_noise` takes them.
+            widening: likewise.
+            rng: generator of this benchmark's query draws.
+
+        Returns:
+            (R, 576) float64; NaN for a bin without documents or with one fold.
+        """
+        return self.document_noise(fold_normals, widening) + self.query_noise(
+            len(fold_normals), rng
+        )
+
+    def document_noise(self, fold_normals: np.ndarray, widening: np.ndarray) -> np.ndarray:
+        """Draws of the error of each bin's influence that comes from its documents.
+
+        A multiplier bootstrap: every fold's deviation from the mean is weighted by a standard
+        normal, and the sum scaled to ``v_fold``.
 
         Args:
             fold_normals: (R, 576, folds) standard normals, folds at least the largest fold + 1;
                 the same for benchmarks scored on the same documents.
-            widening: (R, 576) factors on the document noise, for the degrees of freedom.
-            rng: generator of this benchmark's query draws.
+            widening: (R, 576) factors, for the degrees of freedom.
 
         Returns:
             (R, 576) float64; NaN for a bin without documents or with one fold.
@@ -80,10 +92,21 @@ class Resampling:
         flat = self.v_fold_raw == 0
         documents *= np.where(flat, 1.0, moderation)
         documents[:, flat] = fold_normals[:, flat, 0] * np.sqrt(self.v_fold[flat])
-        return documents * widening + self._query_noise(draws, rng)
+        return documents * widening
 
-    def _query_noise(self, draws: int, rng: np.random.Generator) -> np.ndarray:
-        """(R, 576) draws of the query noise net of what the document noise holds already."""
+    def query_noise(self, draws: int, rng: np.random.Generator) -> np.ndarray:
+        """Draws of the error that comes from queries, net of what document noise holds already.
+
+        All bins share the normals, since a query is one and the same for all bins; scaled so
+        that documents and queries together have the variance that the bin table reports.
+
+        Args:
+            draws: number R.
+            rng: generator of this benchmark's query draws.
+
+        Returns:
+            (R, 576) float64.
+        """
         n_queries = self.query_means.shape[1]
         if n_queries == 1:
             return np.zeros((draws, N_BINS))

@@ -76,13 +76,8 @@ def draw_contrasts(
 
 
 def found() -> pl.Expr:
-    """Whether a unit stands out: beyond exchanged questions and beyond its own error.
-
-    The permutation knows the noise of the questions alone, the interval also that of the
-    documents; a unit is marked where both agree.
-    """
-    interval = (pl.col("ci_low") > 0) | (pl.col("ci_high") < 0)
-    return ((pl.col("p_value") < SIGNIFICANT) & interval).fill_null(False)
+    """Whether a unit stands out, at the false discovery rate that marks bins in the maps too."""
+    return (pl.col("q_value") < SIGNIFICANT).fill_null(False)
 
 
 def _add(
@@ -106,15 +101,15 @@ def _finish(
         f"Differences of z over {int(known.sum())} bins with documents; positive (red) = the "
         "region supports the social benchmark more than the STEM benchmark of the same capability",
         f"Sides: mean over the bins of a topic or format with {confidence:.0%} intervals. "
-        f"Dots and filled points: interval without 0 and p < {SIGNIFICANT:g}, family-wise over "
-        "the units of the axis",
+        f"Dots and filled points: q < {SIGNIFICANT:g}, the false discovery rate over the units "
+        "of the axis",
     ]
     width, height = figure.get_size_inches()
     title = "Social against STEM: which regions tell the domains apart"
     heading(figure, title, lines, top=1 - 0.2 / height, left=0.25 / width)
     bins = [table.filter(found(), axis="bin") for table in tables.values()]
     marked = any(table.height for table in bins)
-    entries = grid_legend(f"p < {SIGNIFICANT:g}" if marked else "", not known.all())
+    entries = grid_legend(f"q < {SIGNIFICANT:g}" if marked else "", not known.all())
     if entries:
         figure.legend(
             handles=entries,
