@@ -250,11 +250,11 @@ def test_documents_that_differ_between_domains_make_no_contrast_of_bins_without_
     rng, folds, called = stream(15, "leaning"), 12, []
     owner, fold = np.repeat(np.arange(200), folds), np.tile(np.arange(folds), 200)
     for _ in range(10):
-        lean = rng.standard_normal(len(owner))
+        level, lean = 2 * rng.standard_normal(200)[owner], rng.standard_normal(len(owner))
         maps = {}
         for name, cell in CELLS.items():
             side = lean if cell["domain"] == "social" else -lean
-            scores = side[:, None] + 0.5 * rng.standard_normal((len(owner), 40))
+            scores = (level + side)[:, None] + 0.5 * rng.standard_normal((len(owner), 40))
             maps[name] = from_components(components(grouped(owner, fold, scores)), own=True)
         rows = table_of(maps, CELLS, **DRAWS).filter(contrast="reasoning")
         called += [
