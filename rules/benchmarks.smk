@@ -4,7 +4,11 @@ Needs the model and the tokenizer. Leaves per benchmark what was asked, token by
 model makes of it, and its accuracy. A definition in benchmarks/ is an input of its own jobs only.
 """
 
-from workflow_scripts.benchmarks.definitions import input_function, value_function
+from workflow_scripts.benchmarks.definitions import (
+    data_function,
+    input_function,
+    value_function,
+)
 
 # What influence acts on, for the rules that take a benchmark's gradients.
 target_of = value_function(DEFINITIONS, "target")
@@ -33,7 +37,7 @@ rule answer_benchmark:
     params:
         version=VERSION["benchmarks"],
         definition="{benchmark}",
-        data=config["data"],
+        data=data_function(DEFINITIONS, config["data"]),
         precision=config["model"]["precision"],
         device=config["model"]["device"],
     script:

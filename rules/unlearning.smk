@@ -91,7 +91,7 @@ if FORGOTTEN:
         params:
             version=VERSION["unlearning"],
             evaluated="{evaluated}",
-            data=config["data"],
+            data=data_function(DEFINITIONS, config["data"], "evaluated"),
             precision=config["model"]["precision"],
             device=config["model"]["device"],
         script:
@@ -173,7 +173,7 @@ if FORGOTTEN and config["unlearning"]["control"]:
         params:
             version=VERSION["unlearning"],
             evaluated="{evaluated}",
-            data=config["data"],
+            data=data_function(DEFINITIONS, config["data"], "evaluated"),
             precision=config["model"]["precision"],
             device=config["model"]["device"],
         script:

@@ -12,6 +12,7 @@ from workflow_scripts.benchmarks import definitions
 from workflow_scripts.benchmarks.definitions import (
     ROOT,
     available,
+    data_function,
     definition_inputs,
     input_function,
     load_definition,
@@ -238,3 +239,11 @@ def test_definitions_import_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert not {"torch", "datasets", "lm_eval", "polars", "numpy"} & set(done.stdout.split())
+
+
+def test_another_data_folder_concerns_the_benchmarks_that_name_it_alone(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    names = ("stem_knowledge", "socialiqa")
+    value = data_function({name: load_definition(name) for name in names}, "elsewhere")
+    folders = [value(SimpleNamespace(benchmark=name)) for name in names]
+    assert folders == ["", "elsewhere"]

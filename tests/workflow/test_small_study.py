@@ -132,6 +132,10 @@ def test_new_unlearning_seed_trains_its_own_adapters_and_nothing_before(clone):
     assert jobs == new | evaluations | {"estimate_effects", "plot_unlearning", "write_explorer"}
 
 
+def test_another_data_folder_runs_no_benchmark_again_that_does_not_name_it(clone):
+    assert clone.plan(*CONFIG, "--config", "data=elsewhere") == set()
+
+
 def test_new_topic_keeps_the_runs_of_the_others(clone):
     jobs = clone.plan(*CONFIG, "--config", "unlearning={topics: [top01, top02, top03]}")
     runs = {job for job in jobs if job.startswith("unlearn")}

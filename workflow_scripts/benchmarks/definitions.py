@@ -296,3 +296,20 @@ def value_function(definitions: dict[str, Definition], key: str) -> Callable[[An
         return getattr(definitions[wildcards.benchmark], key)
 
     return value
+
+
+def data_function(
+    definitions: dict[str, Definition], data: str, wildcard: str = "benchmark"
+) -> Callable[[Any], str]:
+    """Param function of the rules with this wildcard: ``data`` where that benchmark names it.
+
+    Empty for a benchmark without ``<data>`` in its files, so that another folder, which the
+    question files of a new benchmark may need, runs no other benchmark again.
+    """
+
+    def value(wildcards: Any) -> str:
+        tasks = definitions[getattr(wildcards, wildcard)].tasks
+        named = any(path.startswith("<data>/") for task in tasks for path in task.files)
+        return data if named else ""
+
+    return value
