@@ -4,6 +4,11 @@ CORES ?= all
 STUDY ?= planted
 VENV := .venv
 BIN := $(VENV)/bin
+# What a finished study was run with: the config that is named, else what its last run has noted.
+OPTIONS = $(if $(CONFIG),--configfile $(CONFIG),$(shell cat results/$(STUDY)/.state/options 2>/dev/null))
+MATRIX_OPTIONS = --configfile configs/matrix.yaml --config 'influence={matrix: "$(FILE)"}'
+# Snakemake's report of the study $(1), which was run with the options $(2).
+write_report = $(BIN)/snakemake $(2) --report results/$(1)/report/report.html > results/$(1)/report/report.log 2>&1 || { cat results/$(1)/report/report.log; exit 1; }
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo report status publish validate lint format test test-all matrix bench lds power simulate plan docs graph clean
@@ -30,9 +35,9 @@ demo: $(VENV)/.installed ## run the planted study and print what it found
 	@$(MAKE) --no-print-directory report
 	@$(BIN)/python -m workflow_scripts.report.headline results/planted
 
-report: $(VENV)/.installed ## write the report of a finished study (CONFIG=configs/x.yaml STUDY=x)
-	@test -d results/$(STUDY)/report || { echo "results/$(STUDY)/report is not there: run the study first, or name it (make report CONFIG=configs/x.yaml STUDY=x)"; exit 1; }
-	@$(BIN)/snakemake $(if $(CONFIG),--configfile $(CONFIG)) --report results/$(STUDY)/report/report.html > results/$(STUDY)/report/report.log 2>&1 || { cat results/$(STUDY)/report/report.log; exit 1; }
+report: $(VENV)/.installed ## write the report of a finished study (STUDY=x)
+	@test -d results/$(STUDY)/report || { echo "results/$(STUDY)/report is not there: run the study first, or name it (make report STUDY=x)"; exit 1; }
+	@$(call write_report,$(STUDY),$(OPTIONS))
 
 status: $(VENV)/.installed ## how far a study is, also while it runs (CONFIG=configs/x.yaml)
 	@$(BIN)/python -m workflow_scripts.report.status $(if $(CONFIG),--configfile $(CONFIG))
@@ -63,7 +68,8 @@ test-all: test ## the long tests too: real text, the demo's bars, bergson's own 
 
 matrix: $(VENV)/.installed ## every table and figure that an existing bin matrix allows (FILE=matrix.csv)
 	@test -n "$(FILE)" || { echo "name the matrix: make matrix FILE=path/to/matrix.csv (topic, format, one column a benchmark)"; exit 1; }
-	ATLAS_HEADLINE=later $(BIN)/snakemake --cores $(CORES) --configfile configs/matrix.yaml --config 'influence={matrix: "$(FILE)"}'
+	ATLAS_HEADLINE=later $(BIN)/snakemake --cores $(CORES) $(MATRIX_OPTIONS)
+	@$(call write_report,matrix,$(MATRIX_OPTIONS))
 	@$(BIN)/python -m workflow_scripts.report.headline results/matrix
 
 bench: $(VENV)/.installed ## cost of the document pass and of an unlearning step against plain passes, and of the draw

@@ -8,6 +8,7 @@ from workflow_scripts.common.config import complete
 from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.leftovers import begin_run
 from workflow_scripts.report.headline import end_run
+from workflow_scripts.report.run_options import note_options
 
 
 configfile: "config.yaml"
@@ -75,6 +76,11 @@ if not MATRIX:
 onstart:
     try:
         begin_run(RESULTS, log)
+        note_options(
+            RESULTS,
+            workflow.config_settings.configfiles,
+            workflow.config_settings.config_args or [],
+        )
         if not MATRIX:
             check_questions(DEFINITIONS, RESULTS, config["data"])
     except AtlasError as error:

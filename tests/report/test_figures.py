@@ -239,3 +239,12 @@ def test_a_map_of_an_existing_matrix_is_drawn_without_answers_or_questions(study
     plot_influence.main(call)
     text = (tmp_path / f"map_{DRAWN[0]}.svg").read_text()
     assert "Values of an existing matrix" in text and "correctly" not in text
+
+
+def test_figures_of_benchmarks_no_longer_in_the_study_are_removed(tmp_path):
+    names = [f"{stem}.{kind}" for stem in ("map_a", "marginals") for kind in KINDS]
+    others = ["damage_matrix.svg", "planted.png", "notes.txt", "map_of_the_town.pdf"]
+    for name in [*names, *others, "map_b.csv", "map_b.csv.meta.json", "contrasts.png"]:
+        (tmp_path / name).write_text("")
+    plot_influence.remove_earlier(tmp_path, {"map_a", "marginals"})
+    assert {path.name for path in tmp_path.iterdir()} == {*names, *others}

@@ -9,7 +9,7 @@ import pytest
 
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.taxonomy import display_name
-from workflow_scripts.report.headline import end_run, headline, main, planted_lines
+from workflow_scripts.report.headline import end_run, headline, main, map_lines, planted_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -82,3 +82,18 @@ def test_the_headline_needs_no_engine(study):
     )
     command = [sys.executable, "-c", code, str(study.folder)]
     subprocess.run(command, cwd=ROOT, check=True, timeout=60)
+
+
+def test_a_map_without_standard_errors_is_said_to_be_untested(study):
+    bins = read_table(study.bins, "influence/bin_influence").filter(benchmark="stem_reasoning")
+    matrix = bins.with_columns(q_unusual=pl.lit(None, dtype=pl.Float64))
+    first = map_lines(matrix)[0]
+    assert first.endswith("bins; none has a standard error, so none is tested")
+
+
+def test_a_constant_map_names_no_bin_as_its_strongest(study):
+    bins = read_table(study.bins, "influence/bin_influence").filter(benchmark="stem_reasoning")
+    lines = map_lines(bins.with_columns(influence=pl.lit(0.5), z=pl.lit(None, dtype=pl.Float64)))
+    assert [line.strip() for line in lines[1:]] == [
+        "all bins are equal: none supports more than another"
+    ]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.influence.conftest import published  # noqa: F401
 from tests.workflow.clone import Clone
+from workflow_scripts.common.taxonomy import BINS
 
 pytestmark = pytest.mark.slow
 
@@ -17,19 +18,23 @@ pytestmark = pytest.mark.slow
 def made(published, tmp_path_factory):  # noqa: F811
     """Folder of the results of ``make matrix``, what it printed, and its seconds."""
     clone = Clone(tmp_path_factory.mktemp("matrix") / "atlas")
-    environment = f"VENV={sys.prefix}"
-    installed = ["-o", f"{sys.prefix}/.installed"]
     start = time.monotonic()
+    printed = run(clone.folder, "make", "matrix", f"FILE={published}")
+    return clone.folder / "results" / "matrix", printed, time.monotonic() - start
+
+
+def run(folder, *words):
+    """What make prints, with the environment of the tests in place of a new one."""
     done = subprocess.run(
-        ["make", "matrix", f"FILE={published}", environment, *installed],
-        cwd=clone.folder,
-        env=clone.environment(),
+        [*words, f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.installed"],
+        cwd=folder,
+        env=Clone.environment(None),
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return clone.folder / "results" / "matrix", done.stdout, time.monotonic() - start
+    return done.stdout
 
 
 def test_the_published_matrix_takes_under_a_minute(made):
@@ -53,3 +58,27 @@ def test_every_map_is_drawn_and_the_explorer_is_written(made):
     maps = {"map_socialiqa", "map_mmlu_social_sciences", "map_arc_challenge", "map_mmlu_stem"}
     assert maps | {"contrasts", "correlations"} <= names
     assert (report / "explorer.html").stat().st_size > 100_000
+
+
+def test_the_report_is_written_and_the_closing_lines_name_it(made):
+    folder, printed, _ = made
+    report = folder / "report" / "report.html"
+    assert printed.splitlines()[-1].split() == ["report", "results/matrix/report/report.html"]
+    assert "map_socialiqa.svg" in report.read_text(encoding="utf-8")
+    report.unlink()
+    run(folder.parents[1], "make", "report", "STUDY=matrix")
+    assert "map_socialiqa.svg" in report.read_text(encoding="utf-8")
+
+
+def test_another_matrix_leaves_nothing_of_the_first_among_the_figures(made, tmp_path):
+    """The last test of the file: it writes over the study."""
+    rows = [f"{topic},{form},{place % 7},1" for place, (topic, form) in enumerate(BINS)]
+    matrix = tmp_path / "mine.csv"
+    matrix.write_text("\n".join(["topic,format,mine,constant", *rows]))
+    printed = run(made[0].parents[1], "make", "matrix", f"FILE={matrix}")
+    figures = made[0] / "report" / "figures"
+    names = {path.name.partition(".")[0] for path in figures.iterdir()}
+    assert names == {"map_mine", "map_constant", "marginals", "correlations"}
+    lines = printed.splitlines()
+    said = "  constant: 576 bins; none has a standard error, so none is tested"
+    assert lines[lines.index(said) + 1].strip().startswith("all bins are equal")

@@ -15,7 +15,9 @@ from workflow_scripts.common.errors import AtlasError, DataError
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.taxonomy import display_name
 from workflow_scripts.common.thresholds import SIGNIFICANT
+from workflow_scripts.report.cautions import all_equal
 from workflow_scripts.report.headline_maps import comparison
+from workflow_scripts.report.run_options import report_command
 
 # The last job of a run that was asked for the whole study.
 WHOLE = re.compile(r"^(?:local)?rule all:$", re.MULTILINE)
@@ -42,14 +44,10 @@ def map_lines(bins: pl.DataFrame) -> list[str]:
     lines = []
     for (name,), table in bins.group_by("benchmark", maintain_order=True):
         filled = table.drop_nulls("influence")
-        unusual = filled.filter(pl.col("q_unusual") < SIGNIFICANT)["influence"]
-        above = int((unusual > filled["influence"].median()).sum()) if len(unusual) else 0
-        found = (
-            f"{len(unusual)} of {filled.height} bins stand out at q < {SIGNIFICANT:g} "
-            f"({above} support, {len(unusual) - above} oppose)"
-        )
-        tested = filled["q_unusual"].is_not_null().any()
-        lines.append(f"{name}: {found if tested else f'{filled.height} bins, without errors'}")
+        lines.append(f"{name}: {_standing_out(filled)}")
+        if all_equal(filled):
+            lines.append("    all bins are equal: none supports more than another")
+            continue
         topics = filled.group_by("topic").agg(pl.col("z").mean()).drop_nulls("z")
         topics = topics.sort("z", "topic", descending=[True, False]).head(TOP)
         means = [f"{display_name(topic)} {z:+.1f}" for topic, z in topics.iter_rows()]
@@ -61,6 +59,18 @@ def map_lines(bins: pl.DataFrame) -> list[str]:
             z = "n/a" if row["z"] is None else f"{row['z']:+.1f}"
             lines.append(f"    {place:52} z {z:>5}   q {q}")
     return lines
+
+
+def _standing_out(filled: pl.DataFrame) -> str:
+    """How many bins stand out, and to which side; why none is tested where none is."""
+    if filled["q_unusual"].is_null().all():
+        return f"{filled.height} bins; none has a standard error, so none is tested"
+    unusual = filled.filter(pl.col("q_unusual") < SIGNIFICANT)["influence"]
+    above = int((unusual > filled["influence"].median()).sum()) if len(unusual) else 0
+    return (
+        f"{len(unusual)} of {filled.height} bins stand out at q < {SIGNIFICANT:g} "
+        f"({above} support, {len(unusual) - above} oppose)"
+    )
 
 
 def planted_lines(planted: pl.DataFrame) -> list[str]:
@@ -155,13 +165,15 @@ def headline(folder: Path) -> str:
 
 def _places(folder: Path) -> list[str]:
     report = folder / "report" / "report.html"
-    command = f"snakemake --report {report}"
+    table = folder / "influence" / "bin_influence.parquet"
+    # A report of an earlier run tells the earlier numbers.
+    there = report.exists() and report.stat().st_mtime >= table.stat().st_mtime
     explorer = folder / "report" / "explorer.html"
     return [
         *([f"explorer     {explorer}"] if explorer.exists() else []),
         f"figures      {folder / 'report' / 'figures'}",
-        f"tables       {folder / 'influence' / 'bin_influence.parquet'}",
-        f"report       {report if report.exists() else command}",
+        f"tables       {table}",
+        f"report       {report if there else report_command(folder)}",
     ]
 
 

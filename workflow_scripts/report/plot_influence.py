@@ -6,6 +6,7 @@ out  map_png, map_svg, map_csv: per benchmark; per figure {name}_png, {name}_svg
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -38,6 +39,8 @@ DRAW: dict[str, Callable[[pl.DataFrame, Any, int], Figure]] = {
 def main(snakemake: Any) -> None:
     """Draw every figure that the rule names."""
     source, output, params = snakemake.input, snakemake.output, snakemake.params
+    stems = {Path(path).stem for path in output.map_png}
+    remove_earlier(Path(output.map_png[0]).parent, stems | set(params.figures))
     with style():
         bins = read_table(source.bins, "influence/bin_influence")
         draw_maps(bins, source, output, params)
@@ -57,6 +60,23 @@ def main(snakemake: Any) -> None:
             figure = DRAW[name](table, params, n_bins)
             png, svg = getattr(output, f"{name}_png"), getattr(output, f"{name}_svg")
             save_figure(figure, png, svg)
+
+
+def remove_earlier(folder: Path, kept: set[str]) -> None:
+    """Remove figures of this rule that the study no longer has.
+
+    Snakemake leaves files of benchmarks that were taken out of the study. They would stand beside
+    the new maps as if they were of the same study.
+
+    Args:
+        folder: the study's figures, those of other rules among them.
+        kept: names of this rule's figures, without their endings.
+    """
+    for path in folder.iterdir() if folder.exists() else ():
+        stem, _, ending = path.name.partition(".")
+        own = stem in DRAW or stem.startswith("map_")
+        if own and stem not in kept and ending.removesuffix(".meta.json") in ("png", "svg", "csv"):
+            path.unlink()
 
 
 def draw_maps(table: pl.DataFrame, source: Any, output: Any, params: Any) -> None:
