@@ -15,11 +15,13 @@ from tests.report.explorer_studies import (
 )
 from workflow_scripts.common.tables import polars_schema, read_table, write_table
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
+from workflow_scripts.report.contrast_panels import found
 from workflow_scripts.report.explorer_data import (
     add_marginals,
     add_scales,
     benchmark_map,
     by_bin,
+    contrast_map,
     numbers,
 )
 from workflow_scripts.report.explorer_facts import model_fact
@@ -116,6 +118,34 @@ def test_means_of_contrasts_and_their_intervals_are_those_of_the_table(inputs, d
     ranks = map_of(data, "knowledge")["columns"]["rank"]
     assert ranks.index(1) == int(np.nanargmax(np.array(part["value"], dtype=float)))
     assert map_of(data, "difference")["confounded"]
+
+
+def test_a_contrast_marks_the_bins_that_its_figure_marks(inputs, data):
+    """By p and interval; by q alone other bins would be marked."""
+    rows = read_table(inputs["contrasts"], "influence/contrasts")
+    for made in (made for made in data["maps"] if made["kind"] == "contrast"):
+        bins = rows.filter(contrast=made["key"], axis="bin")
+        by_figure = by_bin(bins.with_columns(found=found()), "found")
+        shown = [None if mark is None else bool(mark) for mark in made["found"]]
+        assert [mark or False for mark in shown] == [mark or False for mark in by_figure]
+        assert {index for index, mark in enumerate(shown) if mark is None} == set(EMPTY)
+        by_q = [q is not None and q < 0.05 for q in made["q"]]
+        assert by_q != [mark or False for mark in shown]
+
+
+def test_a_contrast_bin_without_interval_is_tested_and_not_marked():
+    rows = pl.DataFrame(
+        [
+            {"topic": topic, "format": format_, "value": 3.0, "p_value": p, "q_value": p}
+            for (topic, format_), p in zip(BINS, [0.01, 0.01, 0.2, *[None] * 573], strict=True)
+        ]
+    ).with_columns(
+        axis=pl.lit("bin"),
+        ci_low=pl.Series([1.0, None, 1.0, *[None] * 573]),
+        ci_high=pl.Series([5.0, None, 5.0, *[None] * 573]),
+        confounded=pl.lit(False),
+    )
+    assert contrast_map("reasoning", rows)["found"] == [1, 0, 0, *[None] * 573]
 
 
 def test_means_of_measures_without_a_table_are_over_bins_with_documents(data):

@@ -12,6 +12,7 @@ import pytest
 from tests.report.explorer_studies import EMPTY, THIN, make_study, write_page_of
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.taxonomy import BINS, TOPICS, display_name
+from workflow_scripts.report.contrast_panels import found
 
 pytestmark = pytest.mark.slow
 LAPTOP, PHONE = (1280, 900), (390, 844)
@@ -338,6 +339,28 @@ def test_mask_leaves_the_bins_that_stand_out(reader, page, bins):
     assert kept
     assert reader.faded() == set(range(576)) - kept
     assert f"of {len(kept)} bin" in reader.text("#table-count")
+
+
+def test_a_contrast_is_masked_by_the_rule_of_its_figure_and_says_it(reader, page, study):
+    contrasts = read_table(study[0]["contrasts"], "influence/contrasts")
+    table = contrasts.filter(found(), contrast="knowledge", axis="bin")
+    kept = {BINS.index(pair) for pair in table.select("topic", "format").iter_rows()}
+    assert kept
+    reader.open(page, part="#map=knowledge")
+    reader.tick("mask")
+    assert reader.faded() == set(range(576)) - kept
+    assert "p < 0.05" in reader.text("#mask-label")
+    rule = "family-wise p < 0.05, interval without 0"
+    assert rule in reader.text("#mark-legend")
+    assert f"{len(kept)} of 573 bins stand out ({rule})" in reader.text("#map-facts")
+    assert "same rule" in reader.text("#how")
+    index = min(kept)
+    _, tip, _ = reader.hover(index)
+    row = table.filter(topic=BINS[index][0], format=BINS[index][1]).row(0, named=True)
+    words = tip["p (family-wise)"]
+    assert words.endswith(", stands out")
+    assert float(words.split(",")[0]) == pytest.approx(row["p_value"], rel=0.051)
+    assert not any(label.startswith("q") for label in tip)
 
 
 def test_search_finds_topics_and_formats(reader, page):

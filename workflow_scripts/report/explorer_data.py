@@ -5,14 +5,16 @@ no evidence. Floats keep six significant digits.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
+from workflow_scripts.common.thresholds import SIGNIFICANT
 from workflow_scripts.influence.statistics import MAD_TO_SD
+from workflow_scripts.report.contrast_panels import found
+from workflow_scripts.report.explorer_measures import MEASURES
 from workflow_scripts.report.grid import colour_scale, row_means
 
 DIGITS = 6
@@ -46,79 +48,6 @@ CONTRAST_TITLES = {
     "knowledge": "Social \u2212 STEM knowledge",
     "difference": "Difference of the two",
 }
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A number that the map can show.
-
-    Attributes:
-        key: its name in the page.
-        label: its name for people.
-        about: what it is, with unit and sign.
-        digits: decimals shown; 0 for three significant digits.
-        shared: whether it compares between maps, which then share one colour scale.
-    """
-
-    key: str
-    label: str
-    about: str
-    digits: int
-    shared: bool
-
-
-MEASURES = (
-    Measure(
-        "z",
-        "z: standardised over bins",
-        "Influence less its mean over bins, in standard deviations; positive = supports more than "
-        "the average bin. Interval: that of influence on the same scale.",
-        2,
-        True,
-    ),
-    Measure(
-        "robust_z",
-        "Robust z: by median and MAD",
-        "Influence less its median over bins, over 1.4826 times the median absolute deviation; "
-        "positive = supports more than the median bin. One large bin does not move it.",
-        2,
-        True,
-    ),
-    Measure(
-        "influence",
-        "Influence: mean cosine",
-        "Mean cosine of the gradients of a bin's documents and the questions; positive = supports. "
-        "Does not compare between benchmarks.",
-        0,
-        False,
-    ),
-    Measure(
-        "shrunk",
-        "Shrunk influence",
-        "Influence moved toward what the other bins of its topic and format lead one to expect, "
-        "the more the noisier it is; mean cosine, positive = supports. It has no interval of its "
-        "own. Does not compare between benchmarks.",
-        0,
-        False,
-    ),
-    Measure(
-        "mass",
-        "Weighted by natural mass",
-        "Influence above the corpus's mean, times the bin's share of the corpus's documents: where "
-        "the whole corpus's push comes from; the map sums to 0; positive = supports. Mass counts "
-        "documents. Does not compare between benchmarks.",
-        0,
-        False,
-    ),
-    Measure(
-        "gap",
-        "Difference of z",
-        "z on the social benchmarks less z on the STEM ones; positive = supports the social ones "
-        "more. For reasoning less knowledge: the difference of the two.",
-        2,
-        True,
-    ),
-)
 
 
 def numbers(values: Any) -> list[float | int | None]:
@@ -172,6 +101,7 @@ def benchmark_map(
         "columns": {column: numbers(values) for column, values in table.items()},
         "p": numbers(by_bin(bins, "p_unusual")),
         "q": numbers(table["q_unusual"]),
+        "found": numbers(by_bin(bins.with_columns(found=_unusual()), "found")),
         "measures": {key: part for key, part in measures.items() if part},
     }
 
@@ -194,8 +124,19 @@ def contrast_map(name: str, rows: pl.DataFrame) -> dict[str, Any]:
         "columns": {"rank": [r and int(r) for r in by_bin(ranked, "rank")]},
         "p": numbers(by_bin(bins, "p_value")),
         "q": numbers(by_bin(bins, "q_value")),
+        "found": numbers(by_bin(bins.with_columns(found=_apart()), "found")),
         "measures": {"gap": measure} if measure else {},
     }
+
+
+def _unusual() -> pl.Expr:
+    """Whether a bin stands out from its map; null where it was not tested."""
+    return pl.col("q_unusual") < SIGNIFICANT
+
+
+def _apart() -> pl.Expr:
+    """Whether a bin tells the domains apart, as in the figure; null where it was not tested."""
+    return pl.when(pl.col("p_value").is_not_null()).then(found())
 
 
 def _measure(value: Any, low: Any = None, high: Any = None) -> dict[str, Any] | None:

@@ -9,7 +9,6 @@ import polars as pl
 
 from workflow_scripts.common.thresholds import SIGNIFICANT
 from workflow_scripts.report.explorer_data import (
-    MEASURES,
     add_marginals,
     add_scales,
     add_truth,
@@ -18,6 +17,7 @@ from workflow_scripts.report.explorer_data import (
     contrast_map,
     numbers,
 )
+from workflow_scripts.report.explorer_measures import MEASURES
 from workflow_scripts.report.style import counted
 
 CONTRASTS = ("reasoning", "knowledge", "difference")
@@ -64,7 +64,7 @@ def explorer_payload(
         "study": study,
         "lead": _lead(tables, len(benchmarks)),
         "facts": facts,
-        "how": _how(confidence, tables.truth is not None),
+        "how": _how(confidence, maps, tables.truth is not None),
         "significant": SIGNIFICANT,
         "confidence": confidence,
         "alike": ALIKE,
@@ -115,13 +115,26 @@ def _lead(tables: Tables, n_benchmarks: int) -> str:
     )
 
 
-def _how(confidence: float, planted: bool) -> list[str]:
+def _dots(maps: list[dict[str, Any]]) -> list[str]:
+    """What a dot says, for the kinds of maps of which bins were tested."""
+    words = {
+        "benchmark": "In the map of a benchmark a dot marks a bin that lies outside the spread "
+        f"that bins have anyway: q_unusual under {SIGNIFICANT:g}. Among the bins with a dot the "
+        "expected share of false ones is at most that (false discovery rate).",
+        "contrast": "In a contrast a dot marks a bin whose interval leaves out 0 and whose "
+        f"family-wise p is under {SIGNIFICANT:g}: were there no difference between the domains, a "
+        "map with any bin this far out would come up with probability p. The figure of the "
+        "contrasts draws its dots by the same rule.",
+    }
+    tested = {made["kind"] for made in maps if any(one is not None for one in made["found"])}
+    return [line for kind, line in words.items() if kind in tested]
+
+
+def _how(confidence: float, maps: list[dict[str, Any]], planted: bool) -> list[str]:
     lines = [
         "Influence is the mean cosine of preconditioned gradients of a bin's documents and of the "
         "questions' gold answers. Positive supports, negative opposes.",
-        "A dot marks a bin that lies outside the spread that bins have anyway (q_unusual under "
-        f"{SIGNIFICANT:g}, false discovery rate). Contrasts are tested against no difference "
-        "between the domains.",
+        *_dots(maps),
         f"Intervals cover {100 * confidence:g}% and take documents and questions as draws. On the "
         "scale of z they take the map's mean and spread as given.",
         "Hatched cells have no documents: no evidence, which is not no influence. A number that "

@@ -22,11 +22,11 @@ function drawControls() {
   byId("scatter-x").value = state.across;
   byId("scatter-y").value = state.up;
   if (byId("search").value !== state.search) byId("search").value = state.search;
-  const tested = current().q.some((q) => q !== null);
+  const canMask = isTested();
   byId("mask").checked = state.mask;
-  byId("mask").disabled = !tested;
-  byId("mask-label").textContent = tested
-    ? `Only bins that stand out (q < ${DATA.significant})`
+  byId("mask").disabled = !canMask;
+  byId("mask-label").textContent = canMask
+    ? `Only bins that stand out (${current().kind === "contrast" ? "p" : "q"} < ${DATA.significant})`
     : "Only bins that stand out (not tested here)";
   byId("truth").checked = state.truth;
   byId("truth").disabled = !current().truth;
@@ -43,11 +43,11 @@ function mapFacts(map) {
   if (map.confounded) words.push("The benchmarks compared answer in different forms (letters against texts), which alone can move a map.");
   const all = [...Array(BINS).keys()];
   const unusual = all.filter((bin) => isUnusual(bin, map));
-  const known = all.filter((bin) => map.q[bin] !== null).length;
+  const known = all.filter((bin) => map.found[bin] !== null).length;
   if (known) {
     const part = map.measures.robust_z || map.measures.gap || Object.values(map.measures)[0];
     const above = unusual.filter((bin) => part.value[bin] > 0).length;
-    words.push(`${unusual.length} of ${known} bins stand out at q < ${DATA.significant}: ${above} above, ${unusual.length - above} below.`);
+    words.push(`${unusual.length} of ${known} bins stand out (${ruleWords(map)}): ${above} above, ${unusual.length - above} below.`);
   } else {
     words.push("No bin of this map was tested.");
   }
@@ -93,7 +93,7 @@ function drawMarkLegend() {
   const items = [];
   const add = (wanted, inner, words, fill = "none") =>
     wanted && items.push(make("li", { style: `color: ${theme.ink}` }, symbol(inner, fill), make("span", { class: "small" }, words)));
-  add(all.some((bin) => isUnusual(bin)), '<circle cx="8" cy="8" r="2.6" fill="currentColor"/>', `stands out (q < ${DATA.significant})`);
+  add(all.some((bin) => isUnusual(bin)), '<circle cx="8" cy="8" r="2.6" fill="currentColor"/>', `stands out (${ruleWords()})`);
   add(all.some(isThin), `<path d="M3 8.5h6l-3 4z" ${stroke} stroke-width="1.3"/>`, MARKS.thin);
   add(all.some(isAlike), `<path d="M7 9h6M7 12h6" ${stroke} stroke-width="1.5"/>`, MARKS.alike);
   add(all.some((bin) => valueOf(bin) === null), "", "no documents", "url(#hatch)");
@@ -112,12 +112,15 @@ function mainRows(bin) {
   const part = measured();
   const measure = MEASURES.get(state.measure);
   if (!part || part.value[bin] === null) return [["", "no documents: no evidence"]];
-  const q = map.q[bin];
+  const contrast = map.kind === "contrast";
   const rows = [
     [measure.label.split(":")[0], number(part.value[bin], measure.digits)],
     [`${percent(DATA.confidence)} interval`, interval(part.low[bin], part.high[bin], measure.digits)],
     ["Rank", rankWords(bin)],
-    ["q (false discovery rate)", `${probability(q)}${isUnusual(bin) ? ", stands out" : ""}`],
+    [
+      contrast ? "p (family-wise)" : "q (false discovery rate)",
+      `${probability(tested(bin))}${isUnusual(bin) ? ", stands out" : ""}`,
+    ],
   ];
   const documents = column("n_docs", bin);
   if (documents !== null) rows.push(["Documents (n)", count(documents)]);
@@ -135,7 +138,8 @@ function moreRows(bin) {
   const map = current();
   const rows = [];
   const add = (label, value, words) => value !== null && value !== undefined && rows.push([label, words(value)]);
-  add(map.kind === "contrast" ? "p (family-wise)" : "p (within the spread)", map.p[bin], probability);
+  if (map.kind === "contrast") add("q (false discovery rate; makes no dot)", map.q[bin], probability);
+  else add("p (within the spread)", map.p[bin], probability);
   add("p (family-wise)", map.columns.p_max?.[bin], probability);
   if (map.columns.influence && state.measure !== "influence") {
     add("Influence (mean cosine)", map.columns.influence[bin], significant);
