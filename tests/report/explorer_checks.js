@@ -66,6 +66,18 @@ function outside() {
     .map((element) => `${element.tagName} ${said(element)}`);
 }
 
+/** Labels of charts of which a part lies outside the drawing. */
+function cut() {
+  return all(".chart svg").flatMap((drawing) => {
+    const frame = drawing.getBoundingClientRect();
+    return [...drawing.querySelectorAll(".role-axis-label text, .role-axis-title text")]
+      .filter((text) => !slanted(text))
+      .map((text) => [text, text.getBoundingClientRect()])
+      .filter(([, box]) => box.left < frame.left - 0.5 || box.right > frame.right + 0.5)
+      .map(([text]) => said(text));
+  });
+}
+
 /** Texts whose contrast with what is behind them is under 4.5 : 1. */
 function faint() {
   const texts = "h1, h2, h3, p, label, button, th, td, dt, dd, li, select, span, caption, text";

@@ -25,6 +25,7 @@ from workflow_scripts.report.explorer_data import (
     numbers,
 )
 from workflow_scripts.report.explorer_facts import model_fact
+from workflow_scripts.report.explorer_measures import number_format
 from workflow_scripts.report.explorer_page import library
 from workflow_scripts.report.explorer_payload import Tables, explorer_payload
 
@@ -248,6 +249,44 @@ def test_a_matrix_without_errors_and_corpus_has_a_page_that_says_so(tmp_path):
     assert "existing bin matrix" in dict(data["facts"])["Corpus"]
     assert "truth" not in data["maps"][0]
     assert data["bins"] == {}
+
+
+def test_intervals_of_means_are_named_by_what_they_draw(data):
+    """One kind for a whole map: a unit without the better one has none."""
+    assert map_of(data, "stem_knowledge")["measures"]["z"]["margins"]["draws"] == (
+        "documents and questions"
+    )
+    units = [("topic", label, None) for label in TOPICS] + [("format", None, f) for f in FORMATS]
+    marginals = pl.DataFrame(units, schema=["axis", "topic", "format"], orient="row")
+    marginals = marginals.with_columns(z=0.0, bins_low=-0.2, bins_high=0.2)
+    known = pl.when(pl.col("topic") == TOPICS[0]).then(pl.lit(0.1))
+    for ends, draws, low in (
+        (pl.lit(None, pl.Float64), "the unit's bins", [-0.2] * 24),
+        (known, "documents and questions", [-0.1, *[None] * 23]),
+    ):
+        made = {"measures": {"z": {"margins": {}}}}
+        add_marginals(made, marginals.with_columns(ci_low=-ends, ci_high=ends))
+        margins = made["measures"]["z"]["margins"]
+        assert (margins["draws"], margins["topic"]["low"]) == (draws, low)
+
+
+@pytest.mark.parametrize(
+    ("limit", "power", "digits"),
+    [
+        (3.15e-6, -6, 2),
+        (48.6e-6, -6, 1),
+        (9.9e-3, -3, 2),
+        (0.0123, 0, 4),
+        (2.5, 0, 2),
+        (41234.0, 0, 0),
+        (2.5e7, 6, 1),
+    ],
+)
+def test_numbers_of_a_map_share_a_power_of_ten_and_three_digits_of_the_largest(
+    limit, power, digits
+):
+    assert number_format(limit, None) == {"power": power, "digits": digits}
+    assert number_format(limit, 2) == {"power": 0, "digits": 2}
 
 
 @pytest.mark.parametrize("count", [1, 10])

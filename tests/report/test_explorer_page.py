@@ -281,10 +281,12 @@ def test_hovering_shows_influence_with_its_interval(reader, page, bins):
     for index in (17, 90, 333):
         _, tip, _ = reader.hover(index)
         row = row_of(bins, "social_reasoning", index)
-        assert shown(tip["Influence"]) == pytest.approx(row["influence"], rel=0.0051)
+        # Three significant digits of the largest, the same decimals for all.
+        half = 0.0051 * 10 ** np.floor(np.log10(bins["influence"].abs().max()))
+        assert shown(tip["Influence"]) == pytest.approx(row["influence"], abs=half)
         low, high = tip["95% interval"].split(" to ")
-        assert shown(low) == pytest.approx(row["ci_low"], rel=0.0051)
-        assert shown(high) == pytest.approx(row["ci_high"], rel=0.0051)
+        assert shown(low) == pytest.approx(row["ci_low"], abs=half)
+        assert shown(high) == pytest.approx(row["ci_high"], abs=half)
 
 
 def test_bins_without_documents_are_hatched_and_have_no_number(reader, page):
@@ -455,6 +457,58 @@ def test_nothing_overlaps_or_leaves_the_page_and_text_is_read(reader, page, size
     assert reader.check("faint") == []
 
 
+VIEWS = [("social_reasoning", key) for key in ("z", "robust_z", "influence", "shrunk", "mass")]
+VIEWS.append(("reasoning", "gap"))
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+@pytest.mark.parametrize(("name", "measure"), VIEWS)
+def test_every_measure_fits_with_its_ticks_and_the_whole_table(reader, page, name, measure, size):
+    reader.open(page, size, part=f"#map={name}&measure={measure}&truth=1")
+    assert reader.run("return document.getElementById('measure-choice').value") == measure
+    assert reader.check("overlaps") == []
+    assert reader.check("outside") == []
+    assert reader.check("cut") == []
+    width, room = reader.run(
+        "const box = document.querySelector('.scroll'); return [box.scrollWidth, box.clientWidth]"
+    )
+    assert width <= room
+
+
+@pytest.mark.parametrize(("name", "measure"), VIEWS)
+def test_numbers_of_a_measure_have_one_form(reader, page, name, measure):
+    """The same decimals for all of a map, and one sign for minus."""
+    reader.open(page, part=f"#map={name}&measure={measure}")
+    reader.run("document.querySelector('[data-sort=value]').click()")
+    cells = [cell for row in reader.rows() for cell in (row[2], *row[3].split(" to "))]
+    cells = [cell for cell in cells if cell != "n/a"]
+    assert len({len(cell.partition(".")[2]) for cell in cells}) == 1
+    assert any(cell.startswith("\u2212") for cell in cells)
+    seen = reader.text("#map-card") + reader.text("#bin-numbers") + "".join(cells)
+    assert not re.search(r"-\d|e[-\u2212]?\d", seen.replace(reader.text("#map-note"), ""))
+
+
+def test_mass_is_in_a_power_of_ten_that_is_named(reader, page, study):
+    table = read_table(study[0]["weighted"], "influence/weighted")
+    reader.open(page, part="#measure=mass")
+    topic, format_ = BINS[40]
+    row = table.filter(benchmark="social_reasoning", topic=topic, format=format_)
+    label = reader.text("#bins [data-sort=value]").split(" ▾")[0]
+    power = int(label.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))[len("Mass (10") : -1])
+    _, tip, _ = reader.hover(40)
+    assert power < 0
+    assert shown(tip[label]) == pytest.approx(row["mass"].item() / 10**power, abs=0.051)
+    assert label[len("Mass (") : -1] in reader.text("#colour-legend")
+    assert label[len("Mass (") : -1] in reader.text("#strip-note")
+
+
+def test_bars_say_what_their_intervals_draw(reader, page):
+    reader.open(page)
+    assert "documents and questions as draws" in reader.text("#strip-note")
+    reader.choose("measure-choice", "shrunk")
+    assert "draws" not in reader.text("#strip-note")
+
+
 def test_theme_follows_the_system_and_the_switch(reader, page):
     reader.open(page)
     light = reader.run("return getComputedStyle(document.body).backgroundColor"), reader.fills()
@@ -503,4 +557,5 @@ def test_a_map_without_errors_has_no_mask_and_no_bars(reader, study, tmp_path):
     title, tip, _ = reader.hover(100)
     assert (title, tip["95% interval"]) == (bin_name(100), "n/a")
     assert "existing bin matrix" in reader.text("#facts")
+    assert "the unit's bins as draws" in reader.text("#strip-note")
     assert reader.driver.get_log("browser") == []

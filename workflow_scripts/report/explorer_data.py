@@ -14,7 +14,7 @@ from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
 from workflow_scripts.common.thresholds import SIGNIFICANT
 from workflow_scripts.influence.statistics import MAD_TO_SD
 from workflow_scripts.report.contrast_panels import found
-from workflow_scripts.report.explorer_measures import MEASURES
+from workflow_scripts.report.explorer_measures import MEASURES, number_format
 from workflow_scripts.report.grid import colour_scale, row_means
 
 DIGITS = 6
@@ -116,6 +116,7 @@ def contrast_map(name: str, rows: pl.DataFrame) -> dict[str, Any]:
         part = rows.filter(axis=axis).sort(axis)
         columns = [part[column].to_list() for column in ("value", "ci_low", "ci_high")]
         measure["margins"][axis] = _margin(*columns)
+        measure["margins"]["draws"] = "documents and questions"
     return {
         "key": name,
         "kind": "contrast",
@@ -170,19 +171,24 @@ def _margin(value: list, low: list | None = None, high: list | None = None) -> d
 def add_marginals(made: dict[str, Any], marginals: pl.DataFrame) -> None:
     """Give a benchmark's z the means and intervals of its rows of ``influence/marginals``.
 
-    Where documents and questions gave no interval (an existing matrix), that over bins is taken.
+    Where documents and questions gave no interval (an existing matrix), that over bins is taken,
+    for all topics and formats alike; ``draws`` says which it is.
 
     Args:
         made: from :func:`benchmark_map`.
         marginals: the benchmark's rows; values in z.
     """
-    ends = [pl.coalesce(f"ci_{end}", f"bins_{end}").alias(end) for end in ("low", "high")]
+    if "z" not in made["measures"] or marginals.is_empty():
+        return
+    known_error = marginals["ci_low"].is_not_null().any()
+    kind = "ci" if known_error else "bins"
+    margins = made["measures"]["z"]["margins"]
+    margins["draws"] = "documents and questions" if known_error else "the unit's bins"
     for axis, labels in (("topic", TOPICS), ("format", FORMATS)):
-        rows = marginals.filter(axis=axis).select(axis, "z", *ends)
+        rows = marginals.filter(axis=axis).select(axis, "z", f"{kind}_low", f"{kind}_high")
         known = {label: values for label, *values in rows.iter_rows()}
-        if "z" in made["measures"] and known:
-            columns = zip(*(known.get(label, [None] * 3) for label in labels), strict=True)
-            made["measures"]["z"]["margins"][axis] = _margin(*map(list, columns))
+        columns = zip(*(known.get(label, [None] * 3) for label in labels), strict=True)
+        margins[axis] = _margin(*map(list, columns))
 
 
 def add_truth(made: dict[str, Any], truth: pl.DataFrame) -> None:
@@ -202,6 +208,7 @@ def add_scales(maps: list[dict[str, Any]]) -> None:
         for part, grid in zip(having, grids, strict=True):
             scale = colour_scale(*(grids if measure.shared else [grid]))
             part["limit"] = _number(scale.limit)
+            part |= number_format(scale.limit, measure.digits)
             part["beyond"] = int((np.abs(grid[np.isfinite(grid)]) > scale.limit).sum())
 
 

@@ -1,6 +1,7 @@
 """The numbers that the explorer's map can show, in words for people."""
 
 from dataclasses import dataclass
+from math import floor, log10
 
 
 @dataclass(frozen=True)
@@ -10,15 +11,17 @@ class Measure:
     Attributes:
         key: its name in the page.
         label: its name for people.
+        short: its name where there is little room.
         about: what it is, with unit and sign.
-        digits: decimals shown; 0 for three significant digits.
+        digits: decimals shown; None for those that the largest number of a map asks for.
         shared: whether it compares between maps, which then share one colour scale.
     """
 
     key: str
     label: str
+    short: str
     about: str
-    digits: int
+    digits: int | None
     shared: bool
 
 
@@ -26,6 +29,7 @@ MEASURES = (
     Measure(
         "z",
         "z: standardised over bins",
+        "z",
         "Influence less its mean over bins, in standard deviations; positive = supports more than "
         "the average bin. Interval: that of influence on the same scale.",
         2,
@@ -34,6 +38,7 @@ MEASURES = (
     Measure(
         "robust_z",
         "Robust z: by median and MAD",
+        "Robust z",
         "Influence less its median over bins, over 1.4826 times the median absolute deviation; "
         "positive = supports more than the median bin. One large bin does not move it.",
         2,
@@ -42,35 +47,56 @@ MEASURES = (
     Measure(
         "influence",
         "Influence: mean cosine",
+        "Influence",
         "Mean cosine of the gradients of a bin's documents and the questions; positive = supports. "
         "Does not compare between benchmarks.",
-        0,
+        None,
         False,
     ),
     Measure(
         "shrunk",
         "Shrunk influence",
+        "Shrunk",
         "Influence moved toward what the other bins of its topic and format lead one to expect, "
         "the more the noisier it is; mean cosine, positive = supports. It has no interval of its "
         "own. Does not compare between benchmarks.",
-        0,
+        None,
         False,
     ),
     Measure(
         "mass",
         "Weighted by natural mass",
+        "Mass",
         "Influence above the corpus's mean, times the bin's share of the corpus's documents: where "
         "the whole corpus's push comes from; the map sums to 0; positive = supports. Mass counts "
         "documents. Does not compare between benchmarks.",
-        0,
+        None,
         False,
     ),
     Measure(
         "gap",
         "Difference of z",
+        "Difference",
         "z on the social benchmarks less z on the STEM ones; positive = supports the social ones "
         "more. For reasoning less knowledge: the difference of the two.",
         2,
         True,
     ),
 )
+
+
+def number_format(limit: float, digits: int | None) -> dict[str, int]:
+    """How every number of a map is written: in which power of ten, with how many decimals.
+
+    One format for a map, so that its numbers stand under each other: the limit of its colours has
+    three significant digits, in a power of a thousand where it would begin with zeros.
+
+    Args:
+        limit: of the colours, positive.
+        digits: decimals that the measure asks for, or None.
+    """
+    if digits is not None:
+        return {"power": 0, "digits": digits}
+    size = floor(log10(limit))
+    power = 0 if -2 <= size < 5 else 3 * (size // 3)
+    return {"power": power, "digits": max(0, 2 - (size - power))}

@@ -151,22 +151,33 @@ const minus = (text) => text.replace("-", "\u2212");
 
 function number(value, digits = 2) {
   if (value === null || value === undefined) return NONE;
-  if (digits === 0) return significant(value);
   const text = value.toFixed(digits);
   return minus(Number(text) === 0 ? text.replace("-", "") : text);
 }
 
-/** Three significant digits, with a power of ten where the number is very small or large. */
-function significant(value) {
-  if (value === null || value === undefined) return NONE;
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  return minus(size < 1e-4 || size >= 1e6 ? value.toExponential(2) : String(Number(value.toPrecision(3))));
+/** A number of a map in the map's power of ten and decimals. */
+function numberOf(value, part = measured()) {
+  return number(inUnits(value, part), part?.digits);
+}
+
+const inUnits = (value, part) => (value === null || value === undefined || !part?.power ? value : value / 10 ** part.power);
+
+/** The power of ten as it is written: nothing for one. */
+function unitOf(part) {
+  const raised = (text) => [...text].map((sign) => "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"[sign] || "\u207b").join("");
+  return part?.power ? `10${raised(String(part.power))}` : "";
+}
+
+const unitWords = (part) => (unitOf(part) ? ` in ${unitOf(part)}` : "");
+
+/** A measure's short name with its unit. */
+function shortName(part = measured(), key = state.measure) {
+  return `${MEASURES.get(key)?.short ?? "Value"}${unitOf(part) ? ` (${unitOf(part)})` : ""}`;
 }
 
 function probability(value) {
   if (value === null || value === undefined) return NONE;
-  return value < 0.001 ? value.toExponential(1) : String(Number(value.toPrecision(2)));
+  return value < 0.001 ? minus(value.toExponential(1)) : String(Number(value.toPrecision(2)));
 }
 
 const count = (value) => (value === null || value === undefined ? NONE : value.toLocaleString("en-US"));
@@ -177,9 +188,9 @@ function counted(amount, word) {
   return `${count(amount)} ${word}${amount === 1 ? "" : "s"}`;
 }
 
-function interval(low, high, digits) {
+function intervalOf(low, high, part = measured()) {
   if (low === null || high === null) return NONE;
-  return `${number(low, digits)} to ${number(high, digits)}`;
+  return `${numberOf(low, part)} to ${numberOf(high, part)}`;
 }
 
 function markWords(bin) {

@@ -91,6 +91,8 @@ function stripShape(axis) {
     [`layer.*.encoding.${value}.axis.labelFontSize`, 10],
     [`layer.*.encoding.${value}.axis.labelColor`, theme.faint],
     [`layer.*.encoding.${value}.axis.values`, stripTicks(domain)],
+    // As short as can be: three of them stand side by side.
+    [`layer.*.encoding.${value}.axis.labelExpr`, "replace(format(datum.value, '~r'), '-', '\u2212')"],
     [`layer.*.encoding.${isTopic ? "y" : "x"}.axis.labels`, isTopic && isNarrow()],
   ];
   const wide = layout.cell * COLUMNS;
@@ -107,12 +109,13 @@ function stripShape(axis) {
   return { width: wide, height: 66, padding: { left: layout.left, right: layout.right, top: 8, bottom: 6 }, edit };
 }
 
-/** The same limits in both strips, wide enough for every interval. */
+/** The same limits in both strips, wide enough for every interval; in the map's power of ten. */
 function stripDomain() {
-  const margins = measured()?.margins;
+  const part = measured();
+  const margins = part?.margins;
   if (!margins) return [-1, 1];
   const ends = ["topic", "format"].flatMap((axis) => ["value", "low", "high"].flatMap((end) => margins[axis][end]));
-  const largest = Math.max(0, ...ends.filter((end) => end !== null).map(Math.abs));
+  const largest = Math.max(0, ...ends.filter((end) => end !== null).map((end) => Math.abs(inUnits(end, part))));
   return largest ? [-1.06 * largest, 1.06 * largest] : [-1, 1];
 }
 
@@ -122,16 +125,17 @@ function stripTicks([, high]) {
 }
 
 function stripRows(axis) {
-  const margin = measured()?.margins[axis];
+  const part = measured();
+  const margin = part?.margins[axis];
   const names = axis === "topic" ? DATA.topics : DATA.formats;
   const [, limit] = stripDomain();
   const rows = names.map(([, name], at) => {
-    const value = margin ? margin.value[at] : null;
+    const [value, low, high] = ["value", "low", "high"].map((end) => inUnits(margin?.[end][at] ?? null, part));
     const inside = [...Array(axis === "topic" ? COLUMNS : DATA.topics.length).keys()].some((other) =>
       isShown(axis === "topic" ? at * COLUMNS + other : other * COLUMNS + at),
     );
     return {
-      [axis]: name, at, value, low: margin?.low[at] ?? null, high: margin?.high[at] ?? null,
+      [axis]: name, at, value, low, high,
       fill: colour(value ?? 0, limit), stroke: theme.faint, opacity: inside ? 1 : 0.25,
     };
   });

@@ -112,12 +112,11 @@ function hearStrip(axis) {
     const at = barAt(event);
     const margin = measured()?.margins[axis];
     if (at === null || !margin) return hideTip();
-    const { digits } = MEASURES.get(state.measure);
     const title = (axis === "topic" ? DATA.topics : DATA.formats)[at][1];
     return showTip(event, title, [
-      [`Mean ${MEASURES.get(state.measure).label.split(":")[0]}`, number(margin.value[at], digits)],
-      [`${percent(DATA.confidence)} interval`, interval(margin.low[at], margin.high[at], digits)],
-    ]);
+      [`Mean ${shortName()}`, numberOf(margin.value[at])],
+      [`${percent(DATA.confidence)} interval`, intervalOf(margin.low[at], margin.high[at])],
+    ], [`Mean${drawWords(measured())}`]);
   });
   holder.addEventListener("pointerleave", hideTip);
   holder.addEventListener("click", (event) => {

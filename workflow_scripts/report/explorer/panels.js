@@ -64,19 +64,23 @@ function drawMapWords() {
   const beyond = part?.beyond ? ` ${counted(part.beyond, "bin")} beyond the last colour.` : "";
   const found = state.search ? ` Search: ${counted([...Array(BINS).keys()].filter(matches).length, "bin")} found.` : "";
   byId("map-note").textContent = `${about}${beyond}${found}`;
-  const hasInterval = part?.margins.topic.low.some((end) => end !== null);
-  byId("strip-note").textContent = hasInterval ? `means, with ${percent(DATA.confidence)} intervals` : "means over bins";
+  byId("strip-note").textContent = `means${unitWords(part)}${drawWords(part)}`;
+}
+
+/** What the intervals of the bars take as draws; a matrix knows no documents and questions. */
+function drawWords(part) {
+  const known = part && ["topic", "format"].some((axis) => part.margins[axis].low.some((end) => end !== null));
+  return known ? `, with ${percent(DATA.confidence)} intervals (${part.margins.draws} as draws)` : " over bins";
 }
 
 function drawColourLegend() {
   const part = measured();
-  const measure = MEASURES.get(state.measure);
   const ends = part ? [-part.limit, 0, part.limit] : [null, null, null];
   const words = current().kind === "contrast" ? ["STEM", "social"] : ["opposes", "supports"];
   byId("colour-legend").replaceChildren(
-    make("div", { class: "words" }, make("span", {}, `\u25c2 ${words[0]}`), make("span", {}, `${words[1]} \u25b8`)),
+    make("div", { class: "words" }, make("span", {}, `\u25c2 ${words[0]}`), make("span", {}, unitOf(part)), make("span", {}, `${words[1]} \u25b8`)),
     make("div", { class: "ramp", style: `background: linear-gradient(to right, ${palette.join(",")})` }),
-    make("div", { class: "ends" }, ...ends.map((end) => make("span", {}, number(end, measure?.digits ?? 2)))),
+    make("div", { class: "ends" }, ...ends.map((end) => make("span", {}, numberOf(end)))),
   );
 }
 
@@ -110,12 +114,11 @@ function drawMarkLegend() {
 function mainRows(bin) {
   const map = current();
   const part = measured();
-  const measure = MEASURES.get(state.measure);
   if (!part || part.value[bin] === null) return [["", "no documents: no evidence"]];
   const contrast = map.kind === "contrast";
   const rows = [
-    [measure.label.split(":")[0], number(part.value[bin], measure.digits)],
-    [`${percent(DATA.confidence)} interval`, interval(part.low[bin], part.high[bin], measure.digits)],
+    [shortName(), numberOf(part.value[bin])],
+    [`${percent(DATA.confidence)} interval`, intervalOf(part.low[bin], part.high[bin])],
     ["Rank", rankWords(bin)],
     [
       contrast ? "p (family-wise)" : "q (false discovery rate)",
@@ -134,7 +137,7 @@ function rankWords(bin) {
 }
 
 function moreRows(bin) {
-  const own = DATA.bins;
+  const known = DATA.bins;
   const map = current();
   const rows = [];
   const add = (label, value, words) => value !== null && value !== undefined && rows.push([label, words(value)]);
@@ -142,18 +145,19 @@ function moreRows(bin) {
   else add("p (within the spread)", map.p[bin], probability);
   add("p (family-wise)", map.columns.p_max?.[bin], probability);
   if (map.columns.influence && state.measure !== "influence") {
-    add("Influence (mean cosine)", map.columns.influence[bin], significant);
-    if (map.columns.ci_low?.[bin] != null) rows.push(["Interval of influence", interval(map.columns.ci_low[bin], map.columns.ci_high[bin], 0)]);
+    const own = map.measures.influence;
+    add(shortName(own, "influence"), own?.value[bin], (value) => numberOf(value, own));
+    if (own?.low[bin] != null) rows.push(["Its interval", intervalOf(own.low[bin], own.high[bin], own)]);
   }
   add("Coherence of gradients", map.columns.coherence?.[bin], (value) => number(value, 2));
   add("Sites", column("n_sites", bin), count);
   add("Effective documents", column("n_effective", bin), (value) => number(value, 1));
-  add("Tokens", own.n_tokens?.[bin], count);
-  add("Available in the corpus", own.n_available?.[bin], count);
-  add("Share of the corpus", own.weight?.[bin], (value) => percent(value, 2));
-  add("Near-duplicates", own.near_duplicate_share?.[bin], percent);
-  add("Largest site", own.largest_site_share?.[bin], percent);
-  add("Cut at max_tokens", own.share_truncated?.[bin], percent);
+  add("Tokens", known.n_tokens?.[bin], count);
+  add("Available in the corpus", known.n_available?.[bin], count);
+  add("Share of the corpus", known.weight?.[bin], (value) => percent(value, 2));
+  add("Near-duplicates", known.near_duplicate_share?.[bin], percent);
+  add("Largest site", known.largest_site_share?.[bin], percent);
+  add("Cut at max_tokens", known.share_truncated?.[bin], percent);
   if (map.truth) rows.push(["Planted as", plantedWords(bin)]);
   return rows;
 }

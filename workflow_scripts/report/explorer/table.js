@@ -5,14 +5,12 @@ const table = { sort: "value", down: true, page: 0, filter: "all" };
 
 /** Columns of the table: key, words, whether they are text or left out on a phone, value, cell. */
 function tableColumns() {
-  const measure = MEASURES.get(state.measure);
-  const digits = measure?.digits ?? 2;
   const part = measured();
   const columns = [
     { key: "topic", words: "Topic", text: true, value: topicOf },
     { key: "format", words: "Format", text: true, value: formatOf },
-    { key: "value", words: measure ? measure.label.split(":")[0] : "Value", value: (bin) => valueOf(bin), cell: valueCell },
-    { key: "low", words: `${percent(DATA.confidence)} interval`, wide: true, value: (bin) => part?.low[bin] ?? null, cell: (bin) => interval(part?.low[bin] ?? null, part?.high[bin] ?? null, digits) },
+    { key: "value", words: shortName(), value: (bin) => valueOf(bin), cell: valueCell },
+    { key: "low", words: `${percent(DATA.confidence)} interval`, wide: true, value: (bin) => part?.low[bin] ?? null, cell: (bin) => intervalOf(part?.low[bin] ?? null, part?.high[bin] ?? null) },
     { key: "rank", words: "Rank", value: (bin) => current().columns.rank?.[bin] ?? null, cell: (bin) => count(current().columns.rank?.[bin]) },
     { key: "q", words: current().kind === "contrast" ? "p" : "q", value: (bin) => tested(bin), cell: qCell },
     { key: "n", words: "n", wide: true, value: (bin) => column("n_docs", bin), cell: (bin) => count(column("n_docs", bin)) },
@@ -42,7 +40,7 @@ function valueCell(bin) {
   if (value === null) return "no documents";
   const swatch = make("span", { class: "swatch", "aria-hidden": "true", style: `background: ${colour(value, part.limit)}` });
   const cell = document.createDocumentFragment();
-  cell.append(swatch, number(value, MEASURES.get(state.measure).digits));
+  cell.append(swatch, numberOf(value));
   return cell;
 }
 
