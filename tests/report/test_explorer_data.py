@@ -122,7 +122,7 @@ def test_means_of_contrasts_and_their_intervals_are_those_of_the_table(inputs, d
 
 
 def test_a_contrast_marks_the_bins_that_its_figure_marks(inputs, data):
-    """By p and interval; by q alone other bins would be marked."""
+    """One rule for page and figure: another column would mark other bins."""
     rows = read_table(inputs["contrasts"], "influence/contrasts")
     for made in (made for made in data["maps"] if made["kind"] == "contrast"):
         bins = rows.filter(contrast=made["key"], axis="bin")
@@ -130,23 +130,21 @@ def test_a_contrast_marks_the_bins_that_its_figure_marks(inputs, data):
         shown = [None if mark is None else bool(mark) for mark in made["found"]]
         assert [mark or False for mark in shown] == [mark or False for mark in by_figure]
         assert {index for index, mark in enumerate(shown) if mark is None} == set(EMPTY)
-        by_q = [q is not None and q < 0.05 for q in made["q"]]
-        assert by_q != [mark or False for mark in shown]
+        by_p = [p is not None and p < 0.05 for p in made["p"]]
+        assert by_p != [mark or False for mark in shown]
 
 
-def test_a_contrast_bin_without_interval_is_tested_and_not_marked():
-    rows = pl.DataFrame(
-        [
-            {"topic": topic, "format": format_, "value": 3.0, "p_value": p, "q_value": p}
-            for (topic, format_), p in zip(BINS, [0.01, 0.01, 0.2, *[None] * 573], strict=True)
-        ]
-    ).with_columns(
+def test_a_contrast_bin_that_was_not_tested_is_neither_marked_nor_unmarked():
+    rows = pl.DataFrame(BINS, schema=["topic", "format"], orient="row").with_columns(
         axis=pl.lit("bin"),
-        ci_low=pl.Series([1.0, None, 1.0, *[None] * 573]),
-        ci_high=pl.Series([5.0, None, 5.0, *[None] * 573]),
+        value=1.0,
+        ci_low=pl.lit(None, pl.Float64),
+        ci_high=pl.lit(None, pl.Float64),
+        p_value=0.5,
+        q_value=pl.Series([0.01, 0.2, *[None] * 574]),
         confounded=pl.lit(False),
     )
-    assert contrast_map("reasoning", rows)["found"] == [1, 0, 0, *[None] * 573]
+    assert contrast_map("reasoning", rows)["found"] == [1, 0, *[None] * 574]
 
 
 def test_means_of_measures_without_a_table_are_over_bins_with_documents(data):
@@ -164,23 +162,6 @@ def test_means_of_z_stand_in_the_page_as_in_the_table(inputs, data):
     order = np.argsort(FORMATS)
     for name, column in (("value", "z"), ("low", "ci_low"), ("high", "ci_high")):
         np.testing.assert_allclose(np.array(margin[name])[order], rows[column], atol=1e-5)
-
-
-def test_marginals_take_the_interval_over_bins_where_there_is_no_other(inputs):
-    bins = read_table(inputs["bins"], "influence/bin_influence").filter(benchmark="stem_reasoning")
-    made = benchmark_map("stem_reasoning", bins, {"title": "STEM reasoning"})
-    ends = {"ci_low": [0.1, None], "ci_high": [0.3, None], "bins_low": [-9.0, 0.5]}
-    rows = pl.DataFrame(
-        {"axis": ["topic", "topic"], "topic": ["health", "games"], "format": [None, None]}
-        | {"z": [0.2, 0.6], **ends, "bins_high": [9.0, 0.7]}
-    )
-    add_marginals(made, rows)
-    margin = made["measures"]["z"]["margins"]["topic"]
-    at = TOPICS.index("health"), TOPICS.index("games"), TOPICS.index("travel_and_tourism")
-    assert [margin["low"][index] for index in at] == [0.1, 0.5, None]
-    assert [margin["high"][index] for index in at] == [0.3, 0.7, None]
-    # No row, no number: never the mean of the bins beside the numbers of a table.
-    assert margin["value"][at[2]] is None
 
 
 def test_planted_truth_is_at_its_bins_and_neutral_bins_are_left_out(inputs, data):
@@ -249,6 +230,24 @@ def test_a_matrix_without_errors_and_corpus_has_a_page_that_says_so(tmp_path):
     assert "existing bin matrix" in dict(data["facts"])["Corpus"]
     assert "truth" not in data["maps"][0]
     assert data["bins"] == {}
+
+
+def test_means_without_an_error_have_none_beside_those_that_have_one(inputs):
+    bins = read_table(inputs["bins"], "influence/bin_influence").filter(benchmark="stem_reasoning")
+    made = benchmark_map("stem_reasoning", bins, {"title": "STEM reasoning"})
+    ends = {"ci_low": [0.1, None], "ci_high": [0.3, None], "bins_low": [-9.0, 0.5]}
+    rows = pl.DataFrame(
+        {"axis": ["topic", "topic"], "topic": ["health", "games"], "format": [None, None]}
+        | {"z": [0.2, 0.6], **ends, "bins_high": [9.0, 0.7]}
+    )
+    add_marginals(made, rows)
+    margin = made["measures"]["z"]["margins"]["topic"]
+    at = TOPICS.index("health"), TOPICS.index("games"), TOPICS.index("travel_and_tourism")
+    # An interval over bins is another thing: it does not stand in for the missing one.
+    assert [margin["low"][index] for index in at] == [0.1, None, None]
+    assert [margin["high"][index] for index in at] == [0.3, None, None]
+    # No row, no number: never the mean of the bins beside the numbers of a table.
+    assert [margin["value"][index] for index in at] == [0.2, 0.6, None]
 
 
 def test_intervals_of_means_are_named_by_what_they_draw(data):

@@ -137,7 +137,7 @@ def _unusual() -> pl.Expr:
 
 def _apart() -> pl.Expr:
     """Whether a bin tells the domains apart, as in the figure; null where it was not tested."""
-    return pl.when(pl.col("p_value").is_not_null()).then(found())
+    return pl.when(pl.col("q_value").is_not_null()).then(found())
 
 
 def _measure(value: Any, low: Any = None, high: Any = None) -> dict[str, Any] | None:

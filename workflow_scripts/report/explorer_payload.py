@@ -121,10 +121,10 @@ def _dots(maps: list[dict[str, Any]]) -> list[str]:
         "benchmark": "In the map of a benchmark a dot marks a bin that lies outside the spread "
         f"that bins have anyway: q_unusual under {SIGNIFICANT:g}. Among the bins with a dot the "
         "expected share of false ones is at most that (false discovery rate).",
-        "contrast": "In a contrast a dot marks a bin whose interval leaves out 0 and whose "
-        f"family-wise p is under {SIGNIFICANT:g}: were there no difference between the domains, a "
-        "map with any bin this far out would come up with probability p. The figure of the "
-        "contrasts draws its dots by the same rule.",
+        "contrast": "In a contrast a dot marks a bin that tells the domains apart: q_value, from "
+        f"draws without a difference between them, under {SIGNIFICANT:g} (false discovery rate "
+        "too). The figure of the contrasts marks by the same rule. The family-wise p is stricter: "
+        "how often any bin of such a draw would be as far out.",
     }
     tested = {made["kind"] for made in maps if any(one is not None for one in made["found"])}
     return [line for kind, line in words.items() if kind in tested]

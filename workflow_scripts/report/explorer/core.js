@@ -97,13 +97,9 @@ function choose(index, add = state.several) {
 const current = () => MAPS.get(state.map);
 const measured = (map = current(), key = state.measure) => map.measures[key] || null;
 const valueOf = (bin, part = measured()) => (part ? part.value[bin] : null);
-// By the rule of the map's kind: q of a benchmark, p with the interval of a contrast.
+// By the rule of the figures.
 const isUnusual = (bin, map = current()) => map.found[bin] === 1;
-/** The number that the rule goes by. */
-const tested = (bin, map = current()) => (map.kind === "contrast" ? map.p[bin] : map.q[bin]);
 const isTested = (map = current()) => map.found.some((one) => one !== null);
-const ruleWords = (map = current()) =>
-  map.kind === "contrast" ? `family-wise p < ${DATA.significant}, interval without 0` : `q < ${DATA.significant}`;
 const isThin = (bin) => flagged("underfilled", bin) || thinByCount(bin);
 const isAlike = (bin) =>
   column("dominated", bin) === 1 || (DATA.bins.near_duplicate_share?.[bin] ?? 0) >= DATA.alike;

@@ -26,7 +26,7 @@ function drawControls() {
   byId("mask").checked = state.mask;
   byId("mask").disabled = !canMask;
   byId("mask-label").textContent = canMask
-    ? `Only bins that stand out (${current().kind === "contrast" ? "p" : "q"} < ${DATA.significant})`
+    ? `Only bins that stand out (q < ${DATA.significant})`
     : "Only bins that stand out (not tested here)";
   byId("truth").checked = state.truth;
   byId("truth").disabled = !current().truth;
@@ -47,7 +47,7 @@ function mapFacts(map) {
   if (known) {
     const part = map.measures.robust_z || map.measures.gap || Object.values(map.measures)[0];
     const above = unusual.filter((bin) => part.value[bin] > 0).length;
-    words.push(`${unusual.length} of ${known} bins stand out (${ruleWords(map)}): ${above} above, ${unusual.length - above} below.`);
+    words.push(`${unusual.length} of ${known} bins stand out at q < ${DATA.significant} (false discovery rate): ${above} above, ${unusual.length - above} below.`);
   } else {
     words.push("No bin of this map was tested.");
   }
@@ -97,7 +97,7 @@ function drawMarkLegend() {
   const items = [];
   const add = (wanted, inner, words, fill = "none") =>
     wanted && items.push(make("li", { style: `color: ${theme.ink}` }, symbol(inner, fill), make("span", { class: "small" }, words)));
-  add(all.some((bin) => isUnusual(bin)), '<circle cx="8" cy="8" r="2.6" fill="currentColor"/>', `stands out (${ruleWords()})`);
+  add(all.some((bin) => isUnusual(bin)), '<circle cx="8" cy="8" r="2.6" fill="currentColor"/>', `stands out (q < ${DATA.significant}, false discovery rate)`);
   add(all.some(isThin), `<path d="M3 8.5h6l-3 4z" ${stroke} stroke-width="1.3"/>`, MARKS.thin);
   add(all.some(isAlike), `<path d="M7 9h6M7 12h6" ${stroke} stroke-width="1.5"/>`, MARKS.alike);
   add(all.some((bin) => valueOf(bin) === null), "", "no documents", "url(#hatch)");
@@ -115,15 +115,11 @@ function mainRows(bin) {
   const map = current();
   const part = measured();
   if (!part || part.value[bin] === null) return [["", "no documents: no evidence"]];
-  const contrast = map.kind === "contrast";
   const rows = [
     [shortName(), numberOf(part.value[bin])],
     [`${percent(DATA.confidence)} interval`, intervalOf(part.low[bin], part.high[bin])],
     ["Rank", rankWords(bin)],
-    [
-      contrast ? "p (family-wise)" : "q (false discovery rate)",
-      `${probability(tested(bin))}${isUnusual(bin) ? ", stands out" : ""}`,
-    ],
+    ["q (false discovery rate)", `${probability(map.q[bin])}${isUnusual(bin) ? ", stands out" : ""}`],
   ];
   const documents = column("n_docs", bin);
   if (documents !== null) rows.push(["Documents (n)", count(documents)]);
@@ -141,8 +137,7 @@ function moreRows(bin) {
   const map = current();
   const rows = [];
   const add = (label, value, words) => value !== null && value !== undefined && rows.push([label, words(value)]);
-  if (map.kind === "contrast") add("q (false discovery rate; makes no dot)", map.q[bin], probability);
-  else add("p (within the spread)", map.p[bin], probability);
+  add(map.kind === "contrast" ? "p (family-wise; makes no dot)" : "p (within the spread)", map.p[bin], probability);
   add("p (family-wise)", map.columns.p_max?.[bin], probability);
   if (map.columns.influence && state.measure !== "influence") {
     const own = map.measures.influence;

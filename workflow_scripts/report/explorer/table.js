@@ -11,17 +11,17 @@ function tableColumns() {
     { key: "format", words: "Format", text: true, value: formatOf },
     { key: "value", words: shortName(), value: (bin) => valueOf(bin), cell: valueCell },
     { key: "low", words: `${percent(DATA.confidence)} interval`, wide: true, value: (bin) => part?.low[bin] ?? null, cell: (bin) => intervalOf(part?.low[bin] ?? null, part?.high[bin] ?? null) },
-    { key: "rank", words: "Rank", value: (bin) => current().columns.rank?.[bin] ?? null, cell: (bin) => count(current().columns.rank?.[bin]) },
-    { key: "q", words: current().kind === "contrast" ? "p" : "q", value: (bin) => tested(bin), cell: qCell },
+    { key: "rank", words: "Rank", wide: true, value: (bin) => current().columns.rank?.[bin] ?? null, cell: (bin) => count(current().columns.rank?.[bin]) },
+    { key: "q", words: "q", value: (bin) => current().q[bin], cell: qCell },
     { key: "n", words: "n", wide: true, value: (bin) => column("n_docs", bin), cell: (bin) => count(column("n_docs", bin)) },
     { key: "marks", words: "Marks", text: true, wide: true, value: (bin) => tableMarks(bin), cell: tableMarks },
   ];
   return columns;
 }
 
-/** q, or p of a contrast, with the map's dot where the bin stands out. */
+/** q, with the map's dot where the bin stands out. */
 function qCell(bin) {
-  const words = probability(tested(bin));
+  const words = probability(current().q[bin]);
   if (!isUnusual(bin)) return words;
   const cell = document.createDocumentFragment();
   cell.append(make("span", { class: "unseen" }, "stands out "), make("span", { "aria-hidden": "true" }, "\u25cf "), words);
