@@ -210,6 +210,7 @@ rule write_explorer:
         **TOLD,
         bins="<results>/influence/bin_influence.parquet",
         contrasts="<results>/influence/contrasts.parquet",
+        contrast_extremes="<results>/influence/contrast_extremes.parquet",
         correlations="<results>/influence/correlations.parquet",
         marginals="<results>/influence/marginals.parquet",
         weighted="<results>/influence/weighted.parquet",
@@ -240,6 +241,7 @@ rule write_explorer:
             "confidence": config["influence"]["confidence"],
             "multiplicity": config["influence"]["multiplicity"],
             "matrix": bool(MATRIX),
+            "retrained": RETRAINED,
         },
     script:
         "../workflow_scripts/report/write_explorer.py"

@@ -7,9 +7,17 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from workflow_scripts.common.tables import read_table
+from tests.validation.conftest import filled_columns
+from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import display_name
-from workflow_scripts.report.headline import end_run, headline, main, map_lines, planted_lines
+from workflow_scripts.report.headline import (
+    accuracy_lines,
+    end_run,
+    headline,
+    main,
+    map_lines,
+    planted_lines,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -97,3 +105,19 @@ def test_a_constant_map_names_no_bin_as_its_strongest(study):
     assert [line.strip() for line in lines[1:]] == [
         "all bins are equal: none supports more than another"
     ]
+
+
+def test_a_benchmark_answered_by_guessing_has_a_warning_under_its_accuracy(tmp_path):
+    """Of 20 questions with four choices: 10 right are beyond guessing, 8 are not."""
+    for name, right in (("known", 10), ("guessed", 8)):
+        place = tmp_path / "benchmarks" / name
+        ids = pl.DataFrame({"query_id": [f"q{i:02d}" for i in range(20)]})
+        answers = ids.with_columns(correct=pl.Series([i < right for i in range(20)]))
+        queries = ids.with_columns(choices=pl.lit(["a", "b", "c", "d"]))
+        for table, frame in (("answers", answers), ("queries", queries)):
+            frame = filled_columns(f"benchmarks/{table}", frame)
+            write_table(frame, place / f"{table}.parquet", f"benchmarks/{table}")
+    lines = accuracy_lines(tmp_path, ["known", "guessed"])
+    assert [line.split()[0] for line in lines[1:3]] == ["known", "guessed"]
+    assert "not above chance: the map shows which texts resemble the questions" in lines[3]
+    assert len(lines) == 4

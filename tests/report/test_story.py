@@ -11,6 +11,7 @@ from tests.report.conftest import (
     DRAWN,
     TITLES,
     make_bins,
+    make_contrasts,
     make_correlations,
     make_marginals,
     make_reliability,
@@ -18,9 +19,10 @@ from tests.report.conftest import (
 )
 from tests.validation.conftest import filled_columns
 from workflow_scripts.common.taxonomy import display_name
+from workflow_scripts.report.cautions import above_chance
 from workflow_scripts.report.story import Story, write_story
-from workflow_scripts.report.story_checks import ORDER, found
-from workflow_scripts.report.story_text import p_text, plain
+from workflow_scripts.report.story_checks import ORDER, found, leakage
+from workflow_scripts.report.story_text import between_off_zero, p_text, plain
 from workflow_scripts.validation.planted_truth import compare_with_truth
 
 NAMES = {name: TITLES[name] for name in DRAWN}
@@ -65,6 +67,20 @@ def make_leakage():
     return filled_columns("validation/leakage", pl.DataFrame(rows))
 
 
+def make_extremes():
+    """Over the topics, reasoning's largest contrast is 1.5 times that of knowledge."""
+    row = {
+        "axis": "topic",
+        "reasoning": -0.9,
+        "reasoning_topic": "politics",
+        "knowledge": 0.6,
+        "knowledge_topic": "health",
+        "ratio": 1.5,
+        "p_value": 0.0123,
+    }
+    return filled_columns("influence/contrast_extremes", pl.DataFrame([row]))
+
+
 @pytest.fixture(scope="module")
 def story():
     """A planted study with unlearning."""
@@ -76,6 +92,8 @@ def story():
         "correlations": make_correlations(bins),
         "reliability": make_reliability(576),
         "tests": make_tests(),
+        "contrasts": make_contrasts(set(range(576))),
+        "contrast_extremes": make_extremes(),
         "planted": planted,
         "explained": make_explained(),
         "leakage": make_leakage(),
@@ -200,7 +218,9 @@ def test_a_study_of_a_matrix_says_that_its_values_were_not_computed(story):
     )
     text = rendered(write_story(replace(matrix, tables=matrix.tables | {"bins": bins})))
     assert "values of an existing bin matrix" in text and "gradients of its" not in text
-    assert "no bin can be tested" in text
+    assert "without errors no bin can be tested" in text
+    assert "No bin is <em>called</em> here" in text and "q &lt; 0.05" not in text
+    assert "neither a second projection nor" in text
 
 
 def test_where_no_bin_is_called_the_page_says_so(story):
@@ -233,3 +253,74 @@ def test_small_numbers_and_missing_ones_are_words():
         "n/a", "< 0.001", "0.042", "1",
     ]  # fmt: skip
     assert plain("a  b\nc") == "a b c"
+
+
+def test_the_page_names_the_largest_topics_of_each_contrast_and_their_ratio(story):
+    part = write_story(story).split("Social against STEM\n")[1].split("How alike")[0]
+    topics = story.tables["contrasts"].filter(axis="topic")
+    for name in ("reasoning", "knowledge", "difference"):
+        ranked = topics.filter(contrast=name).sort(pl.col("value").abs(), descending=True)
+        places = [part.index(f"{display_name(topic)}\n") for topic in ranked["topic"].head(1)]
+        cells = part[places[0] :].splitlines()[1:4]
+        value, q = ranked["value"][0], ranked["q_value"][0]
+        shown = [cell.split("\\ ")[-1].replace("−", "-") for cell in cells]
+        assert shown[0] == f"{value:.2f}" and shown[2] == p_text(q)
+    assert "−0.90 (Politics), that of knowledge 0.60 (Health): 1.50 times as large (p 0.012" in part
+    none = write_story(without(story, "contrasts"))
+    assert "a contrast needs a social and a STEM benchmark" in none
+
+
+def test_a_topic_that_is_listed_as_off_0_has_an_interval_that_shows_it(story):
+    assert between_off_zero(-0.25, -0.004) == "−0.250 to −0.004"
+    assert between_off_zero(-0.25, 0.1) == "−0.25 to 0.10"
+    assert between_off_zero(0.0, 0.1) == "0.00 to 0.10"
+    assert between_off_zero(None, None) == "n/a"
+    known = story.tables["marginals"]["axis"] == "topic"
+    near = (
+        story.tables["marginals"]
+        .filter(known)
+        .with_columns(z=pl.lit(-0.1), bins_low=pl.lit(-0.25), bins_high=pl.lit(-0.001))
+    )
+    text = write_story(replace(story, tables=story.tables | {"marginals": near}))
+    assert "(−0.10, −0.250 to −0.001)" in text and "to 0.00)" not in text
+    assert "interval with the bins as draws" in text
+
+
+def test_accuracy_is_above_chance_where_its_exact_interval_is():
+    """Of 10 questions with chance 1/2: P(8 or more) = 56/1024 = 0.055, P(9 or more) = 0.011."""
+    assert not above_chance(8, 10, 0.5)
+    assert above_chance(9, 10, 0.5)
+    assert not above_chance(0, 10, 0.5)
+    assert above_chance(9_000, 20_000, 0.25)
+    assert not above_chance(5_000, 20_000, 0.25)
+
+
+def test_a_benchmark_answered_by_guessing_has_a_warning_at_its_map(story):
+    assert "The map shows which texts resemble" not in write_story(story)
+    text = write_story(replace(story, guessed=(DRAWN[1],)))
+    place = text.index("The map shows which texts resemble the questions, not where")
+    assert text.count("The map shows which texts") == 1
+    assert place > text.index(f"**{TITLES[DRAWN[1]]}.** ")
+
+
+def test_planted_documents_are_spoken_of_only_where_truth_was_planted(story):
+    assert "planted to teach" in write_story(story)
+    assert "planted to teach" not in write_story(without(story, "planted"))
+    assert "planted to teach" not in leakage(make_leakage(), None, NAMES)[0]
+
+
+def test_a_constant_map_names_no_bin_as_its_highest(story):
+    flat = story.tables["bins"].with_columns(
+        influence=pl.lit(0.5), z=pl.lit(None, dtype=pl.Float64), q_unusual=pl.lit(None, pl.Float64)
+    )
+    text = write_story(replace(story, tables=story.tables | {"bins": flat}))
+    assert text.count("All 576 bins are equal") == len(NAMES)
+    assert "Highest bins" not in text and "Topics (mean z" not in text
+
+
+@pytest.mark.parametrize(("retrained", "words"), [(True, "snakemake lds"), (False, "make lds")])
+def test_checks_that_are_not_run_with_the_study_are_named_with_their_commands(
+    story, retrained, words
+):
+    text = rendered(write_story(replace(story, retrained=retrained)))
+    assert "snakemake validate" in text and words in text

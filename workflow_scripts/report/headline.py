@@ -15,7 +15,7 @@ from workflow_scripts.common.errors import AtlasError, DataError
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.taxonomy import display_name
 from workflow_scripts.common.thresholds import SIGNIFICANT
-from workflow_scripts.report.cautions import all_equal
+from workflow_scripts.report.cautions import GUESSED, above_chance, all_equal
 from workflow_scripts.report.headline_maps import comparison
 from workflow_scripts.report.run_options import report_command
 
@@ -32,10 +32,10 @@ def accuracy_lines(folder: Path, benchmarks: list[str]) -> list[str]:
         place = folder / "benchmarks" / name
         answers = read_table(place / "answers.parquet", "benchmarks/answers", ["correct"])
         queries = read_table(place / "queries.parquet", "benchmarks/queries", ["choices"])
-        chance = (1 / queries["choices"].list.len()).mean()
-        lines.append(
-            f"{name:24} {answers.height:>9,}  {answers['correct'].mean():>8.0%}  {chance:>6.0%}"
-        )
+        right, chance = answers["correct"], (1 / queries["choices"].list.len()).mean()
+        lines.append(f"{name:24} {answers.height:>9,}  {right.mean():>8.0%}  {chance:>6.0%}")
+        if not above_chance(int(right.sum()), answers.height, chance):
+            lines.append(f"    not above chance: {GUESSED.partition(':')[0]}")
     return lines
 
 

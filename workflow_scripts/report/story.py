@@ -12,6 +12,7 @@ import polars as pl
 
 from workflow_scripts.report.story_bins import supports
 from workflow_scripts.report.story_checks import checks, limits
+from workflow_scripts.report.story_contrasts import contrasted
 from workflow_scripts.report.story_text import (
     between,
     bullets,
@@ -43,6 +44,8 @@ class Story:
         confidence: level of the intervals.
         multiplicity: how q values are made.
         matrix: whether the maps are the values of an existing matrix.
+        retrained: whether the study's model can be trained again.
+        guessed: benchmarks that the model does not answer better than by guessing.
     """
 
     study: str
@@ -52,6 +55,8 @@ class Story:
     confidence: float
     multiplicity: str
     matrix: bool
+    retrained: bool = False
+    guessed: tuple[str, ...] = ()
 
 
 def write_story(story: Story) -> str:
@@ -61,7 +66,12 @@ def write_story(story: Story) -> str:
         f"*{plain(story.study)}*.",
         section("What was asked", asked(story)),
         section(
-            "What supports each benchmark", supports(story.tables, story.titles, story.multiplicity)
+            "What supports each benchmark",
+            supports(story.tables, story.titles, story.multiplicity, story.guessed),
+        ),
+        section(
+            "Social against STEM",
+            contrasted(story.tables.get("contrasts"), story.tables.get("contrast_extremes")),
         ),
         section("How alike the maps are", alike(story)),
     ]
@@ -70,10 +80,14 @@ def write_story(story: Story) -> str:
         ("What forgetting did", forgetting(story)),
     ):
         parts.append(section(title, lines))
-    parts.append(section("What was done to check it", checks(story.tables, story.titles)))
+    parts.append(section("What was done to check it", _checked(story)))
     parts.append(section("What this does not show", [bullets(limits(story.tables))]))
     parts.append(section("Where to look", [WHERE]))
     return page(parts)
+
+
+def _checked(story: Story) -> list[str]:
+    return checks(story.tables, story.titles, story.matrix, story.retrained)
 
 
 def asked(story: Story) -> list[str]:

@@ -1,13 +1,14 @@
 """What the front page says of the bins and topics that support each benchmark."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import polars as pl
 
 from workflow_scripts.common.taxonomy import display_name
 from workflow_scripts.common.thresholds import SIGNIFICANT
-from workflow_scripts.report.story_text import between, p_text, plain, table
+from workflow_scripts.report.cautions import GUESSED, all_equal
+from workflow_scripts.report.story_text import between, between_off_zero, p_text, plain, table
 from workflow_scripts.report.style import counted, number_text
 
 # Bins and topics that are named per benchmark with their numbers, and bins in a list beyond.
@@ -38,7 +39,10 @@ def planted_words(truth: Mapping[str, Any]) -> str:
 
 
 def supports(
-    tables: Mapping[str, pl.DataFrame], titles: Mapping[str, str], multiplicity: str
+    tables: Mapping[str, pl.DataFrame],
+    titles: Mapping[str, str],
+    multiplicity: str,
+    guessed: Collection[str] = (),
 ) -> list[str]:
     """Per benchmark: how many bins are called, the first of them, and the topics.
 
@@ -46,7 +50,31 @@ def supports(
         tables: name -> table, of those that the study has.
         titles: benchmark -> its name for people, in the order of the study.
         multiplicity: how q values are made.
+        guessed: benchmarks that the model does not answer better than by guessing.
     """
+    parts = [_rule(tables, multiplicity)]
+    judged = with_truth(tables["bins"], tables.get("truth"))
+    for name, title in titles.items():
+        bins = judged.filter(benchmark=name).drop_nulls("influence")
+        words = _counts(bins)
+        if name in guessed:
+            words += f" **{GUESSED[0].upper()}{GUESSED[1:]}.**"
+        parts.append(f"**{plain(title)}.** {words}")
+        if all_equal(bins):
+            continue
+        parts += [_named(bins), *_also(bins)]
+        if "marginals" in tables:
+            parts.append(_topics(tables["marginals"].filter(benchmark=name, axis="topic")))
+    return parts
+
+
+def _rule(tables: Mapping[str, pl.DataFrame], multiplicity: str) -> str:
+    """When a bin is called; that none is, where no bin has an error."""
+    if tables["bins"]["q_unusual"].is_null().all():
+        return (
+            "No bin is *called* here: that needs its standard error, which no bin has. The highest "
+            "bins are named, and nothing says how sure their order is."
+        )
     rule = (
         "A bin is *called* where it lies outside the spread that bins have anyway, at "
         f"q < {SIGNIFICANT:g} (false discovery rate, {plain(multiplicity.upper())}): of the "
@@ -58,23 +86,14 @@ def supports(
             " The corpus is generated: beside each bin stands what was planted there for the "
             "benchmark (a share of its documents), which the method did not see."
         )
-    judged = with_truth(tables["bins"], tables.get("truth"))
-    parts = [rule]
-    for name, title in titles.items():
-        bins = judged.filter(benchmark=name).drop_nulls("influence")
-        parts += [
-            f"**{plain(title)}.** {_counts(bins)}",
-            _named(bins),
-            *_also(bins),
-        ]
-        if "marginals" in tables:
-            parts.append(_topics(tables["marginals"].filter(benchmark=name, axis="topic")))
-    return parts
+    return rule
 
 
 def _counts(bins: pl.DataFrame) -> str:
+    if all_equal(bins):
+        return f"All {counted(bins.height, 'bin')} are equal: none supports it more than another."
     if bins["q_unusual"].is_null().all():
-        return f"{counted(bins.height, 'bin')} with values; without documents no bin can be tested."
+        return f"{counted(bins.height, 'bin')} with values; without errors no bin can be tested."
     up, down = called(bins, 1).height, called(bins, -1).height
     words = f"{up} of {counted(bins.height, 'bin')} called as supporting, {down} as opposing."
     return words if up else f"{words} The highest are named; none of them is called."
@@ -137,7 +156,7 @@ def _topics(topics: pl.DataFrame) -> str:
     for rows, side in ((above, "above"), (below, "below")):
         names = [
             f"{plain(display_name(row['topic']))} ({number_text(row['z'])}, "
-            f"{between(row['bins_low'], row['bins_high'])})"
+            f"{between_off_zero(row['bins_low'], row['bins_high'])})"
             for row in rows.head(NAMED).iter_rows(named=True)
         ]
         if names:
@@ -151,6 +170,6 @@ def _topics(topics: pl.DataFrame) -> str:
             f"{between(first['bins_low'], first['bins_high'])})"
         ]
     return (
-        f"Topics (mean z over their bins, interval): {'; '.join(words) or 'none'}. With "
-        f"{known.height} topics one or two lie off 0 by chance."
+        "Topics (mean z over their bins; interval with the bins as draws): "
+        f"{'; '.join(words) or 'none'}. With {known.height} topics one or two lie off 0 by chance."
     )

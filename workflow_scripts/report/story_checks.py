@@ -29,10 +29,50 @@ EXPLAINERS = {
 }
 
 
-def checks(tables: Mapping[str, pl.DataFrame], titles: Mapping[str, str]) -> list[str]:
-    """Planted truth, what baselines explain, and questions that stand in the corpus."""
+def checks(
+    tables: Mapping[str, pl.DataFrame], titles: Mapping[str, str], matrix: bool, retrained: bool
+) -> list[str]:
+    """Planted truth, what baselines explain, questions in the corpus, and what was not run.
+
+    Args:
+        tables: name -> table, of those that the study has.
+        titles: benchmark -> its name for people.
+        matrix: whether the maps are an existing matrix.
+        retrained: whether the study's model can be trained again.
+    """
     parts = [*truth(tables.get("planted")), *found(tables), *explained(tables.get("explained"))]
-    return [*parts, *leakage(tables.get("leakage"), tables.get("leakage_maps"), titles)]
+    parts += leakage(
+        tables.get("leakage"), tables.get("leakage_maps"), titles, planted="planted" in tables
+    )
+    return [*parts, *_apart(matrix, retrained)]
+
+
+def _apart(matrix: bool, retrained: bool) -> list[str]:
+    """Checks that are no part of a run of the study, and the command of each."""
+    if matrix:
+        return [
+            "**Not run.** A matrix has no documents and no model: neither a second projection nor "
+            "retraining can check it."
+        ]
+    lines = [
+        "a second projection of the gradients (are the maps those of the projection?): "
+        "``snakemake validate``, whose verdict is validation/verdict.parquet"
+    ]
+    if retrained:
+        lines.append(
+            "retraining (do the maps foretell models trained on other documents?): "
+            "``snakemake lds``, which writes validation/lds.parquet; an hour or more"
+        )
+    else:
+        lines.append(
+            "retraining: not possible here, since the study's model was not trained by it; "
+            "``make lds`` does it on a small corpus of its own"
+        )
+    return [
+        "**Not run with the study.** This page does not know these checks; each is a command of "
+        "its own, with the options the study was run with:",
+        bullets(lines),
+    ]
 
 
 def truth(planted: pl.DataFrame | None) -> list[str]:
@@ -123,7 +163,10 @@ def explained(baselines: pl.DataFrame | None) -> list[str]:
 
 
 def leakage(
-    hits: pl.DataFrame | None, maps: pl.DataFrame | None, titles: Mapping[str, str]
+    hits: pl.DataFrame | None,
+    maps: pl.DataFrame | None,
+    titles: Mapping[str, str],
+    planted: bool = False,
 ) -> list[str]:
     """How many documents hold a question, and the map without them."""
     if hits is None:
@@ -143,9 +186,9 @@ def leakage(
                 f"; the map without them correlates {number_text(without['pearson'][0])} with it"
             )
         lines.append(words)
+    by_design = " Documents that were planted to teach a fact hold it by design." if planted else ""
     return [
-        "**Leakage.** The corpus was searched for the benchmarks' questions. Documents that were "
-        "planted to teach a fact hold it by design.",
+        "**Leakage.** The corpus was searched for the benchmarks' questions." + by_design,
         bullets(lines),
     ]
 

@@ -61,6 +61,15 @@ def between(low: float | None, high: float | None, digits: int = 2) -> str:
     return f"{number_text(low, digits)} to {number_text(high, digits)}"
 
 
+def between_off_zero(low: float | None, high: float | None) -> str:
+    """Like ``between``, with as many digits as show that an end which is not 0 is not."""
+    ends = [abs(end) for end in (low, high) if end]
+    digits = 2
+    while digits < 6 and any(round(end, digits) == 0 for end in ends):
+        digits += 1
+    return between(low, high, digits)
+
+
 def range_of(values: Iterable[float | None], digits: int = 2) -> str:
     """Lowest to highest of what is known; one number where they are the same."""
     known = [value for value in values if value is not None]
