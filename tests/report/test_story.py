@@ -266,6 +266,7 @@ def test_the_page_names_the_largest_topics_of_each_contrast_and_their_ratio(stor
         shown = [cell.split("\\ ")[-1].replace("−", "-") for cell in cells]
         assert shown[0] == f"{value:.2f}" and shown[2] == p_text(q)
     assert "−0.90 (Politics), that of knowledge 0.60 (Health): 1.50 times as large (p 0.012" in part
+    assert "in different forms, which alone can move a map, in: reasoning contrast less" in part
     none = write_story(without(story, "contrasts"))
     assert "a contrast needs a social and a STEM benchmark" in none
 

@@ -13,7 +13,7 @@ from workflow_scripts.report.style import number_text
 CONTRASTS = {
     "reasoning": "reasoning, social less STEM",
     "knowledge": "knowledge, social less STEM",
-    "difference": "difference of the two",
+    "difference": "reasoning contrast less knowledge contrast",
 }
 # Topics of each contrast that are named.
 NAMED = 3
@@ -35,15 +35,20 @@ def contrasted(contrasts: pl.DataFrame | None, extremes: pl.DataFrame | None) ->
     ]
     parts = [
         "A contrast is mean z on the social benchmark less mean z on the STEM one, over the bins "
-        f"of a topic; positive = supports the social one more. The {NAMED} topics of the largest "
-        "absolute value each; q (false discovery rate) is over all topics of the contrast, so "
-        "that being the largest is allowed for.",
-        table(("Contrast", "topic", "z social less STEM", "interval", "q"), rows),
+        f"of a topic; positive = supports the social one more. Named are the {NAMED} topics of the "
+        "largest absolute value. Interval: documents and questions as draws (none in a matrix). q: "
+        "false discovery rate over all topics of the contrast.",
+        table(("Contrast", "topic", "difference of z", "interval", "q"), rows),
     ]
-    if topics["confounded"].any():
+    mixed = [
+        CONTRASTS[name]
+        for name in CONTRASTS
+        if topics.filter(pl.col("confounded"), contrast=name).height
+    ]
+    if mixed:
         parts.append(
-            "The benchmarks of some contrasts are answered in different forms; what such a "
-            "contrast shows may be the form."
+            "The benchmarks compared answer in different forms, which alone can move a map, in: "
+            f"{'; '.join(mixed)}."
         )
     return [*parts, *_ratio(extremes)]
 
