@@ -37,6 +37,7 @@ demo: $(VENV)/.installed ## run the planted study and print what it found
 
 report: $(VENV)/.installed ## write the report of a finished study (STUDY=x)
 	@test -d results/$(STUDY)/report || { echo "results/$(STUDY)/report is not there: run the study first, or name it (make report STUDY=x)"; exit 1; }
+	@test -n "$(CONFIG)" -o -f results/$(STUDY)/.state/options -o $(STUDY) = planted || { echo "what $(STUDY) was run with is not noted: name its config (make report CONFIG=configs/x.yaml STUDY=$(STUDY))"; exit 1; }
 	@$(call write_report,$(STUDY),$(OPTIONS))
 
 status: $(VENV)/.installed ## how far a study is, also while it runs (CONFIG=configs/x.yaml)

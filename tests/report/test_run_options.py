@@ -1,11 +1,16 @@
 """The command that writes a study's report repeats what the study was run with."""
 
 import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from workflow_scripts.report.headline import main
 from workflow_scripts.report.run_options import note_options, report_command
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -57,3 +62,18 @@ def test_the_headline_names_the_report_that_is_there_or_the_command_for_it(study
     report.parent.mkdir()
     report.write_text("")
     assert last_line() == str(report)
+
+
+def test_make_report_writes_no_report_of_another_study(tmp_path):
+    """Without a config it would take the default one, which is the planted study's."""
+    (tmp_path / "results" / "mine" / "report").mkdir(parents=True)
+    command = ["make", "-f", str(ROOT / "Makefile"), "report", "STUDY=mine"]
+    done = subprocess.run(
+        [*command, f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.installed"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "name its config (make report CONFIG=configs/x.yaml STUDY=mine)" in done.stdout
