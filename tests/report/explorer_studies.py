@@ -45,7 +45,7 @@ def make_summary():
             n_sampled=pl.when(filled).then(8).otherwise(0),
             n_tokens=pl.when(filled).then(900).otherwise(0),
             weight=pl.lit(1 / len(BINS)),
-            underfilled=pl.col("bin").is_in(THIN),
+            underfilled=pl.col("bin").is_in(THIN + EMPTY),
             near_duplicate_share=pl.when(filled).then(duplicated),
         ),
     )
@@ -109,7 +109,7 @@ def make_study(folder):
     return inputs
 
 
-def write_page_of(inputs, page, titles=None, study="made up"):
+def write_page_of(inputs, page, titles=None, study="made up", matrix=False):
     """The page as the rule writes it."""
     titles = TITLES if titles is None else titles
     params = {"study": study, "benchmarks": list(titles), "titles": list(titles.values())}
@@ -117,7 +117,7 @@ def write_page_of(inputs, page, titles=None, study="made up"):
         "write_explorer",
         input=inputs,
         output={"page": page, "story": page.with_suffix(".rst")},
-        params=params | {"confidence": 0.95, "told": TOLD},
+        params=params | {"confidence": 0.95, "told": TOLD | {"matrix": matrix}},
     )
     main(call)
     return page

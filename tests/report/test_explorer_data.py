@@ -27,7 +27,7 @@ from workflow_scripts.report.explorer_data import (
 from workflow_scripts.report.explorer_facts import model_fact
 from workflow_scripts.report.explorer_measures import number_format
 from workflow_scripts.report.explorer_page import library
-from workflow_scripts.report.explorer_payload import Tables, explorer_payload
+from workflow_scripts.report.explorer_payload import CONTRASTS, Tables, explorer_payload
 
 LARGEST_PAGE = 3_000_000
 
@@ -104,28 +104,28 @@ def test_bins_without_documents_are_null_in_every_measure(data):
 def test_flags_of_the_bins_are_at_their_places(data):
     thin = [index for index, flag in enumerate(data["bins"]["underfilled"]) if flag]
     alike = data["bins"]["near_duplicate_share"]
-    assert thin == list(THIN)
+    assert thin == sorted(THIN + EMPTY)
     assert [i for i, share in enumerate(alike) if (share or 0) >= data["alike"]] == list(ALIKE)
 
 
 def test_means_of_contrasts_and_their_intervals_are_those_of_the_table(inputs, data):
     rows = read_table(inputs["contrasts"], "influence/contrasts").filter(contrast="knowledge")
-    part = map_of(data, "knowledge")["measures"]["gap"]
+    part = map_of(data, "contrast:knowledge")["measures"]["gap"]
     for axis, labels in (("topic", TOPICS), ("format", FORMATS)):
         values = dict(rows.filter(axis=axis).select(axis, "value").iter_rows())
         assert close(part["margins"][axis]["value"], [values[label] for label in labels])
         lows = dict(rows.filter(axis=axis).select(axis, "ci_low").iter_rows())
         assert close(part["margins"][axis]["low"], [lows[label] for label in labels])
-    ranks = map_of(data, "knowledge")["columns"]["rank"]
+    ranks = map_of(data, "contrast:knowledge")["columns"]["rank"]
     assert ranks.index(1) == int(np.nanargmax(np.array(part["value"], dtype=float)))
-    assert map_of(data, "difference")["confounded"]
+    assert map_of(data, "contrast:difference")["confounded"]
 
 
 def test_a_contrast_marks_the_bins_that_its_figure_marks(inputs, data):
     """One rule for page and figure: another column would mark other bins."""
     rows = read_table(inputs["contrasts"], "influence/contrasts")
     for made in (made for made in data["maps"] if made["kind"] == "contrast"):
-        bins = rows.filter(contrast=made["key"], axis="bin")
+        bins = rows.filter(contrast=made["key"].removeprefix("contrast:"), axis="bin")
         by_figure = by_bin(bins.with_columns(found=found()), "found")
         shown = [None if mark is None else bool(mark) for mark in made["found"]]
         assert [mark or False for mark in shown] == [mark or False for mark in by_figure]
@@ -221,7 +221,7 @@ def test_a_matrix_without_errors_and_corpus_has_a_page_that_says_so(tmp_path):
     write_table(matrix_bins(), tmp_path / "bins.parquet", "influence/bin_influence")
     titles = {"first": "First", "second": "Second"}
     inputs = {"bins": str(tmp_path / "bins.parquet")}
-    data = data_of(write_page_of(inputs, tmp_path / "explorer.html", titles))
+    data = data_of(write_page_of(inputs, tmp_path / "explorer.html", titles, matrix=True))
     assert [made["key"] for made in data["maps"]] == ["first", "second"]
     assert {measure["key"] for measure in data["measures"]} == {"z", "robust_z", "influence"}
     part = data["maps"][0]["measures"]["z"]
@@ -230,6 +230,20 @@ def test_a_matrix_without_errors_and_corpus_has_a_page_that_says_so(tmp_path):
     assert "existing bin matrix" in dict(data["facts"])["Corpus"]
     assert "truth" not in data["maps"][0]
     assert data["bins"] == {}
+    words = " ".join([data["lead"], *data["how"], *(each["about"] for each in data["measures"])])
+    for absent in ("cosine", "gradient", "influence is", "Positive influence", "dot marks"):
+        assert absent not in words
+    assert data["measures"][-1]["label"] == "Value of the matrix"
+
+
+def test_a_benchmark_called_like_a_contrast_keeps_its_own_map(inputs):
+    bins = read_table(inputs["bins"], "influence/bin_influence").filter(benchmark="stem_reasoning")
+    bins = bins.with_columns(benchmark=pl.lit("reasoning"))
+    contrasts = read_table(inputs["contrasts"], "influence/contrasts")
+    known = {"reasoning": {"title": "Reasoning"}}
+    payload = explorer_payload("x", Tables(bins, contrasts), known, [], 0.95)
+    keys = [made["key"] for made in payload["maps"]]
+    assert keys == ["reasoning", *(f"contrast:{name}" for name in CONTRASTS)]
 
 
 def test_means_without_an_error_have_none_beside_those_that_have_one(inputs):

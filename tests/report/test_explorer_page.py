@@ -232,13 +232,13 @@ def test_page_opens_from_disk_without_network_and_says_nothing_in_the_console(re
 def test_every_control_works_without_a_message_in_the_console(reader, page):
     reader.open(page)
     reader.driver.get_log("browser")
-    for name in ("stem_knowledge", "reasoning", "difference", "social_reasoning"):
+    for name in ("stem_knowledge", "contrast:reasoning", "contrast:difference", "social_reasoning"):
         reader.choose("map-choice", name)
     for name in ("robust_z", "influence", "z"):
         reader.choose("measure-choice", name)
     for box in ("mask", "truth", "several", "several", "truth", "mask"):
         reader.tick(box)
-    reader.choose("scatter-x", "knowledge")
+    reader.choose("scatter-x", "contrast:knowledge")
     reader.search("health")
     reader.search("")
     assert [entry["message"] for entry in reader.driver.get_log("browser")] == []
@@ -348,7 +348,7 @@ def test_a_contrast_is_masked_by_the_rule_of_its_figure_and_says_it(reader, page
     table = contrasts.filter(found(), contrast="knowledge", axis="bin")
     kept = {BINS.index(pair) for pair in table.select("topic", "format").iter_rows()}
     assert kept
-    reader.open(page, part="#map=knowledge")
+    reader.open(page, part="#map=contrast:knowledge")
     reader.tick("mask")
     assert reader.faded() == set(range(576)) - kept
     assert "q < 0.05" in reader.text("#mask-label")
@@ -371,6 +371,9 @@ def test_search_finds_topics_and_formats(reader, page):
     reader.search("politics faq")
     assert reader.faded() == set(range(576)) - {BINS.index(("politics", "faq"))}
     assert [row[:2] for row in reader.rows()] == [["Politics", "FAQ"]]
+    for words in ("health & faq", "Health × FAQ", "faq, health", "health x faq"):
+        reader.search(words)
+        assert reader.faded() == set(range(576)) - {BINS.index(("health", "faq"))}
     reader.search("nowhere at all")
     assert "No bin is left" in reader.rows()[0][0]
 
@@ -382,8 +385,45 @@ def test_planted_truth_lies_over_the_map(reader, page):
     reader.tick("truth")
     assert reader.count(outlines) == 30
     assert "Planted: support, dose 25%" in reader.hover(0)[2]
-    reader.choose("map-choice", "reasoning")
+    assert "planted" in reader.text("#mark-legend")
+    # A contrast is of several benchmarks: no one truth lies under it.
+    reader.choose("map-choice", "contrast:reasoning")
     assert reader.count(outlines) == 0
+    assert "planted" not in reader.text("#mark-legend")
+    assert reader.run("return document.getElementById('truth-field').hidden")
+    reader.choose("map-choice", "social_reasoning")
+    assert reader.count(outlines) == 30
+
+
+def test_the_chosen_measure_comes_back_after_a_map_that_lacks_it(reader, page):
+    reader.open(page)
+    told = "return document.getElementById('measure-choice').value"
+    reader.choose("measure-choice", "influence")
+    reader.choose("map-choice", "contrast:reasoning")
+    assert reader.run(told) == "gap"
+    reader.choose("map-choice", "stem_knowledge")
+    assert reader.run(told) == "influence"
+
+
+def test_bins_without_documents_carry_no_mark_of_thin_ones_and_the_legend_says_what_few_is(
+    reader, page
+):
+    reader.open(page)
+    assert reader.count("#map-chart g.layer_2_marks > path") == len(THIN)
+    assert "few documents (fewer than asked for)" in reader.text("#mark-legend")
+    _, _, notes = reader.hover(EMPTY[0])
+    assert notes == []
+
+
+def test_one_benchmark_has_no_scatter(reader, study, tmp_path):
+    inputs = {"bins": study[0]["bins"]}
+    page = write_page_of(inputs, tmp_path / "x.html", {"stem_reasoning": "STEM reasoning"})
+    reader.driver.get_log("browser")
+    reader.open(page)
+    assert reader.run("return document.getElementById('scatter-card').hidden")
+    reader.search("health")
+    reader.click(40)
+    assert reader.driver.get_log("browser") == []
 
 
 def test_table_holds_the_map_and_sorts(reader, page, bins):
@@ -456,7 +496,7 @@ def test_nothing_overlaps_or_leaves_the_page_and_text_is_read(reader, page, size
 
 
 VIEWS = [("social_reasoning", key) for key in ("z", "robust_z", "influence", "shrunk", "mass")]
-VIEWS.append(("reasoning", "gap"))
+VIEWS.append(("contrast:reasoning", "gap"))
 
 
 @pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
@@ -549,7 +589,9 @@ def test_a_map_without_errors_has_no_mask_and_no_bars(reader, study, tmp_path):
         "bins": str(tmp_path / "bin_influence.parquet"),
         "marginals": str(tmp_path / "marginals.parquet"),
     }
-    page = write_page_of(inputs, Path(tmp_path) / "x.html", {"first": "First", "second": "Second"})
+    page = write_page_of(
+        inputs, Path(tmp_path) / "x.html", {"first": "First", "second": "Second"}, matrix=True
+    )
     reader.driver.get_log("browser")
     reader.open(page)
     assert reader.run("return document.getElementById('mask').disabled")
@@ -559,4 +601,13 @@ def test_a_map_without_errors_has_no_mask_and_no_bars(reader, study, tmp_path):
     assert (title, tip["95% interval"]) == (bin_name(100), "n/a")
     assert "existing bin matrix" in reader.text("#facts")
     assert "the unit's bins as draws" in reader.text("#strip-note")
+    assert "stands out" not in reader.text("#mark-legend")
+    assert "dot marks" not in reader.text("#how")
+    reader.click(100)
+    labels = [line.split("\t")[0] for line in reader.text("#bin-numbers").splitlines()]
+    assert "Value" in labels
+    assert not any("nfluence" in label or "cosine" in label for label in labels)
+    options = reader.text("#measure-choice")
+    assert "Value of the matrix" in options
+    assert "cosine" not in options
     assert reader.driver.get_log("browser") == []

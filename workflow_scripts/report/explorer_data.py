@@ -118,7 +118,8 @@ def contrast_map(name: str, rows: pl.DataFrame) -> dict[str, Any]:
         measure["margins"][axis] = _margin(*columns)
         measure["margins"]["draws"] = "documents and questions"
     return {
-        "key": name,
+        # A benchmark may be called like a contrast; none has a colon in its name.
+        "key": f"contrast:{name}",
         "kind": "contrast",
         "title": CONTRAST_TITLES[name],
         "confounded": bool(rows["confounded"].any()),

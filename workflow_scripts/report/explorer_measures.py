@@ -1,6 +1,6 @@
 """The numbers that the explorer's map can show, in words for people."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor, log10
 
 
@@ -83,6 +83,34 @@ MEASURES = (
         True,
     ),
 )
+
+# How a matrix's numbers are called: what they measure is known to those who made it.
+OF_A_MATRIX = {
+    "influence": {
+        "label": "Value of the matrix",
+        "short": "Value",
+        "about": "The number that the matrix gives for the bin; positive = supports. Does not "
+        "compare between benchmarks.",
+    }
+}
+
+
+def measures_of(present: set[str], matrix: bool) -> list[Measure]:
+    """The measures that a study's maps have, in the words of its kind.
+
+    Args:
+        present: keys.
+        matrix: whether the maps are an existing matrix.
+    """
+    kept = [measure for measure in MEASURES if measure.key in present]
+    if not matrix:
+        return kept
+    kept = [replace(measure, **OF_A_MATRIX.get(measure.key, {})) for measure in kept]
+    return [replace(each, about=_of_values(each.about)) for each in kept]
+
+
+def _of_values(words: str) -> str:
+    return words.replace("Influence", "Value").replace("that of influence", "that of the value")
 
 
 def number_format(limit: float, digits: int | None) -> dict[str, int]:

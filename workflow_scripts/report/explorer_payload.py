@@ -17,7 +17,7 @@ from workflow_scripts.report.explorer_data import (
     contrast_map,
     numbers,
 )
-from workflow_scripts.report.explorer_measures import MEASURES
+from workflow_scripts.report.explorer_measures import measures_of
 from workflow_scripts.report.style import counted
 
 CONTRASTS = ("reasoning", "knowledge", "difference")
@@ -44,6 +44,7 @@ def explorer_payload(
     benchmarks: Mapping[str, Mapping[str, Any]],
     facts: list[tuple[str, str]],
     confidence: float,
+    matrix: bool = False,
 ) -> dict[str, Any]:
     """Everything that the page shows, JSON-ready.
 
@@ -53,6 +54,7 @@ def explorer_payload(
         benchmarks: facts of each (title, questions, accuracy, chance) in the order of the study.
         facts: what the page says of the study, as pairs of label and words.
         confidence: of the intervals.
+        matrix: whether the maps are an existing matrix, whose values are of a kind of their own.
     """
     maps = [_benchmark(tables, name, known, confidence) for name, known in benchmarks.items()]
     if tables.contrasts is not None:
@@ -62,13 +64,13 @@ def explorer_payload(
     present = {key for made in maps for key in made["measures"]}
     return {
         "study": study,
-        "lead": _lead(tables, len(benchmarks)),
+        "lead": _lead(tables, len(benchmarks), matrix),
         "facts": facts,
-        "how": _how(confidence, maps, tables.truth is not None),
+        "how": _how(confidence, maps, tables.truth is not None, matrix),
         "significant": SIGNIFICANT,
         "confidence": confidence,
         "alike": ALIKE,
-        "measures": [asdict(measure) for measure in MEASURES if measure.key in present],
+        "measures": [asdict(measure) for measure in measures_of(present, matrix)],
         "bins": bin_columns(tables.summary),
         "maps": maps,
         "correlations": _correlations(tables.correlations),
@@ -102,7 +104,7 @@ def _correlations(table: pl.DataFrame | None) -> list[dict[str, Any]]:
     ]
 
 
-def _lead(tables: Tables, n_benchmarks: int) -> str:
+def _lead(tables: Tables, n_benchmarks: int, matrix: bool) -> str:
     first = tables.bins.filter(benchmark=tables.bins["benchmark"][0])
     filled = first.drop_nulls("influence").height
     documents = first["n_docs"].sum()
@@ -110,8 +112,8 @@ def _lead(tables: Tables, n_benchmarks: int) -> str:
     return (
         "Which regions of the corpus does the model's capability come from? "
         f"{drawn}{filled} of {first.height} bins (topic \u00d7 format), "
-        f"{counted(n_benchmarks, 'benchmark')}. Positive influence: the bin's documents support "
-        "the benchmark."
+        f"{counted(n_benchmarks, 'benchmark')}. "
+        f"Positive {'value' if matrix else 'influence'}: the bin's documents support the benchmark."
     )
 
 
@@ -130,17 +132,36 @@ def _dots(maps: list[dict[str, Any]]) -> list[str]:
     return [line for kind, line in words.items() if kind in tested]
 
 
-def _how(confidence: float, maps: list[dict[str, Any]], planted: bool) -> list[str]:
+def _how(confidence: float, maps: list[dict[str, Any]], planted: bool, matrix: bool) -> list[str]:
+    """How to read the page, in lines that hold for this study."""
+    share = f"{100 * confidence:g}%"
+    if matrix:
+        first = "A value is the number that the matrix gives for a bin and a benchmark. "
+        intervals = (
+            f"Bins have no intervals: a matrix states no errors. Intervals of topics and formats "
+            f"cover {share} and take the unit's bins as draws."
+        )
+        last = "What a value proves depends on how the matrix was made; the page does not know it."
+    else:
+        first = (
+            "Influence is the mean cosine of preconditioned gradients of a bin's documents and of "
+            "the questions' gold answers. "
+        )
+        intervals = (
+            f"Intervals cover {share} and take documents and questions as draws. On the scale of z "
+            "they take the map's mean and spread as given."
+        )
+        last = (
+            "Influence is a first-order estimate on one model and one draw of documents. It is no "
+            "proof that the capability would be missing without the bin."
+        )
     lines = [
-        "Influence is the mean cosine of preconditioned gradients of a bin's documents and of the "
-        "questions' gold answers. Positive supports, negative opposes.",
+        first + "Positive supports, negative opposes.",
         *_dots(maps),
-        f"Intervals cover {100 * confidence:g}% and take documents and questions as draws. On the "
-        "scale of z they take the map's mean and spread as given.",
+        intervals,
         "Hatched cells have no documents: no evidence, which is not no influence. A number that "
         "the study does not have is shown as n/a.",
-        "Influence is a first-order estimate on one model and one draw of documents. It is no "
-        "proof that the capability would be missing without the bin.",
+        last,
     ]
     if planted:
         lines.append(

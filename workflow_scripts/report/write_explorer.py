@@ -68,7 +68,8 @@ def main(snakemake: Any) -> None:
     records = {name: source.get(name) for name in ("contract", "record")}
     records = {name: read_json(path) for name, path in records.items() if path}
     facts = study_facts(list(source), source.bins, records, tables.summary, known)
-    payload = explorer_payload(params.study, tables, known, facts, params.confidence)
+    matrix = params.told["matrix"]
+    payload = explorer_payload(params.study, tables, known, facts, params.confidence, matrix)
     with atomic_path(snakemake.output.page) as temporary:
         Path(temporary).write_text(write_page(payload), encoding="utf-8")
     told = shown | _read(source, TOLD)

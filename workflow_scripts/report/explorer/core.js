@@ -7,7 +7,10 @@ const MAPS = new Map(DATA.maps.map((map) => [map.key, map]));
 const MEASURES = new Map(DATA.measures.map((measure) => [measure.key, measure]));
 const LETTERS = ["A", "B", "C", "D", "E"];
 const SHAPES = ["circle", "square", "diamond", "triangle-up", "cross"];
-const MARKS = { thin: "few documents", alike: "near-duplicates or one site" };
+const MARKS = {
+  thin: `few documents (${DATA.bins.underfilled ? "fewer than asked for" : "under half of the median bin"})`,
+  alike: "near-duplicates or one site",
+};
 const NONE = "n/a";
 
 const byId = (id) => document.getElementById(id);
@@ -30,6 +33,7 @@ function make(tag, attributes = {}, ...children) {
 const state = {
   map: DATA.maps[0].key,
   measure: null,
+  wanted: null,
   across: DATA.maps[0].key,
   up: (DATA.maps[1] || DATA.maps[0]).key,
   search: "",
@@ -45,13 +49,15 @@ const listeners = [];
 function change(changes) {
   Object.assign(state, changes);
   const measures = MAPS.get(state.map).measures;
-  if (!measures[state.measure]) state.measure = Object.keys(measures)[0] || null;
+  // A map that lacks the measure shows its own; the next one that has it shows it again.
+  if (changes.measure) state.wanted = changes.measure;
+  state.measure = measures[state.wanted] ? state.wanted : Object.keys(measures)[0] || null;
   remember();
   for (const listener of listeners) listener();
 }
 
 function remember() {
-  const kept = { map: state.map, measure: state.measure, across: state.across, up: state.up };
+  const kept = { map: state.map, measure: state.wanted || state.measure, across: state.across, up: state.up };
   if (state.chosen.length) kept.bins = state.chosen.map((bin) => bin.index).join(".");
   if (state.search) kept.search = state.search;
   for (const name of ["mask", "truth"]) if (state[name]) kept[name] = "1";
@@ -100,7 +106,8 @@ const valueOf = (bin, part = measured()) => (part ? part.value[bin] : null);
 // By the rule of the figures.
 const isUnusual = (bin, map = current()) => map.found[bin] === 1;
 const isTested = (map = current()) => map.found.some((one) => one !== null);
-const isThin = (bin) => flagged("underfilled", bin) || thinByCount(bin);
+/** Few documents; a bin without any is hatched and carries no mark beside. */
+const isThin = (bin) => column("n_docs", bin) !== 0 && (flagged("underfilled", bin) || thinByCount(bin));
 const isAlike = (bin) =>
   column("dominated", bin) === 1 || (DATA.bins.near_duplicate_share?.[bin] ?? 0) >= DATA.alike;
 const flagged = (name, bin) => DATA.bins[name]?.[bin] === 1;
@@ -132,11 +139,16 @@ function plantedIn(bin, map = current()) {
   return found ? { role: found[0], dose: found[1] } : null;
 }
 
+/** Words of letters and digits; the signs between the parts of a bin's name are none. */
+function wordsOf(text) {
+  return text.toLowerCase().split(/[^\p{L}\p{N}]+/u).filter((word) => word && word !== "x");
+}
+
 /** Whether every word of the search is in the bin's topic or format. */
 function matches(bin) {
   const text = `${topicOf(bin)} ${formatOf(bin)} ${DATA.topics[Math.floor(bin / COLUMNS)][0]} ${DATA.formats[bin % COLUMNS][0]}`;
-  const words = state.search.toLowerCase().split(/\s+/).filter(Boolean);
-  return words.every((word) => text.toLowerCase().includes(word));
+  const there = wordsOf(text).join(" ");
+  return wordsOf(state.search).every((word) => there.includes(word));
 }
 
 /** Whether a bin is drawn at full strength. */

@@ -5,8 +5,9 @@ const drawings = {
   topics: new Chart("topics", () => stripShape("topic"), () => stripRows("topic")),
   formats: new Chart("formats", () => stripShape("format"), () => stripRows("format")),
   compare: new Chart("compare", compareShape, compareRows),
-  scatter: new Chart("scatter", scatterShape, scatterRows, hearScatter),
 };
+// One map against itself is a line.
+if (MAPS.size > 1) drawings.scatter = new Chart("scatter", scatterShape, scatterRows, hearScatter);
 
 /** Everything once more; the promise is kept for those who wait for the page to be still. */
 function drawAll() {
@@ -150,7 +151,7 @@ function hearControls() {
   hear("search", "input", ({ value }) => ({ search: value.trim() }));
   for (const id of ["mask", "truth", "several"]) hear(id, "change", ({ checked }) => ({ [id]: checked }));
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
-  byId("truth-field").hidden = !DATA.maps.some((map) => map.truth);
+  byId("scatter-card").hidden = MAPS.size < 2;
   byId("table-filter").addEventListener("change", ({ target }) => {
     Object.assign(table, { filter: target.value, page: 0 });
     drawTable();

@@ -28,8 +28,9 @@ function drawControls() {
   byId("mask-label").textContent = canMask
     ? `Only bins that stand out (q < ${DATA.significant})`
     : "Only bins that stand out (not tested here)";
+  byId("table-filter").querySelector("[value=unusual]").disabled = !canMask;
   byId("truth").checked = state.truth;
-  byId("truth").disabled = !current().truth;
+  byId("truth-field").hidden = !current().truth;
   byId("several").checked = state.several;
 }
 
@@ -101,7 +102,7 @@ function drawMarkLegend() {
   add(all.some(isThin), `<path d="M3 8.5h6l-3 4z" ${stroke} stroke-width="1.3"/>`, MARKS.thin);
   add(all.some(isAlike), `<path d="M7 9h6M7 12h6" ${stroke} stroke-width="1.5"/>`, MARKS.alike);
   add(all.some((bin) => valueOf(bin) === null), "", "no documents", "url(#hatch)");
-  if (state.truth) {
+  if (state.truth && current().truth) {
     for (const [role, shape] of Object.entries(ROLES)) {
       const words = role === "decoy" ? "planted decoy (style alone)" : `planted ${role} (thicker: larger dose)`;
       add(true, `<path d="${shape}" ${stroke} stroke-width="0.28" transform="translate(8 8) scale(5.2)"/>`, words);
