@@ -120,8 +120,10 @@ function stripDomain() {
 }
 
 function stripTicks([, high]) {
-  const tick = Number((0.85 * high).toPrecision(1));
-  return [-tick, 0, tick].map((value) => (Math.abs(value) > high ? 0 : value));
+  // Rounded down, so that the outer labels stay inside.
+  const step = 10 ** Math.floor(Math.log10(0.85 * high));
+  const tick = Number((Math.floor((0.85 * high) / step) * step).toPrecision(1));
+  return [-tick, 0, tick];
 }
 
 function stripRows(axis) {
