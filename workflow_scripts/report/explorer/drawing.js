@@ -218,6 +218,7 @@ function scatterShape() {
     ["layer.*.encoding.x.scale.domain", pairDomain(across)],
     ["layer.*.encoding.y.scale.domain", pairDomain(up)],
     ["layer.0.encoding.x.title", pairLabel(across)],
+    ["layer.*.encoding.x.axis.labelOverlap", true],
     ["layer.0.encoding.y.title", pairLabel(up)],
     ["layer.*.encoding.x.axis.grid", true],
     ["layer.*.encoding.y.axis.grid", true],
