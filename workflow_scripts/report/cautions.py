@@ -1,5 +1,7 @@
 """What a reader must know before a map is read: whether it can say anything at all."""
 
+import math
+
 import polars as pl
 
 # Level of the test whether a model answers better than one that guesses.
@@ -25,7 +27,15 @@ def above_chance(correct: int, questions: int, chance: float) -> bool:
         questions: questions asked.
         chance: mean probability of guessing one.
     """
-    # Imported here: the Snakefile imports this module for every job, and scipy takes half a second.
-    from scipy.stats import binom
-
-    return bool(binom.sf(correct - 1, questions, chance) < LEVEL)
+    if not 0 < chance < 1:
+        return chance <= 0 < correct
+    log_chance, log_other = math.log(chance), math.log1p(-chance)
+    terms = (
+        math.lgamma(questions + 1)
+        - math.lgamma(right + 1)
+        - math.lgamma(questions - right + 1)
+        + right * log_chance
+        + (questions - right) * log_other
+        for right in range(correct, questions + 1)
+    )
+    return math.fsum(map(math.exp, terms)) < LEVEL
