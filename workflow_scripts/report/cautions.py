@@ -29,6 +29,7 @@ def above_chance(correct: int, questions: int, chance: float) -> bool:
     """
     if not 0 < chance < 1:
         return chance <= 0 < correct
+    # By hand: the headline ends every run, and scipy.stats alone would take as long as all of it.
     log_chance, log_other = math.log(chance), math.log1p(-chance)
     terms = (
         math.lgamma(questions + 1)
