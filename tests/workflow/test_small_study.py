@@ -252,6 +252,7 @@ def kill_once(clone, words, there):
     clone.run("--unlock", *words[: words.index("--")])
 
 
+@pytest.mark.slow
 def test_killed_training_resumes_to_the_same_bytes(clone):
     """Killed with its whole process group once a state is on disk, then run again."""
     words = (*CONFIG, "--config", "study=killed", "--", "results/killed/model/model.json")
@@ -265,6 +266,7 @@ def test_killed_training_resumes_to_the_same_bytes(clone):
         assert file_digest(folder / "model" / name) == file_digest(results(clone, "model", name))
 
 
+@pytest.mark.slow
 def test_killed_unlearning_resumes_to_the_same_bytes(clone):
     """Killed in the second arm: the first is not run again, and every file is the same."""
     folder = results(clone, "unlearning/social_knowledge/top01/seed1")
