@@ -38,7 +38,8 @@ def test_both_nodes_worked_and_the_document_pass_asked_for_gpus(cluster):
     assert {job["state"] for job in jobs} == {"COMPLETED"}
     assert {job["node"] for job in jobs} == {"node1", "node2"}
     shards = [job for job in jobs if job["comment"].startswith("rule_attribute_documents")]
-    assert {job["node"] for job in shards} == {"node1", "node2"}
+    # A job each; on which node is Slurm's choice, and one node may take both.
+    assert len(shards) == 2
     assert {job["gpus"] for job in shards} == {"gres:gpu:1"}
     assert {job["gpus"] for job in jobs if "gather_bins" in job["comment"]} == {"N/A"}
 
