@@ -18,9 +18,13 @@ from workflow_scripts.common.tables import read_table, write_table
 
 
 def plain_loglikelihood(model, ids, start):
-    """Summed log-likelihood of ids[start:] by one forward pass over one sequence."""
+    """Summed log-likelihood of ids[start:] by one forward pass over one sequence.
+
+    Without the last token, which predicts nothing: a sequence of another length is rounded
+    otherwise in bfloat16 (0.027 apart on one processor, less than 0.02 on another).
+    """
     with torch.no_grad():
-        logits = model(torch.tensor([ids])).logits[0].double()
+        logits = model(torch.tensor([ids[:-1]])).logits[0].double()
     logs = torch.log_softmax(logits, dim=-1)
     return sum(logs[i - 1, ids[i]].item() for i in range(start, len(ids)))
 
@@ -127,7 +131,7 @@ def test_a_bfloat16_model_has_loglikelihoods_in_float32(workbench, tiny):
             query["choice_input_ids"], query["choice_start"], values, strict=True
         ):
             plain = plain_loglikelihood(coarse, ids, start)
-            assert value == pytest.approx(plain, abs=2e-2)
+            assert value == pytest.approx(plain, abs=1e-3)
             assert value != float(torch.tensor(value).to(torch.bfloat16))
 
 
