@@ -7,6 +7,7 @@ gathered tables do.
 """
 
 from workflow_scripts.corpus.sources import resolve
+from workflow_scripts.influence.topic_weights import read_topic_weights
 
 # What the contrasts need to know of each benchmark.
 CELLS = {
@@ -34,6 +35,11 @@ COMPARISONS = [
 if config["influence"]["topic_weights"]:
     COMPARED["topic_weights"] = resolve(config["influence"]["topic_weights"], config["data"])
     COMPARISONS.append("mixture")
+    try:
+        read_topic_weights(COMPARED["topic_weights"])
+    except AtlasError as error:
+        print(f"config error: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 if MATRIX:

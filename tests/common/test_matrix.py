@@ -14,7 +14,8 @@ from workflow_scripts.common.matrix import read_matrix
 DEFAULT = yaml.safe_load((Path(__file__).resolve().parents[2] / "config.yaml").read_text())
 WIDE = """topic,format,doc_count,first,second
 health,faq,10,0.5,-1
-games,tutorial,0,,2e-1
+games,tutorial,4,,2e-1
+games,faq,0,,
 """
 
 
@@ -36,7 +37,8 @@ def test_wide_csv_is_read_with_gaps_and_counts(written):
     assert matrix.values["health", "faq"] == {"first": 0.5, "second": -1.0}
     assert matrix.counts == {
         ("health", "faq"): 10,
-        ("games", "tutorial"): 0,
+        ("games", "tutorial"): 4,
+        ("games", "faq"): 0,
         ("crime_and_law", "faq"): 1,
     }
 
@@ -78,6 +80,7 @@ HEAD = "topic,format,doc_count,first\nhealth,faq,1,1\n"
         (HEAD + "games,faq,-1,2\n", ["row 3", "doc_count is '-1'", "whole number"]),
         (HEAD + "games,faq,,2\n", ["row 3", "doc_count is ''"]),
         (HEAD + "games,faq,1.5,2\n", ["row 3", "doc_count is '1.5'"]),
+        (HEAD + "games,faq,0,2\n", ["row 3", "first is 2 and doc_count is 0", "empty"]),
         (HEAD + "games,faq,1\n", ["row 3", "3 cells, the header has 4"]),
         (HEAD, ["1 bins", "at least 2"]),
         (HEAD + "games,faq,1,\n", ["benchmark 'first' has values in 1 bins"]),
@@ -130,6 +133,7 @@ def test_files_that_are_not_what_they_are_called_are_one_line(tmp_path):
 
 def test_benchmarks_of_the_study_are_the_columns_of_its_matrix(written):
     """Also: keys of corpus and unlearning that do not fit them are no matter."""
-    config = copy.deepcopy(DEFAULT) | {"influence": {"matrix": written(WIDE.replace(",,", ",3,"))}}
+    full = written(WIDE.replace(",4,,", ",4,3,"))
+    config = copy.deepcopy(DEFAULT) | {"influence": {"matrix": full}}
     assert DEFAULT["unlearning"]["benchmarks"]
     assert complete(config)["benchmarks"] == ["first", "second"]

@@ -97,6 +97,7 @@ def test_plan_grows_with_the_shards_alone(clone):
         (["--config", "unlearning={topics: [helth]}"], "did you mean 'health'?"),
         (["--config", "unlearning={method: ngdif}"], "did you mean 'ngdiff'?"),
         (["--config", "attribution={rows: discard}"], "'attribution.rows' is 'discard'"),
+        (["--config", "influence={topic_weights: gone.csv}"], "'gone.csv', which is no file"),
     ],
 )
 def test_bad_study_is_one_line(clone, words, message):

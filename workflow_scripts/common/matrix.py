@@ -3,7 +3,8 @@
 Wide form: columns topic, format, optionally doc_count, and one column a benchmark. Long form, as
 a study's own table of bins: columns benchmark, topic, format, influence (or z), optionally n_docs
 or doc_count; other columns are left out. A bin that is not in the file, or whose cell is empty,
-was not scored. Read while the configuration is completed, so a csv needs nothing heavy.
+was not scored; a bin of 0 documents has no value. Read while the configuration is completed, so
+a csv needs nothing heavy.
 """
 
 import csv
@@ -73,6 +74,11 @@ def read_matrix(path: str) -> Matrix:
         values[place][name] = number(path, row, name, text)
         if count:
             _count(path, row, count, place, counts)
+            if counts[place] == 0 and values[place][name] is not None:
+                raise DataError(
+                    f"{_at(path, row)}: {name} is {text} and {count} is 0; leave the cell empty "
+                    "where a bin has no documents"
+                )
     benchmarks = tuple(dict.fromkeys(name for cells in values.values() for name in cells))
     _check_filled(path, benchmarks, values)
     return Matrix(benchmarks, values, counts)

@@ -22,9 +22,10 @@ from workflow_scripts.influence.correlations import correlation_table
 from workflow_scripts.influence.decomposition import decomposition_table
 from workflow_scripts.influence.extremes import extremes_table
 from workflow_scripts.influence.marginals import marginal_table
-from workflow_scripts.influence.mixture import mixture_table, read_topic_weights
+from workflow_scripts.influence.mixture import mixture_table
 from workflow_scripts.influence.resampling import load
 from workflow_scripts.influence.study_maps import StudyMaps, redrawn
+from workflow_scripts.influence.topic_weights import read_topic_weights
 from workflow_scripts.influence.weighted import weighted_table
 
 # Tables below influence/ that every study has; mixture where it names topic weights.

@@ -4,21 +4,16 @@ A mixture of pretraining data weighs topics. Whether it weighs up those that sup
 is a correlation over 24 topics at most: small numbers, which the permutation p says.
 """
 
-import csv
-import math
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 from scipy import stats
 
-from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.streams import stream
-from workflow_scripts.common.taxonomy import FORMATS, TOPICS, label_problem
+from workflow_scripts.common.taxonomy import TOPICS
+from workflow_scripts.influence.topic_weights import LEAST_TOPICS
 
-COLUMNS = ("topic", "weight")
-LEAST_TOPICS = 3
 SCHEMA = {
     "benchmark": pl.String,
     "n_topics": pl.Int64,
@@ -28,41 +23,6 @@ SCHEMA = {
     "highest_topic": pl.String,
     "highest_weight": pl.Float64,
 }
-
-
-def read_topic_weights(path: str) -> dict[str, float]:
-    """Topic -> weight from a csv with the columns topic and weight.
-
-    Raises:
-        DataError: names the file, the row, the value and what is allowed.
-    """
-    with Path(path).open(newline="", encoding="utf-8") as handle:
-        reader = csv.DictReader(handle)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
-        if missing:
-            raise DataError(f"{path} lacks the column {missing[0]!r}; it needs topic and weight")
-        weights: dict[str, float] = {}
-        for number, row in enumerate(reader, start=2):
-            topic, weight = _checked(path, number, row)
-            if topic in weights:
-                raise DataError(f"{path}, row {number}: topic {topic!r} comes twice")
-            weights[topic] = weight
-    if len(weights) < LEAST_TOPICS:
-        raise DataError(f"{path} has {len(weights)} topics; at least {LEAST_TOPICS} are needed")
-    return weights
-
-
-def _checked(path: str, number: int, row: Mapping[str, str | None]) -> tuple[str, float]:
-    topic, text = (row["topic"] or "").strip(), (row["weight"] or "").strip()
-    if topic not in TOPICS:
-        raise DataError(f"{path}, row {number}: {label_problem(topic, FORMATS[0])}")
-    try:
-        weight = float(text)
-    except ValueError:
-        weight = math.nan
-    if not (math.isfinite(weight) and weight >= 0):
-        raise DataError(f"{path}, row {number}: weight {text!r}; allowed: a number of 0 or more")
-    return topic, weight
 
 
 def mixture_table(
