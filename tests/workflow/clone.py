@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = (".git", ".venv", ".snakemake", "results", "data", "__pycache__", ".pytest_cache")
+MAKES_OWN = ("MAKELEVEL", "MAKEFLAGS", "MFLAGS")
 
 
 class Clone:
@@ -23,7 +24,9 @@ class Clone:
         return [sys.executable, "-m", "snakemake", "--cores", "2", *map(str, words)]
 
     def environment(self):
-        return os.environ | {"PYTHONPATH": "", "PYTEST_CURRENT_TEST": ""}
+        """As at a prompt: under ``make test`` a make called by a test would say where it goes."""
+        kept = {name: os.environ[name] for name in os.environ if name not in MAKES_OWN}
+        return kept | {"PYTHONPATH": "", "PYTEST_CURRENT_TEST": ""}
 
     def run(self, *words, timeout=900):
         """Run Snakemake to its end; returns (exit code, everything it printed)."""
