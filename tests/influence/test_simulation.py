@@ -51,7 +51,7 @@ def test_moments_of_a_uniform_law():
 def test_the_committed_law_is_the_planted_studys():
     """Support documents stand well above ordinary ones, contradicting ones further below."""
     law = committed_law()
-    assert 3 < law.mean("support") < 6 and -9 < law.mean("contradiction") < -5
+    assert 4 < law.mean("support") < 8 and -13 < law.mean("contradiction") < -7
     mean, variance = moments(law.quantiles["ordinary"])
     assert abs(mean) < 0.02 and variance == pytest.approx(1, abs=0.03)
     any_ = law.quantiles["any"]
