@@ -9,9 +9,12 @@ from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.leftovers import begin_run
 from workflow_scripts.report.headline import end_run
 from workflow_scripts.report.run_options import note_options
+from workflow_scripts.run.failures import report_failures
+from workflow_scripts.run.lock import stop_stray_jobs
+from workflow_scripts.run.records import rerun_by_content
 
 
-configfile: "config.yaml"
+configfile: os.path.join(workflow.basedir, "config.yaml")
 
 
 try:
@@ -19,6 +22,9 @@ try:
 except AtlasError as error:
     print(f"config error: {error}", file=sys.stderr)
     sys.exit(1)
+
+
+rerun_by_content(workflow, f"results/{config['study']}")
 
 
 pathvars:
@@ -76,6 +82,8 @@ if not MATRIX:
 onstart:
     try:
         begin_run(RESULTS, log)
+        for line in stop_stray_jobs(RESULTS):
+            print(line, file=sys.stderr)
         note_options(
             RESULTS,
             workflow.config_settings.configfiles,
@@ -90,6 +98,10 @@ onstart:
 
 onsuccess:
     end_run(RESULTS, log)
+
+
+onerror:
+    report_failures(log)
 
 
 rule all:

@@ -1,7 +1,8 @@
 """Stage benchmarks: the questions of each benchmark and the base model's answers.
 
 Needs the model and the tokenizer. Leaves per benchmark what was asked, token by token, what the
-model makes of it, and its accuracy. A definition in benchmarks/ is an input of its own jobs only.
+model makes of it, and its accuracy. What a definition in benchmarks/ asks is a parameter of its own
+jobs alone; its titles are none.
 """
 
 from workflow_scripts.benchmarks.definitions import (
@@ -10,14 +11,11 @@ from workflow_scripts.benchmarks.definitions import (
     value_function,
 )
 
-# What influence acts on, for the rules that take a benchmark's gradients.
-target_of = value_function(DEFINITIONS, "target")
-
 
 rule answer_benchmark:
     """Ask the base model every question of a benchmark, through lm-eval."""
     input:
-        definition=input_function(DEFINITIONS, RESULTS, config["data"]),
+        asked=input_function(DEFINITIONS, RESULTS, config["data"]),
         model="<results>/model/model.json",
         tokenizer="<results>/corpus/tokenizer/tokenizer.json",
         tokenizer_config="<results>/corpus/tokenizer/tokenizer_config.json",
@@ -37,6 +35,7 @@ rule answer_benchmark:
     params:
         version=VERSION["benchmarks"],
         definition="{benchmark}",
+        asked=value_function(DEFINITIONS, "asked"),
         data=data_function(DEFINITIONS, config["data"]),
         precision=config["model"]["precision"],
         device=config["model"]["device"],

@@ -6,6 +6,9 @@ and the correlations between maps. A benchmark's table depends on no other bench
 gathered tables do.
 """
 
+from pathlib import Path
+
+from workflow_scripts.benchmarks.definitions import shown
 from workflow_scripts.corpus.sources import resolve
 from workflow_scripts.influence.topic_weights import read_topic_weights
 
@@ -187,7 +190,7 @@ if not MATRIX:
             documents=collect("<results>/corpus/documents/{part}.parquet", part=PARTS),
             sample="<results>/corpus/sample.parquet",
             bins="<results>/influence/bin_influence.parquet",
-            words="workflow_scripts/influence/words.yaml",
+            words=shown(Path(workflow.basedir, "workflow_scripts", "influence", "words.yaml")),
         output:
             **EXAMPLES_OUTPUT,
             profile="<results>/influence/lexical_profile.parquet",

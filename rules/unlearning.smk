@@ -1,7 +1,7 @@
 """Stage unlearning: does forgetting a region hurt the capability that is traced to it?
 
-Needs document scores, the benchmark's map, the base losses in the sketches, the model and the
-questions. Leaves per benchmark, topic and seed the sets, adapters and history of three arms; per
+Needs document scores, the base losses in the sketches, the model and the questions; never the
+tables of bins, whose intervals may be asked for at another level. Leaves per benchmark, topic and seed the sets, adapters and history of three arms; per
 topic and evaluated benchmark the answers of every adapter; and the damage with its tests. A new
 benchmark is evaluated on the adapters that are there; a new seed or topic trains its own alone.
 """
@@ -27,7 +27,6 @@ if FORGOTTEN:
             shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
             sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
             scores="<results>/attribution/scores/{benchmark}.parquet",
-            bins="<results>/influence/bins/{benchmark}.parquet",
             queries="<results>/benchmarks/{benchmark}/queries.parquet",
             record="<results>/model/model.json",
             weights=MODEL_FILES,
@@ -63,7 +62,7 @@ if FORGOTTEN:
     rule evaluate_unlearned:
         """Ask one benchmark's questions of every adapter of a topic, through lm-eval."""
         input:
-            definition=input_function(DEFINITIONS, RESULTS, config["data"], "evaluated"),
+            asked=input_function(DEFINITIONS, RESULTS, config["data"], "evaluated"),
             adapters=collect(
                 "<results>/unlearning/{{benchmark}}/{{topic}}/seed{seed}/{arm}.safetensors",
                 seed=UNLEARNING_SEEDS,
@@ -91,6 +90,7 @@ if FORGOTTEN:
         params:
             version=VERSION["unlearning"],
             evaluated="{evaluated}",
+            asked=value_function(DEFINITIONS, "asked", "evaluated"),
             data=data_function(DEFINITIONS, config["data"], "evaluated"),
             precision=config["model"]["precision"],
             device=config["model"]["device"],
@@ -149,7 +149,7 @@ if FORGOTTEN and config["unlearning"]["control"]:
     rule evaluate_control:
         """Ask one benchmark's questions of the control's adapters, through lm-eval."""
         input:
-            definition=input_function(DEFINITIONS, RESULTS, config["data"], "evaluated"),
+            asked=input_function(DEFINITIONS, RESULTS, config["data"], "evaluated"),
             adapters=collect(
                 "<results>/unlearning/control/seed{seed}/control.safetensors",
                 seed=UNLEARNING_SEEDS,
@@ -173,6 +173,7 @@ if FORGOTTEN and config["unlearning"]["control"]:
         params:
             version=VERSION["unlearning"],
             evaluated="{evaluated}",
+            asked=value_function(DEFINITIONS, "asked", "evaluated"),
             data=data_function(DEFINITIONS, config["data"], "evaluated"),
             precision=config["model"]["precision"],
             device=config["model"]["device"],

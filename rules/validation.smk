@@ -9,10 +9,6 @@ another projection, and holds the numbers to their bars.
 
 from workflow_scripts.validation.encoder import encoder_files
 
-STATISTICS = {
-    "confidence": config["influence"]["confidence"],
-    "multiplicity": config["influence"]["multiplicity"],
-}
 METRIC_OF = {name: definition.metric for name, definition in DEFINITIONS.items()}
 CHECKS = config["validation"]
 TEXT_SCORERS = CHECKS["scorers"]
@@ -69,7 +65,6 @@ rule score_gradient_baselines:
     resources:
         **needs("score_gradient_baselines"),
     params:
-        **STATISTICS,
         **PROJECTION,
         version=VERSION["validation"],
         benchmarks=BENCHMARKS,
@@ -143,7 +138,6 @@ if TEXT_SCORERS or LEAKAGE_OUTPUT:
         resources:
             **needs("score_texts"),
         params:
-            **STATISTICS,
             version=VERSION["validation"],
             benchmarks=BENCHMARKS,
             scorers=TEXT_SCORERS,
@@ -230,6 +224,7 @@ rule compare_scorers:
         benchmarks=BENCHMARKS,
         scorers=SCORERS,
         confidence=config["influence"]["confidence"],
+        multiplicity=config["influence"]["multiplicity"],
         bootstraps=config["influence"]["bootstraps"],
         seed=config["seeds"]["bootstrap"],
     script:
@@ -242,18 +237,16 @@ TARGETS += expand(f"{RESULTS}/validation/bins/{{scorer}}.parquet", scorer=SCORER
 
 # Outside the default target: a second document pass is as dear as the first.
 rule project_again:
-    """The document pass under another random projection, compared with the study's own map."""
+    """The document pass under another random projection."""
     input:
-        **KEPT_SCORES,
         shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
         record="<results>/model/model.json",
         weights=MODEL_FILES,
         queries=QUESTIONS,
-        trackstar="<results>/influence/bin_influence.parquet",
         summary="<results>/corpus/bin_summary.parquet",
     output:
-        projection="<results>/validation/projection.parquet",
         bins="<results>/validation/bins/projection.parquet",
+        scores="<results>/validation/projection_scores.parquet",
     log:
         "<logs>/project_again.log",
     benchmark:
@@ -264,11 +257,9 @@ rule project_again:
     resources:
         **needs("project_again"),
     params:
-        **STATISTICS,
         version=VERSION["validation"],
         benchmarks=BENCHMARKS,
         targets=TARGET_OF,
-        first_seed=config["seeds"]["projection"],
         seed_projection=CHECKS["projection_seed"],
         seed_preconditioner=config["seeds"]["preconditioner"],
         projection_dim=config["attribution"]["projection_dim"],
@@ -281,6 +272,33 @@ rule project_again:
         device=config["model"]["device"],
     script:
         "../workflow_scripts/validation/project_again.py"
+
+
+rule compare_projections:
+    """Agreement of the study's map with the one under another projection."""
+    input:
+        **KEPT_SCORES,
+        trackstar="<results>/influence/bin_influence.parquet",
+        bins="<results>/validation/bins/projection.parquet",
+        other="<results>/validation/projection_scores.parquet",
+    output:
+        projection="<results>/validation/projection.parquet",
+    log:
+        "<logs>/compare_projections.log",
+    benchmark:
+        "<timings>/compare_projections.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        **needs("compare_projections"),
+    params:
+        version=VERSION["validation"],
+        benchmarks=BENCHMARKS,
+        first_seed=config["seeds"]["projection"],
+        seed_projection=CHECKS["projection_seed"],
+    script:
+        "../workflow_scripts/validation/compare_projections.py"
 
 
 # What the study can be judged by; checks that it cannot have are said to be not applicable.
@@ -315,6 +333,7 @@ rule validate:
         checks=CHECKS,
         rows=config["attribution"]["rows"],
         row_dtype=config["attribution"]["row_dtype"],
+        multiplicity=config["influence"]["multiplicity"],
     script:
         "../workflow_scripts/validation/validate.py"
 

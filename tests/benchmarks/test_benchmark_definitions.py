@@ -157,7 +157,7 @@ def test_broken_yaml_names_the_line(workbench):
 def test_a_pinned_hub_dataset_needs_no_files_and_is_not_local(workbench):
     definition = workbench.define(tasks=[{"task": "boolq", "data": {"revision": "a" * 40}}])
     assert not definition.local
-    assert definition_inputs(definition, "r", "d") == [str(workbench.folder / "made_up.yaml")]
+    assert definition_inputs(definition, "r", "d") == []
 
 
 def test_schema_knows_exactly_the_readers():
@@ -165,7 +165,7 @@ def test_schema_knows_exactly_the_readers():
     assert set(task["data"]["properties"]["reader"]["enum"]) == set(READERS)
 
 
-def test_inputs_are_definition_included_files_modules_and_data(workbench):
+def test_inputs_are_included_files_modules_and_data(workbench):
     folder = workbench.folder
     (folder / "tasks").mkdir()
     (folder / "tasks" / "own.yaml").write_text(
@@ -186,7 +186,6 @@ def test_inputs_are_definition_included_files_modules_and_data(workbench):
     inputs = definition_inputs(definition, "out/study", "d")
     tasks = [str(folder / "tasks" / name) for name in ("own.yaml", "utils.py", "base.yaml")]
     assert inputs == [
-        str(folder / "made_up.yaml"),
         *tasks,
         str(folder / "tasks" / "deep.yaml"),
         "out/study/made.jsonl",
@@ -224,7 +223,6 @@ def test_planted_questions_need_no_file_yet_but_a_planted_corpus(monkeypatch):
     found = study_definitions(PLANTED, "results/none", "data", "planted")
     inputs = input_function(found, "results/none", "data")
     assert inputs(SimpleNamespace(benchmark="stem_knowledge")) == [
-        "benchmarks/stem_knowledge.yaml",
         "results/none/corpus/questions/stem_knowledge.jsonl",
     ]
     assert value_function(found, "target")(SimpleNamespace(benchmark="stem_knowledge")) == "gold"
@@ -247,3 +245,13 @@ def test_another_data_folder_concerns_the_benchmarks_that_name_it_alone(monkeypa
     value = data_function({name: load_definition(name) for name in names}, "elsewhere")
     folders = [value(SimpleNamespace(benchmark=name)) for name in names]
     assert folders == ["", "elsewhere"]
+
+
+def test_titles_and_cells_are_not_what_is_asked(workbench):
+    """Another title, description, domain, capability or target asks the same questions."""
+    tasks = [{"task": "boolq", "data": {"revision": "a" * 40}}]
+    first = workbench.define(tasks=tasks)
+    for key, value in (("title", "New"), ("domain", "stem"), ("target", "margin")):
+        assert workbench.define(tasks=tasks, **{key: value}).asked == first.asked
+    for key, value in (("limit", 3), ("metric", "acc_norm"), ("instruction", "drop")):
+        assert workbench.define(tasks=tasks, **{key: value}).asked != first.asked

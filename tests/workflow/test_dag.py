@@ -66,7 +66,7 @@ def test_document_scores_are_refused_by_key_where_rows_are_discarded(clone):
 def test_validate_plans_one_more_document_pass_and_nothing_of_unlearning_or_report(clone):
     jobs = clone.plan("validate")
     whole = clone.plan()
-    assert jobs - whole == {"validate", "project_again"}
+    assert jobs - whole == {"validate", "project_again", "compare_projections"}
     assert {"compare_scorers", "gather_bins", "score_documents social_reasoning"} <= jobs
     assert not {job for job in jobs if "unlearn" in job or job.startswith(("plot", "write"))}
 

@@ -16,6 +16,7 @@ from workflow_scripts.benchmarks.task_files import data_files, read_task_file, r
 from workflow_scripts.benchmarks.task_shape import check_output_type, check_parts, check_unique
 from workflow_scripts.common.config import check
 from workflow_scripts.common.errors import ConfigError, nearest
+from workflow_scripts.common.files import value_digest
 from workflow_scripts.common.taxonomy import display_name
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,6 +76,14 @@ class Definition:
     def local(self) -> bool:
         """Whether no question comes from the hub."""
         return all(entry.local for entry in self.tasks)
+
+    @property
+    def asked(self) -> str:
+        """Digest of what decides the questions and their answers: no title, domain or target."""
+        keys = ("name", "config", "reader", "files", "revision")
+        tasks = [{key: getattr(entry, key) for key in keys} for entry in self.tasks]
+        own = {key: getattr(self, key) for key in ("answer_form", "metric", "instruction", "limit")}
+        return value_digest(own | {"tasks": tasks})
 
 
 @functools.cache
@@ -184,13 +193,14 @@ def shown(path: Path) -> str:
 def definition_inputs(definition: Definition, results: str, data: str) -> list[str]:
     """Every file that the answers of a benchmark depend on, besides model and tokenizer.
 
-    The definition, each task file with what it includes, each local data file.
+    Each task file with what it includes, each local data file. The definition itself is none of
+    them: its titles may change, and what it asks is a parameter (``Definition.asked``).
 
     Raises:
         ConfigError: a local file is missing or empty; names the benchmark, the file and the key
             to change. Files under ``<results>/`` are made by rules and not looked for.
     """
-    inputs = [shown(definition.path)]
+    inputs = []
     folder = definition.path.parent
     for position, entry in enumerate(definition.tasks):
         inputs += [shown(path) for path in entry.task_files]
@@ -289,11 +299,13 @@ def input_function(
     return files
 
 
-def value_function(definitions: dict[str, Definition], key: str) -> Callable[[Any], Any]:
-    """Param function of the rules with the wildcard ``benchmark``: one key of its definition."""
+def value_function(
+    definitions: dict[str, Definition], key: str, wildcard: str = "benchmark"
+) -> Callable[[Any], Any]:
+    """Param function of the rules with this wildcard: one key of that benchmark's definition."""
 
     def value(wildcards: Any) -> Any:
-        return getattr(definitions[wildcards.benchmark], key)
+        return getattr(definitions[getattr(wildcards, wildcard)], key)
 
     return value
 

@@ -7,9 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.common.digests import SourceDigests, digests_folder
 from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.files import remove_temporaries
-from workflow_scripts.common.provenance import artifact_digest, sidecar_path, verify, write_sidecar
+from workflow_scripts.common.locks import hold, is_stray
+from workflow_scripts.common.provenance import (
+    input_digests,
+    recorded_inputs,
+    recorded_params,
+    sidecar_path,
+    verify,
+    write_sidecar,
+)
 
 logger = logging.getLogger("atlas")
 
@@ -25,6 +34,9 @@ def run_job(main: Callable[[Any], None], snakemake: Any) -> None:
         main: takes the ``snakemake`` object (or a namespace with input, output, params, ...).
         snakemake: the object that Snakemake gives a script.
     """
+    config = getattr(snakemake, "config", None)
+    if config and is_stray(f"results/{config['study']}"):
+        sys.exit("this job's run has ended, and another run of the study goes on; nothing is made")
     attach_log(snakemake)
     try:
         remove_leftovers(snakemake)
@@ -52,7 +64,10 @@ def attach_log(snakemake: Any) -> None:
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if log_file:
         Path(log_file).parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(log_file, mode="w"))
+        file_handler = logging.FileHandler(log_file, mode="w")
+        # By its locked log a job that outlives its run is found (run/lock.py).
+        hold(file_handler.stream)
+        handlers.append(file_handler)
     style = logging.Formatter(f"%(asctime)s {label(snakemake)}: %(message)s", "%H:%M:%S")
     root = logging.getLogger()
     root.handlers.clear()
@@ -79,12 +94,13 @@ def remove_leftovers(snakemake: Any) -> None:
 
 def write_sidecars(snakemake: Any) -> None:
     """Write the sidecar of every declared output."""
-    inputs = {
-        name: artifact_digest(value)
-        if isinstance(value, str)
-        else [artifact_digest(path) for path in value]
-        for name, value in snakemake.input.items()
-    }
-    params = {name: value for name, value in snakemake.params.items() if name != "state"}
+    inputs = input_digests(recorded_inputs(snakemake.input.items()), source_digests(snakemake))
+    params = recorded_params(snakemake.params.items())
     for path in map(str, snakemake.output):
         write_sidecar(path, snakemake.rule, params, inputs)
+
+
+def source_digests(snakemake: Any) -> SourceDigests:
+    """What the job's study knows of files without a record."""
+    config = getattr(snakemake, "config", None)
+    return SourceDigests(digests_folder(f"results/{config['study']}") if config else None)

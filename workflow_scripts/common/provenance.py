@@ -1,8 +1,9 @@
 """Sidecars: beside each artifact a small JSON that says what it is and what it came from.
 
-``x.parquet.meta.json`` holds the artifact's size and digest, the digest of the parameters its
-rule consumed, the digests of its inputs by name, the seeds and the package versions. It holds
-no time, host or path, so that the same config gives the same bytes.
+``x.parquet.meta.json`` holds the artifact's size and digest, the digests of the parameters its
+rule consumed and of its inputs by name, the seeds and the package versions. It holds no time, host
+or path, so that the same config gives the same bytes. What it holds decides whether the artifact
+is made again (``run/records.py``).
 """
 
 import os
@@ -12,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.common.digests import SourceDigests
 from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.files import file_digest, read_json, value_digest, write_json
 
@@ -36,6 +38,14 @@ PACKAGES = (
 # larger ones are checked by size alone.
 FULL_CHECK_BYTES = 64 * 2**20
 
+# Parameters and inputs that say where and when, not what: they change no byte of an artifact.
+PLACES = frozenset({"state", "data"})
+ORDER_ONLY = frozenset({"checked"})
+# Keys of every record; a file of the user's that happens to have a record's name lacks them.
+KEYS = frozenset({"bytes", "sha256", "rule", "settings_digest", "inputs"})
+# Enough of a parameter's digest to see that it changed.
+SHORT = 12
+
 
 def sidecar_path(path: str | os.PathLike) -> Path:
     """Where the sidecar of an artifact lies."""
@@ -47,24 +57,75 @@ def loaded_versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in PACKAGES if name in sys.modules}
 
 
-def artifact_digest(path: str | os.PathLike) -> str:
-    """Digest of a file's content, from its sidecar where it has one."""
+def read_record(path: str | os.PathLike) -> dict[str, Any] | None:
+    """Read the record of an artifact; None for a file of the user's, which has none.
+
+    Raises:
+        IntegrityError: the record cannot be read.
+    """
     sidecar = sidecar_path(path)
-    return read_json(sidecar)["sha256"] if sidecar.exists() else file_digest(path)
+    try:
+        record = read_json(sidecar)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise IntegrityError(
+            f"{sidecar} cannot be read ({error}); delete it and {path}, and run again"
+        ) from None
+    return record if isinstance(record, Mapping) and KEYS <= set(record) else None
+
+
+def artifact_digest(path: str | os.PathLike, sources: SourceDigests | None = None) -> str:
+    """Digest of a file's content, from its record where it has one.
+
+    Args:
+        path: the file.
+        sources: what is known of files without a record; None reads them.
+    """
+    record = read_record(path)
+    if record is not None:
+        return str(record["sha256"])
+    return sources.digest(path) if sources else file_digest(path)
+
+
+def recorded_params(params: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Parameters of a rule that decide what it makes."""
+    return {name: value for name, value in params if name not in PLACES}
+
+
+def recorded_inputs(inputs: Iterable[tuple[str, Any]]) -> dict[str, str | list[str]]:
+    """Paths of a rule's inputs by name, without those that only have to be there first."""
+    return {
+        name: str(value) if isinstance(value, str) else [str(path) for path in value]
+        for name, value in inputs
+        if name not in ORDER_ONLY
+    }
+
+
+def input_digests(
+    inputs: Mapping[str, str | list[str]], sources: SourceDigests | None = None
+) -> dict[str, str | list[str]]:
+    """Digest, or list of digests, of each named input."""
+    return {
+        name: artifact_digest(value, sources)
+        if isinstance(value, str)
+        else [artifact_digest(path, sources) for path in value]
+        for name, value in inputs.items()
+    }
 
 
 def verify(path: str | os.PathLike) -> None:
-    """Check that an artifact is what its sidecar recorded.
+    """Check that an artifact is what its record says.
 
-    A file without a sidecar (a source file of the user's) passes.
+    A file without a record (a source file of the user's) passes.
 
     Raises:
         IntegrityError: the file differs from its record; the message names it.
     """
-    sidecar = sidecar_path(path)
-    if not sidecar.exists():
+    record = read_record(path)
+    if record is None:
         return
-    record, size = read_json(sidecar), Path(path).stat().st_size
+    size = Path(path).stat().st_size
     if size != record["bytes"]:
         state = "truncated" if size < record["bytes"] else "changed"
         raise IntegrityError(
@@ -97,8 +158,14 @@ def write_sidecar(
         "sha256": file_digest(path),
         "rule": rule,
         "settings_digest": value_digest(dict(params)),
+        "params": param_digests(params),
         "inputs": dict(inputs),
         "seeds": {name: value for name, value in params.items() if name.startswith("seed")},
         "versions": loaded_versions(),
     }
     write_json(sidecar_path(path), record)
+
+
+def param_digests(params: Mapping[str, Any]) -> dict[str, str]:
+    """Short digest of each parameter, by which a changed one can be named."""
+    return {name: value_digest(value)[:SHORT] for name, value in params.items()}

@@ -287,6 +287,12 @@ VALIDATION = {
         rows=lambda s, b: s.documents,
         tokens=lambda s, b: s.tokens + s.fitted_documents * s.mean_tokens,
     ),
+    "compare_projections": Demand(
+        "validation",
+        several(lambda s: 0),
+        memory=lambda s, b: STATISTICS + 3 * DOCUMENT * s.documents,
+        seconds=lambda s, b: 10 + len(s.config["benchmarks"]) * s.documents / 1e6,
+    ),
     # No jobs of a study: snakemake lds asks for them alone.
     "retrain_subsets": Demand(
         "validation",

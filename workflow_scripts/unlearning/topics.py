@@ -6,17 +6,23 @@ from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.relations import SLOT
 
 
-def ranked_topics(bins: pl.DataFrame) -> list[str]:
+def ranked_topics(scores: pl.DataFrame) -> list[str]:
     """Topics by the mean influence of their bins with documents, highest first.
 
+    A bin's influence is the mean over its documents, as in ``influence/bin_influence``.
+
     Args:
-        bins: one benchmark's table ``influence/bins``.
+        scores: one benchmark's table ``attribution/scores``.
     """
-    means = bins.drop_nulls("influence").group_by("topic").agg(pl.col("influence").mean())
-    return means.sort(["influence", "topic"], descending=[True, False])["topic"].to_list()
+    mean = pl.col("score").mean()
+    # Sorted, so that the order of the rows changes no sum.
+    ordered = scores.sort("topic", "format", "score")
+    bins = ordered.group_by("topic", "format", maintain_order=True).agg(mean)
+    means = bins.group_by("topic", maintain_order=True).agg(mean)
+    return means.sort(["score", "topic"], descending=[True, False])["topic"].to_list()
 
 
-def resolve_topic(topic: str, bins: pl.DataFrame) -> str:
+def resolve_topic(topic: str, scores: pl.DataFrame) -> str:
     """The topic itself, or the one that a slot stands for: ``top01`` is the highest.
 
     Raises:
@@ -25,7 +31,7 @@ def resolve_topic(topic: str, bins: pl.DataFrame) -> str:
     slot = SLOT.fullmatch(topic)
     if not slot:
         return topic
-    ranked = ranked_topics(bins)
+    ranked = ranked_topics(scores)
     place = int(slot[1])
     if place > len(ranked):
         raise DataError(

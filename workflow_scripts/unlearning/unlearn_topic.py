@@ -1,7 +1,7 @@
 """Forget a topic's documents, one arm after another on one loaded model.
 
-in   shards, sketches, scores, bins, queries: documents, their base loss and influence, the
-     benchmark's map and questions; record: the base model
+in   shards, sketches, scores, queries: documents, their base loss and influence, and the
+     benchmark's questions; record: the base model
 out  sets: which documents each arm forgets and all retain; history: losses and margin by step;
      run: settings, balance of the sets, how each arm ended; adapters: one file an arm
 """
@@ -118,7 +118,9 @@ def main(snakemake: Any) -> None:
     seed, settings = int(params.seed_unlearning), dict(params.settings)
     topic = CONTROL
     if params.topic != CONTROL:
-        topic = resolve_topic(params.topic, read_table(source.bins, "influence/bins"))
+        columns = ["topic", "format", "score"]
+        scores = read_table(source.scores, "attribution/scores", columns)
+        topic = resolve_topic(params.topic, scores)
     sets, report = choose(snakemake, topic, pick(SetSettings, settings))
     tokens = read_tokens(source.shards, [i for rows in sets.values() for i in rows["doc_id"]])
     model = load_model(source.record, params.precision, params.device)

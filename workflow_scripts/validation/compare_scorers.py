@@ -22,6 +22,7 @@ from workflow_scripts.influence import resampling
 from workflow_scripts.validation import leakage
 from workflow_scripts.validation.explained import explained_table
 from workflow_scripts.validation.planted_truth import compare_with_truth
+from workflow_scripts.validation.scoring import read_map
 
 logger = logging.getLogger("atlas")
 
@@ -71,9 +72,7 @@ def main(snakemake: Any) -> None:
     """Read the maps, compare them and write."""
     source, output, params = snakemake.input, snakemake.output, snakemake.params
     paths = dict(zip(params.scorers, source.scorers, strict=True))
-    maps = {
-        name: read_table(path, "influence/bin_influence", COLUMNS) for name, path in paths.items()
-    }
+    maps = {name: read_map(path, params.multiplicity) for name, path in paths.items()}
     own = read_table(source.trackstar, "influence/bin_influence", COLUMNS)
     explained = explained_table(own, maps, params.confidence, params.bootstraps, params.seed)
     write_table(explained, output.explained, "validation/explained")

@@ -28,16 +28,15 @@ def main(snakemake: Any) -> None:
     source, output, params = snakemake.input, snakemake.output, snakemake.params
     sampled = read_bin_column(source.summary, "n_sampled")
     makeup = read_makeup(source.summary)
-    settings = params.confidence, params.multiplicity
     for variant in ("cosine", "dot"):
         maps = unpreconditioned_maps(source, params, variant, sampled)
-        write_maps(getattr(output, variant), maps, makeup, *settings)
+        write_maps(getattr(output, variant), maps, makeup)
     if output.get("untrained"):
         maps = untrained_maps(source, params, sampled)
-        write_maps(output.untrained, maps, makeup, *settings)
+        write_maps(output.untrained, maps, makeup)
     if output.get("shuffled"):
         maps, alone = shuffled_maps(source, params)
-        write_maps(output.shuffled, maps, alone, *settings)
+        write_maps(output.shuffled, maps, alone)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def main(snakemake: Any) -> None:
         logger.info("map by %s", scorer)
         of_benchmarks = zip(params.benchmarks, maps.pop(scorer), strict=True)
         path = getattr(output, scorer)
-        write_maps(path, of_benchmarks, makeup, params.confidence, params.multiplicity)
+        write_maps(path, of_benchmarks, makeup)
     if params.ngram:
         search_questions(source, output, params)
 

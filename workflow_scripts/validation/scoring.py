@@ -15,6 +15,7 @@ from scipy.stats import spearmanr
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import BINS, bin_index
 from workflow_scripts.influence.makeup import Makeup
+from workflow_scripts.influence.multiplicity import adjust
 from workflow_scripts.influence.statistics import GroupMeans, bin_influence
 
 
@@ -67,23 +68,42 @@ def agreement(a: np.ndarray, b: np.ndarray) -> tuple[int, float | None, float | 
 
 
 def write_maps(
-    path: str | os.PathLike,
-    maps: Iterable[tuple[str, GroupMeans]],
-    makeup: Makeup,
-    confidence: float,
-    multiplicity: str,
+    path: str | os.PathLike, maps: Iterable[tuple[str, GroupMeans]], makeup: Makeup
 ) -> None:
     """Write one scorer's maps of all benchmarks in the columns of ``influence/bin_influence``.
+
+    Their intervals are at 95% and their ``q_unusual`` is Benjamini-Hochberg's whatever the study
+    shows, so that another level or control of false discoveries takes no gradient again;
+    :func:`read_map` adjusts as the study does.
 
     Args:
         path: the parquet file.
         maps: benchmark and its group means.
         makeup: sites and likeness of each bin's documents.
-        confidence: coverage of the intervals.
-        multiplicity: ``bh`` or ``by``.
     """
     frames = []
     for benchmark, groups in maps:
-        frame = bin_influence(groups, makeup, None, confidence, multiplicity)
+        frame = bin_influence(groups, makeup, None)
         frames.append(frame.with_columns(pl.lit(benchmark).alias("benchmark")))
     write_table(pl.concat(frames), path, "influence/bin_influence")
+
+
+def read_map(path: str | os.PathLike, multiplicity: str) -> pl.DataFrame:
+    """Read one scorer's maps with ``q_unusual`` as the study controls false discoveries.
+
+    Args:
+        path: what :func:`write_maps` wrote.
+        multiplicity: ``bh`` or ``by``.
+
+    Returns:
+        benchmark, topic, format, influence, q_unusual.
+    """
+    columns = ["benchmark", "topic", "format", "influence", "p_unusual"]
+    frames = []
+    for (_,), table in read_table(path, "influence/bin_influence", columns).group_by(
+        "benchmark", maintain_order=True
+    ):
+        p = table["p_unusual"].cast(pl.Float64).to_numpy(allow_copy=True)
+        q = pl.Series("q_unusual", adjust(p, multiplicity), nan_to_null=True)
+        frames.append(table.drop("p_unusual").with_columns(q))
+    return pl.concat(frames)

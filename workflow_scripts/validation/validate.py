@@ -15,12 +15,12 @@ from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.validation.applicable import absent_checks, why_no_retraining
 from workflow_scripts.validation.bin_scores import compare_with_documents
+from workflow_scripts.validation.scoring import read_map
 from workflow_scripts.validation.verdict import failures, render, verdict_table
 from workflow_scripts.validation.verdict_checks import Findings, all_lines
 
 DECLARED = {
     "map": "influence/bin_influence",
-    "shuffled": "influence/bin_influence",
     "reliability": "influence/reliability",
     "truth": "corpus/truth",
 }
@@ -35,8 +35,10 @@ def find(source: Any, params: Any) -> Findings:
     tables = {
         name: read_table(path, DECLARED.get(name, f"validation/{name}"))
         for name, path in source.items()
-        if name != "scores"
+        if name not in ("scores", "shuffled")
     }
+    if source.get("shuffled"):
+        tables["shuffled"] = read_map(source.shuffled, params.multiplicity)
     if source.get("scores"):
         scores = dict(zip(params.benchmarks, source.scores, strict=True))
         tables["bin_scores"] = compare_with_documents(tables["map"], scores)
