@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import rule_call
 from workflow_scripts.common.errors import DataError, IntegrityError
-from workflow_scripts.common.files import atomic_path, write_json
+from workflow_scripts.common.files import atomic_path, file_digest, write_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.provenance import sidecar_path, verify, write_sidecar
 
@@ -114,3 +114,23 @@ def test_job_removes_what_a_killed_one_left_of_its_own_outputs_alone(tmp_path):
     run_job(copy_main, call(tmp_path))
     assert not any(path.exists() for path in stale)
     assert other.exists()
+
+
+def test_a_file_of_the_users_that_has_a_records_name_is_left_alone(tmp_path):
+    """docs.jsonl.meta.json beside a source is the user's own: no record, and not read as one."""
+    for text in ('{"made": "by me"}', "[1, 2]", '{"sha256": "x"}', "not json"):
+        call_ = call(tmp_path)
+        (tmp_path / "in.txt.meta.json").write_text(text)
+        run_job(copy_main, call_)
+        record = json.loads(sidecar_path(tmp_path / "out.txt").read_text())
+        assert record["inputs"]["source"] == file_digest(tmp_path / "in.txt")
+        assert (tmp_path / "in.txt.meta.json").read_text() == text
+
+
+def test_what_has_to_be_there_first_and_where_are_no_part_of_the_record(tmp_path):
+    snakemake = call(tmp_path, data="here", state="there")
+    snakemake.input.checked = str(tmp_path / "in.txt")
+    run_job(copy_main, snakemake)
+    record = json.loads(sidecar_path(tmp_path / "out.txt").read_text())
+    assert list(record["inputs"]) == ["source"]
+    assert set(record["params"]) == {"version", "seed"}

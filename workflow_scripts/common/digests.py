@@ -8,6 +8,7 @@ or a download of the same bytes, costs one reading and changes nothing.
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from workflow_scripts.common.files import file_digest, read_json, write_json
@@ -29,6 +30,7 @@ class SourceDigests:
     """
 
     def __init__(self, folder: str | os.PathLike | None):
+        """Know nothing yet."""
         self.folder = Path(folder) if folder else None
         self._known: dict[str, str] = {}
 
@@ -74,7 +76,6 @@ def _read_note(place: Path) -> dict | None:
 
 
 def _write_note(place: Path, note: dict) -> None:
-    try:
+    # A study on a disk that cannot be written can still be looked at.
+    with suppress(OSError):
         write_json(place, note)
-    except OSError:
-        pass  # a study on a disk that cannot be written can still be looked at

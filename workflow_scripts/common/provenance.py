@@ -58,21 +58,17 @@ def loaded_versions() -> dict[str, str]:
 
 
 def read_record(path: str | os.PathLike) -> dict[str, Any] | None:
-    """Read the record of an artifact; None for a file of the user's, which has none.
+    """Read the record of an artifact.
 
-    Raises:
-        IntegrityError: the record cannot be read.
+    Returns:
+        None where there is none: the file is the user's, as may be a file with a record's name, or
+        its job was killed before it ended.
     """
-    sidecar = sidecar_path(path)
     try:
-        record = read_json(sidecar)
-    except FileNotFoundError:
+        record = read_json(sidecar_path(path))
+    except (OSError, ValueError):
         return None
-    except (OSError, ValueError) as error:
-        raise IntegrityError(
-            f"{sidecar} cannot be read ({error}); delete it and {path}, and run again"
-        ) from None
-    return record if isinstance(record, Mapping) and KEYS <= set(record) else None
+    return record if isinstance(record, Mapping) and set(record) >= KEYS else None
 
 
 def artifact_digest(path: str | os.PathLike, sources: SourceDigests | None = None) -> str:
@@ -86,6 +82,24 @@ def artifact_digest(path: str | os.PathLike, sources: SourceDigests | None = Non
     if record is not None:
         return str(record["sha256"])
     return sources.digest(path) if sources else file_digest(path)
+
+
+def content_digest(path: str | os.PathLike, sources: SourceDigests) -> str:
+    """Digest of what a file holds now, whatever its record says, as far as reading is cheap.
+
+    Of an artifact too large to be read (``FULL_CHECK_BYTES``) the record is believed where its size
+    is right.
+
+    Args:
+        path: the file.
+        sources: what is known of files that have been read before.
+    """
+    size = Path(path).stat().st_size
+    if size > FULL_CHECK_BYTES:
+        record = read_record(path)
+        if record is not None and record["bytes"] == size:
+            return str(record["sha256"])
+    return sources.digest(path)
 
 
 def recorded_params(params: Iterable[tuple[str, Any]]) -> dict[str, Any]:

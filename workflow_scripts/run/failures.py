@@ -1,4 +1,4 @@
-"""Last words of a failed run: the reason of every job that failed, after all that Snakemake prints."""
+"""Last words of a failed run: why each job failed, after all that Snakemake prints."""
 
 import atexit
 import re
@@ -32,7 +32,9 @@ def failed_logs(run_log: str) -> list[str]:
 def reason_of(log: str) -> str:
     """Last line of a job's log, which says why it failed."""
     try:
-        lines = [line for line in Path(log).read_text(errors="replace").splitlines() if line.strip()]
+        lines = [
+            line for line in Path(log).read_text(errors="replace").splitlines() if line.strip()
+        ]
     except OSError:
         lines = []
     if not lines:

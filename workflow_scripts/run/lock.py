@@ -11,7 +11,7 @@ import shlex
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -116,7 +116,5 @@ def _stop(process: int) -> None:
 
 
 def _signal(process: psutil.Process, name: str) -> None:
-    try:
+    with suppress(psutil.NoSuchProcess):
         getattr(process, name)()
-    except psutil.NoSuchProcess:
-        pass

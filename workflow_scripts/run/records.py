@@ -20,7 +20,7 @@ from snakemake.settings.types import RerunTrigger
 
 from workflow_scripts.common.digests import SourceDigests, digests_folder
 from workflow_scripts.common.provenance import (
-    artifact_digest,
+    content_digest,
     param_digests,
     read_record,
     recorded_inputs,
@@ -40,6 +40,7 @@ class StudyRecords(FilePersistence):
     """
 
     def __init__(self, *args: Any, results: str, **kwargs: Any):
+        """Set Snakemake's own up, then keep its notes in the study."""
         super().__init__(*args, **kwargs)
         self._results = results
         self._sources = SourceDigests(digests_folder(results))
@@ -103,7 +104,7 @@ class StudyRecords(FilePersistence):
                 yield ""
                 continue
             for path, digest in zip(paths, digests, strict=True):
-                if Path(path).exists() and artifact_digest(path, self._sources) != digest:
+                if Path(path).exists() and content_digest(path, self._sources) != digest:
                     yield path
 
 
