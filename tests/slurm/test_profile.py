@@ -57,7 +57,7 @@ def resources_of(text, rule):
 
 def test_plan_is_printed_from_the_repository_root_without_slurm(tools):
     text = dry_run(ROOT, tools, "--forceall")
-    assert "Using profile slurm" in text
+    assert "Using profiles slurm and workflow specific profile" in text
     assert {"plant_world", "attribute_documents s0000"} <= planned_jobs(text)
     wanted = yaml.safe_load(PROFILE.read_text())["default-resources"]
     for row in resources_of(text, "train_model") + resources_of(text, "estimate_effects"):
@@ -121,3 +121,24 @@ def test_plans_of_the_guide_are_printed(tools):
         assert "attribute_documents" in text
     for row in resources_of(text, "attribute_documents"):
         assert row["runtime"] == "720"
+
+
+def test_default_profile_changes_nothing_of_a_run_with_this_one(tools):
+    """It is read beside it, and its keys would win: the plan is the same with and without."""
+
+    def told(*words):
+        text = dry_run(ROOT, tools, "--forceall", *words)
+        jobs = re.split(r"\n(?=\s*(?:local)?rule \w+:)", text.split("Job stats:")[0])[1:]
+        return sorted(re.sub(r"\[.*?\]\n", "", job) for job in jobs)
+
+    assert told() == told("--workflow-profile", "none")
+
+
+def test_default_profile_holds_no_key_of_this_one_but_with_the_same_value():
+    default, cluster = (
+        yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text())
+        for name in ("default", "slurm")
+    )
+    assert not {"jobs", "retries", "latency-wait", "executor", "keep-going"} & set(default)
+    shared = set(default) & set(cluster)
+    assert {key: default[key] for key in shared} == {key: cluster[key] for key in shared}
