@@ -1,7 +1,7 @@
 """Stage attribution: preconditioner, document rows and sketches, query rows, scores.
 
 Raise VERSION when a number that this stage writes changes: its rules carry it as a
-parameter, because Snakemake sees edits of a rule's script but not of modules it imports.
+parameter, and an edit of code alone runs nothing again.
 """
 
 VERSION = 1
