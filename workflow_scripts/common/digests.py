@@ -30,18 +30,12 @@ class SourceDigests:
     """
 
     def __init__(self, folder: str | os.PathLike | None):
-        """Know nothing yet."""
+        """Know where notes are."""
         self.folder = Path(folder) if folder else None
-        self._known: dict[str, str] = {}
 
     def digest(self, path: str | os.PathLike) -> str:
         """SHA-256 of a file's bytes, in hex."""
         path = os.path.abspath(path)
-        if path not in self._known:
-            self._known[path] = self._noted(path)
-        return self._known[path]
-
-    def _noted(self, path: str) -> str:
         before = _identity(path)
         if self.folder is None or before["size"] <= SMALL:
             return file_digest(path)

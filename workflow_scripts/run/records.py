@@ -43,7 +43,7 @@ class StudyRecords(FilePersistence):
         """Set Snakemake's own up, then keep its notes in the study."""
         super().__init__(*args, **kwargs)
         self._results = results
-        self._sources = SourceDigests(digests_folder(results))
+        self._contents: dict[str, str | None] = {}
         self._max_len = 255
         # Not by a script's time: a stage's VERSION says when its code makes other numbers.
         kinds = frozenset({RerunTrigger.PARAMS, RerunTrigger.INPUT})
@@ -104,8 +104,21 @@ class StudyRecords(FilePersistence):
                 yield ""
                 continue
             for path, digest in zip(paths, digests, strict=True):
-                if Path(path).exists() and content_digest(path, self._sources) != digest:
+                if self._content(path) not in (None, digest):
                     yield path
+
+    def _content(self, path: str) -> str | None:
+        """Digest of a file; None where it is not there. A shard is asked for by thousands."""
+        if path not in self._contents:
+            sources = SourceDigests(digests_folder(self._results))
+            there = Path(path).exists()
+            self._contents[path] = content_digest(path, sources) if there else None
+        return self._contents[path]
+
+    def _clear_cache(self) -> None:
+        """Forget what was read, as Snakemake does before something changes."""
+        super()._clear_cache()
+        self._contents.clear()
 
 
 def _listed(value: str | Iterable[str]) -> list[str]:
