@@ -103,7 +103,7 @@ def test_a_moved_study_knows_a_raised_version_locally_and_for_a_cluster(moved):
     rules = set(local)
     assert {"unlearn_topic", "unlearn_control", "estimate_effects"} <= rules
     assert not rules & {"train_model", "attribute_documents", "estimate_bins", "compare_maps"}
-    code, text = moved.run("--dry-run", *SMALL, "--profile", "slurm")
+    _, text = moved.run("--dry-run", *SMALL, "--profile", "slurm")
     assert "Nothing to be done" in text
 
 
