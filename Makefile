@@ -78,7 +78,7 @@ test-all: test ## the long tests too: real text, the demo's bars, bergson's own 
 
 matrix: $(VENV)/.installed ## every table and figure that an existing bin matrix allows (FILE=matrix.csv STUDY=x)
 	@test -n $(call quoted,$(value FILE)) || { echo "name the matrix: make matrix FILE=path/to/matrix.csv (topic, format, one column a benchmark)"; exit 1; }
-	@study=$$($(BIN)/python -m workflow_scripts.influence.matrix_study $(call quoted,$(value FILE)) $(if $(filter file,$(origin STUDY)),,--study $(call quoted,$(value STUDY)))) && \
+	@study=$$($(BIN)/python -m workflow_scripts.influence.matrix_study $(if $(filter file,$(origin STUDY)),,--study $(call quoted,$(value STUDY))) -- $(call quoted,$(value FILE))) && \
 	ATLAS_HEADLINE=later $(BIN)/snakemake --cores $(CORES) --configfile "results/$$study/.state/matrix.yaml" && \
 	$(call write_report,"results/$$study",--configfile "results/$$study/.state/matrix.yaml") && \
 	$(BIN)/python -m workflow_scripts.report.headline "results/$$study"

@@ -13,6 +13,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import AtlasError
@@ -117,7 +118,7 @@ def _plain(files: Sequence[tuple[str, int]], columns: Mapping[str, str]) -> Seen
     for file, size in files:
         own = [start - before for start in starts if before <= start < before + size]
         before += size
-        with open(file, "rb") as handle:
+        with Path(file).open("rb") as handle:
             pieces = _pieces(handle, own) if total > WHOLE else [handle.read()]
             for piece in pieces:
                 for line in piece.split(b"\n"):
@@ -139,7 +140,7 @@ def _packed(files: Sequence[tuple[str, int]], columns: Mapping[str, str]) -> See
     tally, unpacked, packed = Tally(), 0, 0
     chosen = files[:: -(-len(files) // PACKED_FILES)]
     for file, size in chosen:
-        with open(file, "rb") as handle:
+        with Path(file).open("rb") as handle:
             wanted = 8 * UNPACKED if len(chosen) == 1 else UNPACKED
             content = b"".join(_beginning(_unpacked(file, handle), wanted))
             packed += min(size, handle.tell())
