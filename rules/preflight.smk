@@ -49,7 +49,7 @@ rule measure_rate:
         train=config["model"]["train"],
         vocabulary=config["corpus"]["vocab_size"],
         active=SIZES.shape.active,
-        length=SIZES.mean_tokens,
+        length=config["preflight"]["mean_tokens"] or config["corpus"]["max_tokens"],
         precision=config["model"]["precision"],
         device=config["model"]["device"],
         tokens_per_batch=config["attribution"]["tokens_per_batch"],

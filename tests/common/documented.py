@@ -1,4 +1,8 @@
-"""The commands that the pages show, and what can be said of one without running it."""
+"""The commands that the pages show, and what can be said of one without running it.
+
+The Makefile's help is a page too: it names the variables that a target takes, and each target is
+shown by it without and with them. So are the comments of the configs.
+"""
 
 import argparse
 import contextlib
@@ -12,6 +16,7 @@ from pathlib import Path
 
 from tests.workflow.clone import ROOT
 
+CONFIGS = tuple(sorted((ROOT / "configs").glob("*.yaml")))
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 SHELLS = ("sh", "bash", "shell", "console")
 # Programs of a Slurm site, and the test that calls each as the page does.
@@ -60,14 +65,46 @@ def commands_of(page, text):
     return [Command(page, line) for line in cleaned if line and not line.startswith("#")]
 
 
+def commands_of_help(text):
+    """The targets that make help lists, each without and with every set of variables it names."""
+    found = []
+    for target, about in re.findall(r"^([a-z-]+):.*## (.*)$", text, re.MULTILINE):
+        sets = [" ".join(each) for each in _variables(about)]
+        found += [Command("Makefile", f"make {target} {each}".strip()) for each in ("", *sets)]
+    return [each for each in found if each.text != "make matrix"]  # says what it lacks
+
+
+def _variables(about):
+    """Sets of variables in the help of a target: ``FILE=f STUDY=x``, ``STUDY=x or CONFIG=f``."""
+    inside = re.search(r"\((.*)\)$", about)
+    for part in re.split(" or ", inside[1]) if inside else ():
+        words = re.findall(r"[A-Z]+=\S+", part)
+        yield from (words[: count + 1] for count in range(len(words)))
+
+
+def commands_of_config(name, text):
+    """Commands in the comments of a config: lines that are set off."""
+    shown = re.findall(r"^#   ((?:make|snakemake) .*)$", text, re.MULTILINE)
+    return [Command(name, line.strip()) for line in shown]
+
+
 def all_commands():
     """Every command of every page once, in order."""
-    shown = (
+    shown = [
         each
         for page in PAGES
         for each in commands_of(page.relative_to(ROOT).as_posix(), page.read_text())
-    )
+    ]
+    shown += commands_of_help((ROOT / "Makefile").read_text())
+    for page in CONFIGS:
+        shown += commands_of_config(page.relative_to(ROOT).as_posix(), page.read_text())
     return list(dict.fromkeys(shown))
+
+
+def form_of(words):
+    """A make command by its target and the variables it sets: ``make report STUDY``."""
+    targets = [word for word in words[1:] if "=" not in word]
+    return " ".join(["make", *targets, *(w.partition("=")[0] for w in words[1:] if "=" in w)])
 
 
 def check(words, folder):
@@ -92,7 +129,7 @@ def check_make(words, folder):
     rules = (folder / "Makefile").read_text()
     variables, targets = [each for each in words if "=" in each], []
     for name, _, value in (each.partition("=") for each in variables):
-        if f"$({name})" not in rules and f"$(or $({name})" not in rules:
+        if not re.search(rf"\$\((?:value )?{name}\)", rules):
             raise Wrong(f"the Makefile has no variable {name}")
         if value.endswith(".yaml") and not (folder / value).exists():
             raise Wrong(f"there is no {value}")
@@ -109,7 +146,9 @@ def recipes(words, folder):
     done = make("-n", *words, folder=folder)
     if done.returncode:
         raise Wrong(f"make -n ends with {done.stderr.strip()}")
-    parts = (part for line in done.stdout.splitlines() for part in re.split(r" (?:>|\|+) ", line))
+    # What is known only in the shell: the study of a matrix, which a test has named so.
+    lines = done.stdout.replace("$study", "matrix").splitlines()
+    parts = (part for line in lines for part in re.split(r" (?:>|\|+|&&|\)) ", line))
     calls = (re.search(r"bin/((?:snakemake|python) .*)", part) for part in parts)
     words_of = [shlex.split(call[1]) for call in calls if call]
     # A make within make does not know that the packages are there, and would install them.
@@ -157,7 +196,7 @@ def check_python(words, folder):
     path = folder / Path(*words[1].split(".")).with_suffix(".py")
     if not path.exists():
         raise Wrong(f"there is no module {words[1]}")
-    for option in (word for word in words[2:] if word.startswith("--")):
+    for option in (word for word in words[2:] if re.match("--.", word)):
         if f'"{option}"' not in path.read_text():
             raise Wrong(f"{words[1]} has no option {option}")
     for place, word in enumerate(words):

@@ -1,11 +1,14 @@
 """Every command of the README and the documentation is run, planned, or run by a test named here.
 
 Quick ones run as written. Of every command of Snakemake, also behind a make target, the plan is
-made. Long ones have a test that runs them. A command that nothing here knows fails by name.
+made. Long ones have a test that runs them in the form shown, with the variables that it sets; of
+some a plan is enough in one form, because a test runs another. A command that nothing here knows
+fails by name.
 """
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -17,7 +20,9 @@ from tests.common.documented import (
     all_commands,
     check,
     commands_of,
+    commands_of_help,
     dry_words,
+    form_of,
     make,
     recipes,
 )
@@ -29,15 +34,21 @@ from workflow_scripts.common.config import load_study
 COMMANDS = all_commands()
 # Make targets that end within seconds and leave nothing: run as written.
 QUICK = ("help", "plan", "status", "power", "docs")
-# Where the others are run to their end: a file, and what stands in it.
+SMALL = "tests/workflow/test_small_study.py"
+MATRIX = "tests/workflow/test_matrix_study.py"
+# Where the others are run to their end in this form: a file, and what stands in it.
 RUN_BY = {
-    "make demo": ("tests/workflow/test_demo_study.py", "make demo"),
-    "make report": ("tests/workflow/test_real_text.py", '"--report"'),
-    "make matrix": ("tests/workflow/test_matrix_study.py", '"make", "matrix"'),
-    "make lds": ("tests/workflow/test_retraining.py", 'clone.run("lds"'),
+    "make demo": ("tests/workflow/test_demo_study.py", 'clone.make("demo"'),
+    "make report": ("tests/workflow/test_demo_study.py", 'study.make("report")'),
+    "make report STUDY": (MATRIX, 'clone.make("report", "STUDY='),
+    "make report CONFIG": (SMALL, 'clone.make("report", MADE)'),
+    "make matrix FILE": (MATRIX, 'clone.make("matrix", f"FILE={published}")'),
+    "make matrix FILE STUDY": (MATRIX, 'clone.make("matrix", f"FILE={matrix}", "STUDY='),
+    "make lds CONFIG": ("tests/workflow/test_retraining.py", 'clone.make("lds", MADE)'),
     "make simulate": ("tests/influence/test_simulation.py", "workflow_scripts.influence.simulate"),
-    "make publish": ("tests/workflow/test_small_study.py", '"publish"'),
-    "make validate": ("tests/workflow/test_small_study.py", '"validate"'),
+    "make publish CONFIG": (SMALL, 'clone.make("publish", MADE)'),
+    "make validate CONFIG": (SMALL, '"validate", MADE'),
+    "make bench STUDY": (SMALL, 'recipes(["bench", "STUDY=small"]'),
     "make setup": (".ci/run", "make test"),
     "make lint": (".ci/run", "make test"),
     "make format": ("Makefile", "format:"),
@@ -67,6 +78,14 @@ RUN_BY = {
         "workflow_scripts.influence.simulate",
     ),
 }
+# Long ones that are planned in this form; a test runs them in another.
+PLANNED = {
+    "make lds": "make lds CONFIG",
+    "make publish": "make publish CONFIG",
+    "make validate": "make validate CONFIG",
+    "make bench": "make bench STUDY",
+    "make matrix": "make matrix FILE",
+}
 FULL, PILOT = "configs/olmo3-7b.yaml", "configs/olmo3-7b-pilot.yaml"
 
 
@@ -88,6 +107,8 @@ def prepare(clone):
     matrix = "topic,format,socialiqa,arc_challenge\nhealth,faq,1,2\ngames,faq,2,1\n"
     for path in (folder / "matrix.csv", folder / "path" / "to" / "matrix.csv"):
         path.write_text(matrix)
+    name = ["-m", "workflow_scripts.influence.matrix_study", "matrix.csv"]
+    subprocess.run([sys.executable, *name], cwd=folder, check=True)
 
 
 @pytest.fixture(scope="module")
@@ -129,23 +150,56 @@ def test_command_exists_with_its_targets_options_and_files(command, clone):
 
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
 def test_command_is_run_planned_or_run_by_a_test(command, clone):
-    for key in run_elsewhere(command.words, clone.folder):
-        assert key in RUN_BY, f"{command}\n    no test is named that runs {key!r}"
-        path, text = RUN_BY[key]
-        assert text in (ROOT / path).read_text(), f"{path} no longer runs {key!r}"
+    for key in run_elsewhere(command.words):
+        run = PLANNED.get(key, key)
+        assert run in RUN_BY, f"{command}\n    no test is named that runs {run!r}"
+        path, text = RUN_BY[run]
+        assert text in (ROOT / path).read_text(), f"{path} no longer runs {run!r}"
 
 
-def run_elsewhere(words, folder):
-    """What a test must run to its end: a module, or a long make target, as a whole or in parts."""
+def run_elsewhere(words):
+    """What a test must run to its end: a module, or a long make target with its variables."""
     if words[0] == "python":
         return [" ".join(words[:3])]
-    targets = [word for word in words[1:] if "=" not in word and word not in QUICK]
-    if words[0] != "make" or not targets:
-        return []
-    if f"make {targets[0]}" in RUN_BY:
-        return [f"make {targets[0]}"]
-    modules = [" ".join(call[:3]) for call in recipes(words[1:], folder) if call[0] == "python"]
-    return modules or [f"make {targets[0]}"]
+    targets = [word for word in words[1:] if "=" not in word]
+    return [form_of(words)] if words[0] == "make" and set(targets) - set(QUICK) else []
+
+
+def test_every_target_of_the_help_is_shown_without_and_with_its_variables():
+    text = """a: b ## do it (CONFIG=configs/x.yaml)
+report: ## write (STUDY=x or CONFIG=f)
+matrix: c ## tables (FILE=m.csv STUDY=x)
+_hidden: ## no
+"""
+    assert [each.text for each in commands_of_help(text)] == [
+        "make a",
+        "make a CONFIG=configs/x.yaml",
+        "make report",
+        "make report STUDY=x",
+        "make report CONFIG=f",
+        "make matrix FILE=m.csv",
+        "make matrix FILE=m.csv STUDY=x",
+    ]
+    assert {"make validate CONFIG=configs/x.yaml", "make bench"} <= {each.text for each in COMMANDS}
+
+
+@pytest.mark.parametrize("target", ["validate", "publish", "lds"])
+def test_a_config_does_not_swallow_the_target(target, clone):
+    """It was read as one config file more: --configfile configs/x.yaml validate."""
+    from snakemake.cli import parse_args
+
+    (call, *_) = recipes([target, "CONFIG=configs/x.yaml"], clone.folder)
+    options = parse_args(call[1:])[1]
+    assert options.targets == {target} or list(options.targets) == [target]
+    assert [Path(each).name for each in options.configfile] == ["x.yaml"]
+
+
+@pytest.mark.parametrize("name", ["my study.yaml", "it's.yaml", "[x] (1).yaml", "a$$b.yaml"])
+def test_a_config_may_have_a_name_that_a_shell_would_cut_up(name, clone):
+    written = name.replace("$$", "$")
+    for target in ("plan", "publish", "report", "status"):
+        calls = recipes([target, f"CONFIG=configs/{name}"], clone.folder)
+        assert f"configs/{written}" in calls[0] or f"configs/{name}" in calls[0], calls
 
 
 def test_quick_targets_run_as_written(clone):

@@ -40,6 +40,27 @@ class Clone:
         )
         return done.returncode, done.stdout + done.stderr
 
+    def make(self, *words, timeout=900):
+        """Run make to its end and see that it went well; returns everything it printed."""
+        code, text = self.try_make(*words, timeout=timeout)
+        assert code == 0, text[-5000:]
+        return text
+
+    def try_make(self, *words, timeout=900):
+        """Run make with the packages that run this test; returns (exit code, what it printed)."""
+        installed = [f"{sys.prefix}/.installed", f"{sys.prefix}/.installed-dev"]
+        old = [word for path in installed for word in ("-o", path)]
+        done = subprocess.run(
+            ["make", f"VENV={sys.prefix}", "CORES=2", *old, *map(str, words)],
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+        )
+        return done.returncode, done.stdout
+
     def plan(self, *words):
         """What a dry-run would do: a set of ``rule`` or ``rule wildcard`` names."""
         code, text = self.run("--dry-run", *words)

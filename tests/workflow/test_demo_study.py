@@ -18,8 +18,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     clone = Clone(tmp_path_factory.mktemp("demo") / "atlas")
-    code, text = clone.run(timeout=2400)
-    assert code == 0, text[-5000:]
+    printed = clone.make("demo", timeout=2400)
+    assert "Where to look" in printed
     return clone
 
 
@@ -198,3 +198,10 @@ def test_shuffled_ranking_shows_no_difference(study, results):
     # of them, so it leaves zero out whenever they have one sign, once in eight such draws.
     assert rows["median"].abs().max() < 0.20
     assert rows["p_t"].min() > 0.01
+
+
+def test_the_report_is_written_again_by_its_own_command(study, results):
+    report = results / "report" / "report.html"
+    report.unlink()
+    study.make("report")
+    assert report.stat().st_size > 100_000

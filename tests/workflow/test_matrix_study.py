@@ -1,7 +1,5 @@
 """The published matrix by one command: every table and figure that it allows, without a model."""
 
-import subprocess
-import sys
 import time
 
 import polars as pl
@@ -10,31 +8,23 @@ import pytest
 from tests.influence.conftest import published  # noqa: F401
 from tests.workflow.clone import Clone
 from workflow_scripts.common.taxonomy import BINS
+from workflow_scripts.influence.matrix_study import study_of
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def made(published, tmp_path_factory):  # noqa: F811
+def clone(tmp_path_factory):
+    return Clone(tmp_path_factory.mktemp("matrix") / "atlas")
+
+
+@pytest.fixture(scope="module")
+def made(clone, published):  # noqa: F811
     """Folder of the results of ``make matrix``, what it printed, and its seconds."""
-    clone = Clone(tmp_path_factory.mktemp("matrix") / "atlas")
     start = time.monotonic()
-    printed = run(clone.folder, "make", "matrix", f"FILE={published}")
-    return clone.folder / "results" / "matrix", printed, time.monotonic() - start
-
-
-def run(folder, *words):
-    """What make prints, with the environment of the tests in place of a new one."""
-    done = subprocess.run(
-        [*words, f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.installed"],
-        cwd=folder,
-        env=Clone.environment(None),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return done.stdout
+    printed = clone.make("matrix", f"FILE={published}")
+    study = study_of(str(published))
+    return clone.folder / "results" / study, printed, time.monotonic() - start
 
 
 def test_the_published_matrix_takes_under_a_minute(made):
@@ -60,25 +50,30 @@ def test_every_map_is_drawn_and_the_explorer_is_written(made):
     assert (report / "explorer.html").stat().st_size > 100_000
 
 
-def test_the_report_is_written_and_the_closing_lines_name_it(made):
+def test_the_report_is_written_and_the_closing_lines_name_it(made, clone):
     folder, printed, _ = made
     report = folder / "report" / "report.html"
-    assert printed.splitlines()[-1].split() == ["report", "results/matrix/report/report.html"]
-    assert "map_socialiqa.svg" in report.read_text(encoding="utf-8")
-    report.unlink()
-    run(folder.parents[1], "make", "report", "STUDY=matrix")
+    name = f"results/{folder.name}/report/report.html"
+    assert printed.splitlines()[-1].split() == ["report", name]
     assert "map_socialiqa.svg" in report.read_text(encoding="utf-8")
 
 
-def test_another_matrix_leaves_nothing_of_the_first_among_the_figures(made, tmp_path):
-    """The last test of the file: it writes over the study."""
-    rows = [f"{topic},{form},{place % 7},1" for place, (topic, form) in enumerate(BINS)]
-    matrix = tmp_path / "mine.csv"
-    matrix.write_text("\n".join(["topic,format,mine,constant", *rows]))
-    printed = run(made[0].parents[1], "make", "matrix", f"FILE={matrix}")
-    figures = made[0] / "report" / "figures"
+def test_a_changed_matrix_of_an_odd_name_leaves_nothing_of_the_first(made, clone, tmp_path):
+    """Blanks, quotes and brackets in its path; a study of its own beside the other's."""
+    matrix = tmp_path / "It's my [best] matrix (2), v1.csv"
+    kept = (made[0] / "influence" / "bin_influence.parquet").read_bytes()
+    for benchmarks in ("first,constant", "mine,constant"):
+        rows = [f"{topic},{form},{place % 7},1" for place, (topic, form) in enumerate(BINS)]
+        matrix.write_text("\n".join([f"topic,format,{benchmarks}", *rows]))
+        printed = clone.make("matrix", f"FILE={matrix}", "STUDY=mine")
+    figures = clone.folder / "results" / "mine" / "report" / "figures"
     names = {path.name.partition(".")[0] for path in figures.iterdir()}
     assert names == {"map_mine", "map_constant", "marginals", "correlations"}
     lines = printed.splitlines()
     said = "  constant: 576 bins; none has a standard error, so none is tested"
     assert lines[lines.index(said) + 1].strip().startswith("all bins are equal")
+    assert (made[0] / "influence" / "bin_influence.parquet").read_bytes() == kept
+    report = figures.parent / "report.html"
+    report.unlink()
+    clone.make("report", "STUDY=mine")
+    assert "map_mine.svg" in report.read_text(encoding="utf-8")

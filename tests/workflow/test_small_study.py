@@ -10,10 +10,12 @@ import polars as pl
 import pytest
 import yaml
 
+from tests.common.documented import recipes
 from workflow_scripts.common.files import file_digest, read_json
 from workflow_scripts.common.tables import read_table
 
 CONFIG = ("--configfile", "tests/config/small.yaml")
+MADE = "CONFIG=tests/config/small.yaml"
 BENCHMARKS = ["social_knowledge", "stem_knowledge"]
 TOPICS = ["top01", "top02"]
 TABLES = {
@@ -226,8 +228,7 @@ def test_truncated_shard_is_named_and_nothing_half_written_is_left(clone):
 @pytest.mark.slow
 def test_published_folder_passes_its_checksums_and_gives_the_same_maps_again(clone):
     """What a reader of the folder does: check it, and load its matrix as a study of its own."""
-    code, text = clone.run(*CONFIG, "--", "publish")
-    assert code == 0, text[-3000:]
+    clone.make("publish", MADE)
     folder = results(clone, "publish")
     check = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
     assert subprocess.run(check, cwd=folder).returncode == 0
@@ -252,7 +253,7 @@ def test_published_folder_passes_its_checksums_and_gives_the_same_maps_again(clo
 @pytest.mark.slow
 def test_validate_ends_as_its_verdict_says(clone):
     """64 bins may miss a bar; then the command fails, says which, and its table stays."""
-    code, text = clone.run("validate", *CONFIG)
+    code, text = clone.try_make("validate", MADE)
     table = read_table(results(clone, "validation/verdict.parquet"), "validation/verdict")
     failed = table.filter(state="failed")["measure"].to_list()
     assert (code == 0) == (not failed), text[-3000:]
@@ -274,15 +275,35 @@ def test_validate_ends_as_its_verdict_says(clone):
     assert clone.plan("validate", *CONFIG) == {"validate"}
 
 
+# What makes each part of make bench short.
+SHORT = {
+    "measure_pass": ["--documents", "16", "--repeats", "1", "--shapes", "demo"],
+    "measure_step": ["--documents", "2", "--steps", "2", "--repeats", "1"],
+    "measure_sampling": ["--millions", "0.016", "--parts", "1", "2"],
+}
+
+
 @pytest.mark.slow
-def test_cost_of_a_step_is_measured_on_a_finished_study(clone):
-    words = ["--documents", "2", "--steps", "2", "--repeats", "1"]
-    done = subprocess.run(
-        [sys.executable, "-m", "workflow_scripts.unlearning.measure_step", "results/small", *words],
-        cwd=clone.folder,
-        env=clone.environment(),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert float(re.search(r"ratio: median ([0-9.]+)", done.stdout)[1]) > 0
+def test_make_bench_measures_a_finished_study(clone):
+    """Its first part ended in a TypeError on the tokens of a study."""
+    said = {}
+    for _, dash, module, *words in recipes(["bench", "STUDY=small"], clone.folder):
+        name = module.rpartition(".")[2]
+        done = subprocess.run(
+            [sys.executable, dash, module, *words, *SHORT[name]],
+            cwd=clone.folder,
+            env=clone.environment(),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        said[name] = done.stdout
+    assert "document pass" in said["measure_pass"]
+    assert float(re.search(r"ratio: median ([0-9.]+)", said["measure_step"])[1]) > 0
+    assert "are equal" in said["measure_sampling"]
+
+
+@pytest.mark.slow
+def test_report_of_a_config_is_written_where_its_study_stands(clone):
+    clone.make("report", MADE)
+    assert results(clone, "report", "report.html").stat().st_size > 100_000

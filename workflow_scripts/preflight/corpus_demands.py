@@ -8,14 +8,17 @@ from workflow_scripts.preflight.demand import (
     DOCUMENT,
     DUPLICATES,
     ENGINE,
+    ENGINE_START,
     GB,
     HARNESS,
+    HARNESS_START,
     MB,
     READ,
     TABLES,
     TOKEN,
     TOKENIZE,
     TORCH,
+    TORCH_START,
     WORDS,
     Demand,
     answer_tokens,
@@ -86,6 +89,7 @@ CORPUS = {
         loads=lambda s, b: 4 * CLASSIFIER,
         rows=lambda s, b: s.source_documents / s.parts,
         tokens=lambda s, b: classifiers(s) * classified_tokens(s),
+        start=TORCH_START,
     ),
     "plant_world": Demand(
         "corpus",
@@ -131,8 +135,9 @@ CORPUS = {
         "corpus",
         when(lambda s: not has_train(s)),
         memory=lambda s, b: TORCH + 300 * MB,
-        seconds=lambda s, b: 10,
+        seconds=lambda s, b: 2,
         disk=lambda s, b: 20 * MB,
+        start=TORCH_START,
     ),
     "cut_shards": Demand(
         "corpus",
@@ -154,12 +159,13 @@ CORPUS = {
         seconds=lambda s, b: s.text_bytes / s.shards / TOKENIZE + s.text_bytes / 500e6,
         disk=lambda s, b: 3 * s.tokens / s.shards,
         rows=lambda s, b: s.documents / s.shards,
+        start=TORCH_START,
     ),
     "summarise_bins": Demand(
         "corpus",
         once,
         memory=lambda s, b: TABLES + 3 * s.text_bytes / len(TOPICS) + DOCUMENT * s.documents,
-        seconds=lambda s, b: s.text_bytes / DUPLICATES,
+        seconds=lambda s, b: 5 + s.text_bytes / DUPLICATES,
         rows=lambda s, b: s.documents,
     ),
 }
@@ -178,12 +184,14 @@ MODEL = {
         loads=lambda s, b: 4 * s.shape.parameters,
         rows=lambda s, b: s.documents,
         tokens=lambda s, b: s.tokens * s.config["model"]["train"]["passes"],
+        start=TORCH_START,
     ),
     "reference_model": Demand(
         "model",
         when(lambda s: not has_train(s)),
         memory=lambda s, b: TORCH,
         seconds=lambda s, b: s.weight_bytes / 200e6,
+        start=TORCH_START,
     ),
 }
 MODEL["reference_query_model"] = replace(
@@ -198,6 +206,7 @@ RATE = {
         memory=lambda s, b: ENGINE,
         seconds=lambda s, b: 120,
         device=lambda s, b: pass_device_bytes(s),
+        start=ENGINE_START,
     ),
 }
 
@@ -211,5 +220,6 @@ BENCHMARKS = {
         device=asked_device,
         rows=lambda s, b: s.questions(b),
         tokens=lambda s, b: answer_tokens(s, s.questions(b)),
+        start=HARNESS_START,
     ),
 }

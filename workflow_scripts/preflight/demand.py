@@ -18,6 +18,8 @@ MB, GB = 1e6, 1e9
 # Resident bytes of a process that has only imported what its rule needs (measured).
 TABLES, STATISTICS, FIGURES = 200 * MB, 300 * MB, 900 * MB
 TORCH, HARNESS, ENGINE = 600 * MB, 850 * MB, 1150 * MB
+# Seconds of the same imports (measured).
+TORCH_START, HARNESS_START, ENGINE_START = 8, 5, 12
 CUDA = 2.5 * GB  # more of it where the process talks to a GPU
 # Bytes a document in tables of the working set, and a token as Python holds it on its way.
 DOCUMENT, TOKEN = 400, 64
@@ -40,7 +42,9 @@ class Demand:
         stage: its stage.
         jobs: how many jobs it has for each benchmark ("" where it has no benchmark).
         memory: bytes of one job where the processor is, without the model on a CPU.
-        seconds: of one job's work.
+        seconds: of one job's work, at most.
+        expected: of one job's work, where that is less.
+        start: seconds until the job works: a process, and what its rule imports (measured).
         disk: bytes that one job leaves.
         device: bytes where the model is, for a rule that runs it on ``model.device``; 0 or None
             for one that does not.
@@ -54,6 +58,8 @@ class Demand:
     jobs: Callable[[Sizes], Counter]
     memory: Amount
     seconds: Amount
+    expected: Amount | None = None
+    start: float = 1.5
     disk: Amount = lambda s, b: 1 * MB
     device: Amount | None = None
     loads: Amount = lambda s, b: s.weight_bytes
@@ -103,12 +109,12 @@ def product_bytes(s: Sizes, questions: float) -> float:
 
 def answer_tokens(s: Sizes, questions: float) -> float:
     """Tokens of questions with every answer."""
-    return ANSWERS * questions * s.config["preflight"]["question_tokens"]
+    return ANSWERS * questions * s.question_tokens
 
 
 def asked_device(s: Sizes, b: str) -> float:
     """Bytes of the model and a batch of questions, without gradients: one layer and the logits."""
-    tokens = ANSWERS_PER_BATCH * s.config["preflight"]["question_tokens"]
+    tokens = ANSWERS_PER_BATCH * s.question_tokens
     return s.weight_bytes + activation_bytes(s, tokens, layers=1)
 
 

@@ -8,9 +8,11 @@ from workflow_scripts.preflight.demand import (
     ANSWERS,
     DOCUMENT,
     ENGINE,
+    ENGINE_START,
     ENTRIES,
     FIGURES,
     HARNESS,
+    HARNESS_START,
     MB,
     PRODUCT,
     READ,
@@ -19,6 +21,7 @@ from workflow_scripts.preflight.demand import (
     TABLES,
     TOKEN,
     TORCH,
+    TORCH_START,
     WORDS,
     Demand,
     answer_tokens,
@@ -59,6 +62,7 @@ ATTRIBUTION = {
         device=lambda s, b: pass_device_bytes(s) + 8 * roots_bytes(s),
         rows=lambda s, b: s.fitted_documents,
         tokens=lambda s, b: s.fitted_documents * s.mean_tokens,
+        start=ENGINE_START,
     ),
     "attribute_documents": Demand(
         "attribution",
@@ -74,6 +78,7 @@ ATTRIBUTION = {
         loads=lambda s, b: 4 * s.shape.parameters,
         rows=lambda s, b: s.documents / s.shards,
         tokens=lambda s, b: s.tokens / s.shards,
+        start=ENGINE_START,
     ),
     "attribute_queries": Demand(
         "attribution",
@@ -86,6 +91,7 @@ ATTRIBUTION = {
         device=lambda s, b: pass_device_bytes(s),
         rows=lambda s, b: s.questions(b),
         tokens=lambda s, b: answer_tokens(s, s.questions(b)) / ANSWERS,
+        start=ENGINE_START,
     ),
     "score_documents": Demand(
         "attribution",
@@ -99,6 +105,7 @@ ATTRIBUTION = {
         seconds=lambda s, b: s.documents * s.width / ENTRIES,
         disk=lambda s, b: 60 * s.documents,
         rows=lambda s, b: s.documents,
+        start=2,
     ),
 }
 
@@ -107,7 +114,7 @@ INFLUENCE = {
         "influence",
         when(lambda s: s.matrix),
         memory=lambda s, b: STATISTICS,
-        seconds=lambda s, b: 10,
+        seconds=lambda s, b: 2,
     ),
     "estimate_bins": Demand(
         "influence",
@@ -119,11 +126,11 @@ INFLUENCE = {
             + product_bytes(s, s.questions(b))
             + 8 * s.groups * s.questions(b)
         ),
-        seconds=lambda s, b: 2 * s.groups * s.questions(b) * s.width / PRODUCT + 60,
+        seconds=lambda s, b: 2 * s.groups * s.questions(b) * s.width / PRODUCT + 2,
         disk=lambda s, b: 8 * s.bins * s.questions(b),
         rows=lambda s, b: s.questions(b),
     ),
-    "gather_bins": Demand("influence", once, memory=lambda s, b: TABLES, seconds=lambda s, b: 10),
+    "gather_bins": Demand("influence", once, memory=lambda s, b: TABLES, seconds=lambda s, b: 0.5),
     "compare_maps": Demand(
         "influence",
         once,
@@ -134,7 +141,7 @@ INFLUENCE = {
             * s.all_questions
             * 4
             / PRODUCT
-            + 60
+            + 1
         ),
     ),
 }
@@ -155,7 +162,7 @@ INFLUENCE["profile_texts"] = Demand(
         + 3 * SCORE_LINE * min(s.documents, PIECE_ROWS)
         + 4 * 8 * SUMS * s.bins * s.config["influence"]["bootstraps"]
     ),
-    seconds=lambda s, b: s.text_bytes / COUNTED + 5e-6 * s.documents * len(s.definitions) + 20,
+    seconds=lambda s, b: s.text_bytes / COUNTED + 5e-6 * s.documents * len(s.definitions),
     rows=lambda s, b: s.documents,
 )
 
@@ -242,6 +249,7 @@ VALIDATION = {
         device=lambda s, b: asks("untrained")(s) * pass_device_bytes(s, "float32"),
         loads=lambda s, b: 4 * s.shape.parameters,
         rows=lambda s, b: s.all_questions,
+        start=ENGINE_START,
     ),
     "score_texts": Demand(
         "validation",
@@ -252,6 +260,7 @@ VALIDATION = {
         disk=lambda s, b: 1 * MB + searches(s) * 20 * s.documents,
         rows=lambda s, b: s.documents,
         tokens=lambda s, b: embeds(s) * s.tokens,
+        start=HARNESS_START,
     ),
     "attribute_untrained": Demand(
         "validation",
@@ -266,6 +275,7 @@ VALIDATION = {
         loads=lambda s, b: 4 * s.shape.parameters,
         rows=lambda s, b: untrained_models(s) * s.documents,
         tokens=lambda s, b: untrained_models(s) * (s.tokens + s.fitted_documents * s.mean_tokens),
+        start=ENGINE_START,
     ),
     "compare_scorers": Demand(
         "validation",
@@ -275,7 +285,7 @@ VALIDATION = {
             + 4 * 8 * s.bins * s.config["influence"]["bootstraps"]
             + searches(s) * (2 * 8 * s.bins * s.most_questions + DOCUMENT * s.documents)
         ),
-        seconds=lambda s, b: 20 + searches(s) * len(s.config["benchmarks"]) * s.documents / 1e6,
+        seconds=lambda s, b: 2 + searches(s) * len(s.config["benchmarks"]) * s.documents / 1e6,
     ),
     # No job of the default target: snakemake validate asks for it.
     "project_again": Demand(
@@ -286,6 +296,7 @@ VALIDATION = {
         device=lambda s, b: pass_device_bytes(s) + 8 * roots_bytes(s),
         rows=lambda s, b: s.documents,
         tokens=lambda s, b: s.tokens + s.fitted_documents * s.mean_tokens,
+        start=ENGINE_START,
     ),
     "compare_projections": Demand(
         "validation",
@@ -301,6 +312,7 @@ VALIDATION = {
         seconds=lambda s, b: retraining_seconds(s),
         device=training_device,
         loads=lambda s, b: 4 * s.shape.parameters,
+        start=TORCH_START,
     ),
     "score_retraining": Demand(
         "validation",
@@ -308,14 +320,19 @@ VALIDATION = {
         memory=lambda s, b: (
             STATISTICS + 8 * s.bins * s.config["validation"]["retraining"]["subsets"]
         ),
-        seconds=lambda s, b: 60,
+        seconds=lambda s, b: 10,
     ),
 }
 
 
 def figure(jobs: Callable[[Sizes], Counter]) -> Demand:
-    """A rule that draws from tables of bins."""
-    return Demand("report", jobs, memory=lambda s, b: FIGURES, seconds=lambda s, b: 60)
+    """A rule that draws from tables of bins: a figure or two of every benchmark."""
+    return Demand(
+        "report",
+        jobs,
+        memory=lambda s, b: FIGURES,
+        seconds=lambda s, b: 1.5 * len(s.config["benchmarks"]),
+    )
 
 
 REPORT = {
@@ -332,7 +349,7 @@ PUBLISH = {
         "publish",
         several(lambda s: 0),
         memory=lambda s, b: STATISTICS + DOCUMENT * s.documents,
-        seconds=lambda s, b: 60 + 60 * s.documents / READ,
+        seconds=lambda s, b: 5 + 60 * s.documents / READ,
         disk=lambda s, b: 60 * s.documents,
     ),
 }

@@ -1,7 +1,7 @@
-"""How large a study is, from its config alone: documents, tokens, rows, questions, runs.
+"""How large a study is when it is planned: documents, tokens, rows, questions, runs.
 
-Documents and tokens are upper bounds: every bin filled, every document of the mean length that
-the config states, or of ``corpus.max_tokens`` where it states none.
+Documents come from :mod:`~workflow_scripts.preflight.corpus_size`; a mean length that nothing
+tells is ``corpus.max_tokens``, an upper bound.
 """
 
 import math
@@ -14,13 +14,14 @@ from workflow_scripts.benchmarks.definitions import (
     load_definition,
     matrix_definitions,
 )
-from workflow_scripts.common.taxonomy import FORMATS, TOPICS
+from workflow_scripts.preflight.corpus_size import BYTES_PER_TOKEN, corpus_size
+from workflow_scripts.preflight.question_count import question_count
 from workflow_scripts.preflight.shape import ModelShape, shape_of
 
-# English text in tokens of a large vocabulary; the planted world's words in its own small one
-# (measured: 78 tokens for 52 words).
-BYTES_PER_TOKEN = 4.8
-TOKENS_PER_PLANTED_WORD = 2
+# Tokens of a question with one of its answers; in the planted world (measured: 30).
+QUESTION_TOKENS, PLANTED_QUESTION_TOKENS = 100, 30
+# Steps of an arm of the planted study, of the many that it may take: its doses are reached soon.
+PLANTED_STEPS = 40
 BYTES = {"float32": 4, "tf32": 4, "float16": 2, "bfloat16": 2}
 ARMS = 3
 
@@ -37,6 +38,7 @@ class Sizes:
         documents: in the working set.
         mean_tokens: of a document, after the cut at ``max_tokens``.
         source_documents: in the source, before the draw.
+        origin: where documents and bins come from, in words.
     """
 
     config: Mapping[str, Any]
@@ -46,6 +48,7 @@ class Sizes:
     documents: int
     mean_tokens: int
     source_documents: int
+    origin: str
 
     @property
     def tokens(self) -> int:
@@ -142,12 +145,23 @@ class Sizes:
         )
 
     def questions(self, benchmark: str) -> int:
-        """Questions of a benchmark: planted, or as its definition states them."""
+        """Questions of a benchmark: planted, counted in its files, or stated."""
         if benchmark in self.planted:
             return self.config["corpus"]["planted"]["questions_per_benchmark"]
-        definition = self.definitions[benchmark]
-        stated = definition.questions or self.config["preflight"]["questions"]
-        return min(stated, len(definition.tasks) * (definition.limit or stated))
+        return question_count(self.definitions[benchmark], self.config)
+
+    @property
+    def question_tokens(self) -> int:
+        """Tokens of a question together with one of its answers."""
+        planted = self.config["corpus"]["source"] == "planted"
+        usual = PLANTED_QUESTION_TOKENS if planted else QUESTION_TOKENS
+        return self.config["preflight"]["question_tokens"] or usual
+
+    @property
+    def steps(self) -> int:
+        """Steps of unlearning to expect of an arm: all that it may take, but in a planted study."""
+        most = self.config["unlearning"]["max_steps"]
+        return min(most, PLANTED_STEPS) if self.config["corpus"]["source"] == "planted" else most
 
     @property
     def all_questions(self) -> int:
@@ -201,25 +215,18 @@ def sizes_of(config: Mapping[str, Any]) -> Sizes:
     Raises:
         ConfigError: a benchmark's definition is wrong, or the model's size is not known.
     """
-    corpus, planted = config["corpus"], config["corpus"]["planted"]
-    topics, formats, words = len(TOPICS), len(FORMATS), None
-    if corpus["source"] == "planted":
-        topics = len(planted["topics"]) or topics
-        formats = len(planted["formats"]) or formats
-        words = planted["words_per_document"]
-    bins = topics * formats
-    stated = config["preflight"]["mean_tokens"] or (words or 0) * TOKENS_PER_PLANTED_WORD
-    documents = bins * corpus["documents_per_bin"]
     if config["influence"]["matrix"]:
         definitions = matrix_definitions(config["benchmarks"])
     else:
         definitions = {name: load_definition(name) for name in config["benchmarks"]}
+    size, longest = corpus_size(config), config["corpus"]["max_tokens"]
     return Sizes(
         config=config,
         shape=shape_of(config),
         definitions=definitions,
-        bins=bins,
-        documents=documents,
-        mean_tokens=min(stated or corpus["max_tokens"], corpus["max_tokens"]),
-        source_documents=max(documents, config["preflight"]["source_documents"]),
+        bins=size.bins,
+        documents=size.documents,
+        mean_tokens=min(size.mean_tokens or longest, longest),
+        source_documents=max(size.documents, size.source_documents),
+        origin=size.origin,
     )

@@ -31,6 +31,11 @@ def amount(number: float) -> str:
     return f"{number:,.1f}" if number < 10 else f"{number:,.0f}"
 
 
+def spent(hours: float) -> str:
+    """Hours of work, or minutes where they are few."""
+    return f"{60 * hours:,.0f} minutes" if hours < 2 else f"{hours:,.0f} hours"
+
+
 def _head(plan: Plan) -> Iterator[str]:
     sizes = plan.sizes
     mean = sizes.mean_tokens
@@ -42,9 +47,10 @@ def _head(plan: Plan) -> Iterator[str]:
         )
         return
     yield (
-        f"at most {sizes.documents:,} documents in {sizes.bins} bins, {short(sizes.tokens)} tokens "
-        f"({mean:,} a document), {sizes.all_questions:,} questions in {len(plan.change)} benchmarks"
+        f"{sizes.documents:,} documents in {sizes.bins} bins ({sizes.origin}), "
+        f"{short(sizes.tokens)} tokens ({mean:,} a document)"
     )
+    yield f"{sizes.all_questions:,} questions in {len(plan.change)} benchmarks"
     yield (
         f"model: {sizes.shape.parameters:,} parameters, {sizes.shape.layers} layers; a row is "
         f"{sizes.shape.modules} x {sizes.block} = {sizes.width:,} numbers"
@@ -107,8 +113,8 @@ def _foot(plan: Plan) -> Iterator[str]:
             f"hours of other jobs; {size(plan.total('disk_gb'))} on disk"
         )
     else:
-        yield f"in all {cpu:,.1f} hours of work, {size(plan.total('disk_gb'))} on disk"
+        yield f"in all {spent(cpu)} of work on one core, {size(plan.total('disk_gb'))} on disk"
     yield "a changed benchmark costs (the document pass is not repeated):"
     for name, cost in plan.change.items():
-        spent = f"{cost['gpu_hours']:,.1f} GPU-hours and " if sizes.on_gpu else ""
-        yield f"  {name}: {cost['jobs']:,} jobs, {spent}{cost['cpu_hours']:,.1f} other hours"
+        gpu = f"{cost['gpu_hours']:,.1f} GPU-hours and " if sizes.on_gpu else ""
+        yield f"  {name}: {cost['jobs']:,} jobs, {gpu}{spent(cost['cpu_hours'])} of other work"

@@ -16,6 +16,7 @@ STARTED = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):$")
 ERROR = re.compile(r"^Error in rule (\w+):$")
 FINISHED = re.compile(r"^Finished jobid: (\d+)")
 DETAIL = re.compile(r"^ {4}(jobid|log|wildcards): (.*)$")
+CORES = re.compile(r"^Provided cores: (\d+)")
 COUNT = re.compile(r"^(\w+) +(\d+)$")
 # The last words of a run, whether it went well or not.
 LAST_WORDS = ("Complete log(s):", "Nothing to be done")
@@ -59,6 +60,7 @@ class Run:
         planned: jobs of each rule that it set out to run.
         jobs: those it has started, by Snakemake's number; of a job tried again the last try.
         host: where it was started.
+        cores: that it was given on this machine; 0 where jobs are sent elsewhere.
         over: whether it has ended by itself.
     """
 
@@ -66,6 +68,7 @@ class Run:
     planned: dict[str, int] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     host: str = ""
+    cores: int = 0
     over: bool = False
 
     def of(self, state: str) -> list[Job]:
@@ -108,6 +111,8 @@ def read_run(path: Path, text: str) -> Run:
                 run.jobs[found[1]].state, run.jobs[found[1]].ended = "done", stamp
         elif job and (found := DETAIL.match(line)):
             _detail(run, job, found[1], found[2])
+        elif found := CORES.match(line):
+            run.cores = int(found[1])
         elif line.startswith("  Host: "):
             run.host = line.removeprefix("  Host: ")
         run.over |= line.startswith(LAST_WORDS)

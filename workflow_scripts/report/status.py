@@ -16,16 +16,15 @@ from typing import Any
 from workflow_scripts.common.config import load_study
 from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.progress import clock
-from workflow_scripts.preflight.demands import DEMANDS, work_seconds
+from workflow_scripts.preflight.demands import DEMANDS
 from workflow_scripts.preflight.plan import Plan, make_plan
 from workflow_scripts.preflight.sizes import sizes_of
+from workflow_scripts.report.pace import Pace, pace_of, planned_seconds, seconds_left
 from workflow_scripts.report.run_log import Job, Run, is_alive, latest_run
 
 GB = 1e9
 HEADINGS = ("", "done", "running", "failed", "to do", "mean", "left")
 WIDTHS = (28, 6, 9, 8, 7, 19, 14)
-# Seconds of measured work from which its pace against the plan is believed.
-ENOUGH = 30
 
 
 @dataclass
@@ -34,6 +33,7 @@ class RuleStatus:
 
     Attributes:
         rule: its name.
+        stage: its stage.
         done, running, failed, to_do: jobs.
         mean: seconds of a job, measured in this study where one has run, else planned.
         measured: whether ``mean`` is measured.
@@ -41,6 +41,7 @@ class RuleStatus:
     """
 
     rule: str
+    stage: str
     done: int
     running: int
     failed: int
@@ -70,12 +71,27 @@ class Status:
 
     @property
     def at_once(self) -> float:
-        """Jobs that worked at the same time, on average over the run; at least one."""
+        """Jobs that work at the same time: the cores given, else their average over the run."""
         if not self.run or not self.run.started or self.alive is False:
             return 1.0
+        if self.run.cores:
+            return float(self.run.cores)
         elapsed = (self.now - self.run.started).total_seconds()
         busy = sum(job.seconds(self.now) for job in self.run.jobs.values())
         return max(1.0, busy / elapsed) if elapsed > 0 else 1.0
+
+    @property
+    def time_left(self) -> float:
+        """Seconds until the study is finished.
+
+        With many cores the chain counts: in every stage its longest job, one after the other.
+        """
+        longest: dict[str, float] = {}
+        for each in self.rules:
+            if each.left:
+                job = min(each.left, each.mean)
+                longest[each.stage] = max(longest.get(each.stage, 0), job)
+        return max(self.total("left") / self.at_once, sum(longest.values()))
 
 
 def study_status(config: Mapping[str, Any], now: datetime | None = None) -> Status:
@@ -89,7 +105,7 @@ def study_status(config: Mapping[str, Any], now: datetime | None = None) -> Stat
     seconds = measured_seconds(results / "timings")
     planned = {each.rule: each.jobs for each in plan.rules}
     names = [name for name in DEMANDS if name in planned or (run and name in run.planned)]
-    pace = pace_of(plan, seconds)
+    pace = pace_of(plan, seconds, _expected(run, now))
     rules = [
         _rule_status(name, planned.get(name, 0), seconds.get(name, []), run, alive, plan, pace, now)
         for name in names
@@ -118,21 +134,16 @@ def measured_seconds(timings: Path) -> dict[str, list[float]]:
     return found
 
 
-def pace_of(plan: Plan, seconds: Mapping[str, list[float]]) -> float:
-    """Measured over planned time of the jobs that have run; 1 where too little has.
-
-    The plan is an estimate from above, so what has not run yet is scaled by this.
-    """
-    known = {name: times for name, times in seconds.items() if name in DEMANDS}
-    measured = sum(sum(times) for times in known.values())
-    planned = sum(len(times) * _planned_seconds(plan, name) for name, times in known.items())
-    return measured / planned if measured > ENOUGH and planned else 1.0
+def _expected(run: Run | None, now: datetime) -> Iterator[tuple[str, float]]:
+    """Rule and seconds, to its end, of each job that runs and logs how long it still takes."""
+    for job in run.of("running") if run else []:
+        left = _job_left(job)
+        if left is not None:
+            yield job.rule, job.seconds(now) + left
 
 
-def _planned_seconds(plan: Plan, rule: str) -> float:
-    """Seconds that the plan expects of a job of this rule."""
-    benchmark = next(iter(DEMANDS[rule].jobs(plan.sizes)), "")
-    return work_seconds(plan.sizes, rule, benchmark)
+def _job_left(job: Job) -> float | None:
+    return seconds_left(_last_line(Path(job.log))) if job.log else None
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -147,27 +158,32 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _rule_status(
     name: str,
-    planned: int,
+    jobs: int,
     seconds: list[float],
     run: Run | None,
     alive: bool | None,
     plan: Plan,
-    pace: float,
+    pace: Pace,
     now: datetime,
 ) -> RuleStatus:
     own = [job for job in run.jobs.values() if job.rule == name] if run else []
     states = [job.state for job in own]
     in_run = run.planned.get(name, 0) if run else 0
-    total = max(planned, in_run)
+    total = max(jobs, in_run)
     # An old timing of a job that this run makes again does not count.
     pending = in_run - states.count("done") if alive is not False else 0
     done = max(0, min(len(seconds), total - pending))
     running, failed = states.count("running"), states.count("failed")
     to_do = max(0, total - done - running - failed)
-    mean = sum(seconds) / len(seconds) if seconds else pace * _planned_seconds(plan, name)
+    planned = planned_seconds(plan, name)
+    mean = sum(seconds) / len(seconds) if seconds else pace.of(plan, name) * planned
     left = (to_do + failed) * mean
-    left += sum(max(0.0, mean - job.seconds(now)) for job in own if job.state == "running")
-    return RuleStatus(name, done, running, failed, to_do, mean, bool(seconds), left)
+    for job in own:
+        if job.state == "running":
+            told = _job_left(job)
+            left += max(0.0, mean - job.seconds(now)) if told is None else told
+    stage = DEMANDS[name].stage
+    return RuleStatus(name, stage, done, running, failed, to_do, mean, bool(seconds), left)
 
 
 def render(status: Status) -> str:
@@ -228,7 +244,7 @@ def _foot(status: Status) -> Iterator[str]:
         yield "nothing is left to do, by the timings; snakemake -n says so for certain"
         return
     yield (
-        f"time left: about {clock(left / status.at_once)} with {status.at_once:.1f} jobs at once "
+        f"time left: about {clock(status.time_left)} with {status.at_once:.1f} jobs at once "
         "(mean of the jobs that ran; 'plan': the plan's estimate at the pace so far)"
     )
 

@@ -1,8 +1,10 @@
 """Print the linear datamodeling scores of a study with their ceilings.
 
 python -m workflow_scripts.validation.show_lds results/lds
+python -m workflow_scripts.validation.show_lds --configfile configs/lds.yaml
 """
 
+import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from workflow_scripts.common.config import load_study
 from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.tables import read_table
 
@@ -52,10 +55,18 @@ def _cell(row: Mapping[str, Any] | None, column: str) -> str:
 
 
 def main() -> None:
-    """Print the scores of the study in the folder named."""
-    if len(sys.argv) != 2:
-        sys.exit("show_lds: name the results folder of a study, such as results/lds")
-    path = Path(sys.argv[1]) / "validation" / "lds.parquet"
+    """Print the scores of the study in the folder named, or of the config named."""
+    parser = argparse.ArgumentParser(description="Scores of a study's retraining.")
+    parser.add_argument("results", type=Path, nargs="?", help="results folder of a study")
+    parser.add_argument("--configfile", default=None, help="overlay of config.yaml")
+    arguments = parser.parse_args()
+    if bool(arguments.results) == bool(arguments.configfile):
+        sys.exit("show_lds: name the results folder of a study, such as results/lds, or its config")
+    try:
+        folder = arguments.results or Path("results", load_study(arguments.configfile)["study"])
+    except AtlasError as error:
+        sys.exit(f"show_lds: {error}")
+    path = folder / "validation" / "lds.parquet"
     if not path.is_file():
         sys.exit(f"show_lds: {path} does not exist; run make lds first or name its results folder")
     try:
