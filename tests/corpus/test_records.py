@@ -30,7 +30,7 @@ def test_good_row_becomes_a_document(made_up):
         ({"text": "word"}, "one_word_text"),
         ({"text": "half \ud800 pair"}, "invalid_unicode"),
         ({"topic": None}, "missing_topic"),
-        ({"topic": "Health"}, "unknown_topic"),
+        ({"topic": "Healthy"}, "unknown_topic"),
         ({"topic": 3}, "unknown_topic"),
         ({"format": "poem"}, "unknown_format"),
     ],

@@ -22,6 +22,8 @@ FIELDS = ("id", "text", "topic", "format", "url", "source")
 BESIDE = ("attributes:", NUMBERS, MANIFEST)
 CHUNK_BYTES = 2**20
 PARQUET_BATCH = 1024
+# zstd --long=31: frames ask for the window that they were packed with, most for 8 MiB or less.
+LARGEST_WINDOW = 2**31
 
 Raw = dict[str, Any] | Malformed
 
@@ -98,7 +100,7 @@ def _unpack_zst(handle: BinaryIO) -> Iterator[bytes]:
     """
     import zstandard
 
-    decompressor = zstandard.ZstdDecompressor()
+    decompressor = zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW)
     frame, inside = decompressor.decompressobj(), False
     try:
         while data := handle.read(CHUNK_BYTES):
@@ -224,9 +226,10 @@ def top_column(layout: Mapping[str, Any], field: str, found: Collection[str] = (
         found: columns that are there; a dotted name may be one.
     """
     where = layout[field]
-    if layout["kind"] == "table" or where in found:
+    if where in found:
         return where
-    return "" if where.startswith(BESIDE) else where.split(".")[0]
+    beside = layout["kind"] != "table" and where.startswith(BESIDE)
+    return "" if beside else where.split(".")[0]
 
 
 def missing_column(path: str, layout: Mapping[str, Any], field: str, found: Collection[str]) -> str:
