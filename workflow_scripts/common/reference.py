@@ -55,7 +55,8 @@ def _key_rows(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
 def _allowed(spec: Mapping[str, Any]) -> str:
     if "enum" in spec:
         return ", ".join(f"`{value}`" for value in spec["enum"])
-    words = [spec.get("type", "any")]
+    kinds = spec.get("type", "any")
+    words = [kinds if isinstance(kinds, str) else " or ".join(kinds)]
     if spec.get("type") == "array":
         items = spec.get("items", {})
         words = [f"list of {items.get('type', 'names' if 'enum' in items else 'values')}"]
@@ -77,6 +78,8 @@ def _default(spec: Mapping[str, Any]) -> str:
     value = spec["default"]
     if isinstance(value, list):
         return f"`[{', '.join(map(str, value))}]`"
+    if value is None:
+        return "`null`"
     return f"`{value!r}`" if isinstance(value, str) else f"`{value}`"
 
 

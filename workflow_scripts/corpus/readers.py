@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.corpus.hub import MANIFEST, NUMBERS
 from workflow_scripts.corpus.records import Malformed
-from workflow_scripts.corpus.sources import attribute_file, attribute_names
+from workflow_scripts.corpus.sources import attribute_file, attribute_names, partition_columns
 
 FIELDS = ("id", "text", "topic", "format", "url", "source")
 BESIDE = ("attributes:", NUMBERS, MANIFEST)
@@ -36,7 +36,8 @@ def raw_rows(
 ) -> Iterator[tuple[int, Raw]]:
     """Yield (row, raw record) of a source file in its order.
 
-    In a Dolma layout the record also has ``attributes``: attribute mapping by folder name.
+    In a Dolma layout the record also has ``attributes``: attribute mapping by folder name. Columns
+    that folders state (``topic=health/part.parquet``) are part of the record.
 
     Args:
         file: the file; its suffix says how it is read.
@@ -49,8 +50,21 @@ def raw_rows(
             file is not aligned with it.
     """
     path = os.path.join(root, file)
+    stated = partition_columns(file)
+    rows = _rows(path, layout, wanted, stated)
+    if not stated:
+        yield from rows
+        return
+    for row, raw in rows:
+        yield row, {**stated, **raw} if isinstance(raw, dict) else raw
+
+
+def _rows(
+    path: str, layout: Mapping[str, Any], wanted: Collection[int] | None, stated: Collection[str]
+) -> Iterator[tuple[int, Raw]]:
+    """The rows as they stand in the file; ``stated`` names columns that its folders state."""
     if path.endswith(".parquet"):
-        yield from _parquet_rows(path, layout, wanted)
+        yield from _parquet_rows(path, layout, wanted, stated)
         return
     attributes = {name: attribute_file(path, name) for name in attribute_names(layout)}
     if attributes:
@@ -193,7 +207,7 @@ def _with_attributes(
 
 
 def _parquet_rows(
-    path: str, layout: Mapping[str, Any], wanted: Collection[int] | None
+    path: str, layout: Mapping[str, Any], wanted: Collection[int] | None, stated: Collection[str]
 ) -> Iterator[tuple[int, Raw]]:
     import pyarrow
     import pyarrow.parquet
@@ -204,9 +218,9 @@ def _parquet_rows(
             found = file.schema_arrow.names
             columns = [top_column(layout, field, found) for field in FIELDS]
             for field, column in zip(FIELDS, columns, strict=True):
-                if column and column not in found:
+                if column and column not in found and column not in stated:
                     raise DataError(missing_column(path, layout, field, found))
-            columns = [column for column in columns if column]
+            columns = [column for column in columns if column in found]
             for batch in file.iter_batches(PARQUET_BATCH, columns=list(dict.fromkeys(columns))):
                 for record in batch.to_pylist():
                     row += 1
