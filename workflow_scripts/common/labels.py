@@ -17,7 +17,7 @@ from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 
 LABELS = {"topic": TOPICS, "format": FORMATS}
 # What fastText, and with it Dolma 3, puts before each label.
-PREFIX = re.compile(r"__label__", re.IGNORECASE)
+PREFIX = re.compile(r"^[\W_]*label__", re.IGNORECASE)
 # Published names that are not a label in another spelling.
 NAMES = {
     "topic": {

@@ -34,7 +34,8 @@ def read_rows(path: str, key: str, known: Sequence[str] = ()) -> tuple[list[str]
         raise ConfigError(f"config key {key!r} is {path!r}; allowed: a .csv or .parquet file")
     if not Path(path).is_file():
         raise ConfigError(
-            f"config key {key!r} is {path!r}, which does not exist or is no file; check the path"
+            f"config key {key!r} is {path!r}, which is no file: it does not exist, or "
+            "is a folder; check the path"
         )
     columns, cells = _csv_cells(path) if suffix == ".csv" else _parquet_cells(path)
     columns = [

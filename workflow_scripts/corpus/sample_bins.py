@@ -200,8 +200,9 @@ def main(snakemake: Any) -> None:
     malformed = merge_malformed(reports if dropped else [*reports, repeats])
     check_malformed(malformed, params.max_malformed_share)
     if drawn.is_empty():
+        reasons = ", ".join(malformed["malformed"]) or "no line in them"
         raise DataError(
-            f"the corpus is empty: {malformed['rows']:,} rows read, none of them a document; "
+            f"the corpus is empty: {malformed['rows']:,} rows read, none a document ({reasons}); "
             "check the files that corpus.source points to"
         )
     sample = assign_ranks_and_folds(drawn, params.folds).drop("url_domain")
