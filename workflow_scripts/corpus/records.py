@@ -74,8 +74,9 @@ def _problem(
 ) -> Malformed | None:
     for name, value in values.items():
         if value is None:
-            known = "is null or blank" if layout[name] in raw else "is missing"
-            return Malformed(f"missing_{name}", f"{name} ({layout[name]!r}) {known}")
+            state = "is null or blank" if layout[name] in raw else "is missing"
+            found = _siblings(raw, layout[name])
+            return Malformed(f"missing_{name}", f"{name} ({layout[name]!r}) {state}{found}")
     doc_id, text = values["id"], values["text"]
     if isinstance(doc_id, bool) or not isinstance(doc_id, str | int) or doc_id == "":
         return Malformed("invalid_id", f"id {doc_id!r} is not a string or whole number")
@@ -155,6 +156,17 @@ def follow(raw: Mapping[str, Any], path: str) -> Any:
             return None
         value = value.get(step)
     return value
+
+
+def _siblings(raw: Mapping[str, Any], path: str) -> str:
+    """What the last record on a dotted path has, where it lacks the next step."""
+    step, value, way = path, raw, ""
+    while "." in step and isinstance(value, Mapping):
+        first, step = step.split(".", 1)
+        value, way = value.get(first), f"{way}.{first}".lstrip(".")
+    if not isinstance(value, Mapping) or not way or step in value:
+        return ""
+    return f"; {way} has: {shown(', '.join(map(str, value))) or 'nothing'}"
 
 
 def attribute_label(attributes: Mapping[str, Any], key: str) -> Any:
