@@ -74,7 +74,10 @@ def test_rows_left_out_are_in_the_log_and_cautions_are_warnings(caplog):
         log_left_out(left_out_rows({"rows": 1000, "malformed": reasons}, AVAILABLE), 7)
     lines = [(record.levelname, record.getMessage()) for record in caplog.records]
     assert lines == [
-        ("WARNING", "unknown_topic 'helth': 12 rows left out, 1.20% of all, 100% of that label"),
+        (
+            "WARNING",
+            "caution: unknown_topic 'helth': 12 rows left out, 1.20% of all, 100% of that label",
+        ),
         ("INFO", "empty_text: 2 rows left out, 0.20% of all"),
         ("INFO", "7 rows dropped because another row has their id"),
     ]

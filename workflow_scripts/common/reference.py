@@ -35,6 +35,7 @@ def configuration_page() -> str:
     ]
     lines += list(_key_rows(load_schema(), ""))
     lines += ["", "## Labels", "", f"Topics: {_names(TOPICS)}.", "", f"Formats: {_names(FORMATS)}."]
+    lines += ["", "They are read in any spelling that is known ([corpus.md](corpus.md))."]
     return "\n".join(lines) + "\n"
 
 

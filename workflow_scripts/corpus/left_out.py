@@ -83,11 +83,12 @@ def _rows_by_label(
 def log_left_out(entries: list[dict[str, Any]], repeated: int) -> None:
     """Say in the log which rows were left out, cautions as warnings."""
     for entry in entries:
-        label = f" {entry['label']!r}" if entry["label"] else ""
-        text = f"{entry['reason']}{label}: {entry['rows']:,} rows left out"
+        caution, label = entry["caution"], entry["label"]
+        text = "caution: " * caution + entry["reason"] + (f" {label!r}" if label else "")
+        text += f": {entry['rows']:,} rows left out"
         text += f", {entry['share_of_all']:.2%} of all"
         if entry["share_of_label"] is not None:
             text += f", {entry['share_of_label']:.0%} of that label"
-        logger.log(logging.WARNING if entry["caution"] else logging.INFO, "%s", text)
+        logger.log(logging.WARNING if caution else logging.INFO, "%s", text)
     if repeated:
         logger.info("%s rows dropped because another row has their id", f"{repeated:,}")
