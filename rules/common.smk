@@ -6,7 +6,13 @@ report alone, and there only the rules that need neither documents nor questions
 
 from importlib import import_module
 
-from workflow_scripts.benchmarks.definitions import matrix_definitions, study_definitions
+from workflow_scripts.benchmarks.definitions import (
+    definition_inputs,
+    matrix_definitions,
+    study_definitions,
+)
+from workflow_scripts.common.paths import check_files
+from workflow_scripts.corpus.sources import resolve
 from workflow_scripts.preflight.demands import resources_of
 from workflow_scripts.preflight.sizes import sizes_of
 
@@ -27,7 +33,18 @@ RESULTS = f"results/{config['study']}"
 PARTS = [f"p{index:04d}" for index in range(config["corpus"]["parts"])]
 SHARDS = [f"s{index:04d}" for index in range(config["corpus"]["shards"])]
 BENCHMARKS = config["benchmarks"]
-MATRIX = config["influence"]["matrix"]
+MATRIX, WEIGHTS = config["influence"]["matrix"], config["influence"]["topic_weights"]
+
+
+def check_own_files(*groups):
+    """Check name and time of files that the study reads and no rule makes.
+
+    A compute node's clock has no say in what was changed when, so jobs do not look.
+    """
+    if workflow.is_main_process:
+        for group in groups:
+            check_files(path for path in group if path and not path.startswith(f"{RESULTS}/"))
+
 
 try:
     SIZES = sizes_of(config)
@@ -35,6 +52,13 @@ try:
         matrix_definitions(BENCHMARKS)
         if MATRIX
         else study_definitions(BENCHMARKS, RESULTS, config["data"], config["corpus"]["source"])
+    )
+    check_own_files(
+        [WEIGHTS and resolve(WEIGHTS, config["data"]), MATRIX],
+        *(
+            definition_inputs(definition, RESULTS, config["data"])
+            for definition in ([] if MATRIX else DEFINITIONS.values())
+        ),
     )
 except AtlasError as error:
     print(f"config error: {error}", file=sys.stderr)

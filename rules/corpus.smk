@@ -22,6 +22,8 @@ try:
     PART_ATTRIBUTES = {
         part: attribute_files(files, SOURCE_LAYOUT) for part, files in PART_FILES.items()
     }
+    check_own_files(*PART_FILES.values(), *PART_ATTRIBUTES.values())
+    check_own_files(reference_tokenizer_files(config))
 except AtlasError as error:
     print(f"config error: {error}", file=sys.stderr)
     sys.exit(1)

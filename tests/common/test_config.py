@@ -188,3 +188,14 @@ def test_a_command_without_its_input_ends_with_one_line(words):
     assert done.returncode != 0
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert "nope.yaml" in done.stderr or "results" in done.stderr
+
+
+@pytest.mark.parametrize(("first", "second"), [(42, 43), (43, 44), (2**32 - 1, 0)])
+def test_the_second_projection_is_never_the_first_by_default(first, second):
+    """A study with seeds.projection 43 was refused: 43 was the default of the second one."""
+    settings = {"study": "t", "benchmarks": ["b"], "seeds": {"projection": first}}
+    assert complete(settings)["validation"]["projection_seed"] == second
+    again = complete(complete(settings) | {"study": "u"})
+    assert again["validation"]["projection_seed"] == second
+    with pytest.raises(ConfigError, match="must be another one: leave it out"):
+        complete(settings | {"validation": {"projection_seed": first}})

@@ -10,12 +10,19 @@ import yaml
 from workflow_scripts.common.config import complete
 from workflow_scripts.common.errors import AtlasError, ConfigError, DataError
 from workflow_scripts.common.matrix import read_matrix
+from workflow_scripts.influence.topic_weights import read_topic_weights
 
 DEFAULT = yaml.safe_load((Path(__file__).resolve().parents[2] / "config.yaml").read_text())
 WIDE = """topic,format,doc_count,first,second
 health,faq,10,0.5,-1
 games,tutorial,4,,2e-1
 games,faq,0,,
+"""
+# Without gaps.
+FULL = """topic,format,doc_count,first,second
+health,faq,10,0.5,-1
+games,tutorial,4,1.5,2e-1
+games,faq,3,0.25,7
 """
 
 
@@ -137,3 +144,65 @@ def test_benchmarks_of_the_study_are_the_columns_of_its_matrix(written):
     config = copy.deepcopy(DEFAULT) | {"influence": {"matrix": full}}
     assert DEFAULT["unlearning"]["benchmarks"]
     assert complete(config)["benchmarks"] == ["first", "second"]
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "index", "level_0"])
+def test_a_column_that_numbers_the_rows_is_no_benchmark(written, name):
+    """As pandas and R write it; 'index' was read as a benchmark, the others were refused."""
+    plain, (header, *lines) = read_matrix(written(FULL)), FULL.splitlines()
+    numbered = [f"{name},{header}", *(f"{i * 7},{line}" for i, line in enumerate(lines))]
+    assert read_matrix(written("\n".join(numbered))) == plain
+
+
+def test_the_index_of_a_parquet_table_is_no_benchmark(written, tmp_path):
+    import pandas as pd
+
+    frame = pd.read_csv(written(FULL)).set_index(pd.Index([7, 3, 9]))
+    frame.to_parquet(tmp_path / "index.parquet")
+    found = pl.read_parquet(tmp_path / "index.parquet").columns
+    assert found[-1] == "__index_level_0__"
+    assert read_matrix(str(tmp_path / "index.parquet")).benchmarks == ("first", "second")
+
+
+def test_a_nameless_column_of_other_values_is_refused(written):
+    with pytest.raises(DataError, match="column '' cannot be the name of a benchmark"):
+        read_matrix(written("topic,format,\nhealth,faq,0.5\ngames,faq,0.5\n"))
+
+
+def test_labels_and_headers_of_a_matrix_are_read_in_any_spelling(written):
+    text = FULL.replace("health", "__label__Health").replace("faq", " FAQ ")
+    text = text.replace("topic,format,doc_count", "Topic,FORMAT, Doc_Count")
+    assert read_matrix(written(text)) == read_matrix(written(FULL, "plain.csv"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("topic,weight\nhealth\u00e9,1\n".encode("latin-1"), r"line 2 holds the byte 0xe9"),
+        ("topic,weight\nhealth,1\n".encode("utf-16"), "it is UTF-16; save it as csv in UTF-8"),
+        (b"topic;weight\nhealth;1\n", "separate cells by commas, not by ';'"),
+        (b"topic,weight\nhealth,1\n\nHealth,2\n", "row 4: topic 'health' comes twice"),
+        (b"topic,weight\nhealth,1\nhealthy,2\n", "row 3: topic 'healthy' .* did you mean 'health'"),
+        (b"topic,share\nhealth,1\n", r"lacks the column 'weight'.*found: topic, share"),
+        (b"", "lacks the column 'topic'.*found: nothing"),
+    ],
+)
+def test_weights_that_cannot_be_read_are_one_line(tmp_path, content, message):
+    path = tmp_path / "weights.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message) as error:
+        read_topic_weights(str(path))
+    assert "\n" not in str(error.value)
+
+
+def test_weights_are_read_as_spreadsheets_and_pandas_write_them(tmp_path):
+    expected = {"health": 0.5, "games": 0.25, "electronics_and_hardware": 0.25}
+    rows = ["Health,0.5", "__label__games, 0.25", "Electronics & Hardware,0.25"]
+    path = tmp_path / "weights.csv"
+    path.write_text("\n".join(["\ufeffTopic,Weight", *rows]))
+    assert read_topic_weights(str(path)) == expected
+    path.write_text("\n".join([",topic,weight", *(f"{i},{row}" for i, row in enumerate(rows))]))
+    assert read_topic_weights(str(path)) == expected
+    table = pl.DataFrame({"topic": list(expected), "weight": list(expected.values())})
+    table.write_parquet(tmp_path / "weights.parquet")
+    assert read_topic_weights(str(tmp_path / "weights.parquet")) == expected

@@ -8,10 +8,11 @@ from tests.support import rule_call, write_arc
 from tests.workflow.clone import Clone
 from workflow_scripts.common.config import complete
 from workflow_scripts.common.errors import ConfigError
+from workflow_scripts.common.labels import read_label
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 from workflow_scripts.corpus import annotate_part
-from workflow_scripts.corpus.classifiers import Classifier, batches, label_of, label_order
+from workflow_scripts.corpus.classifiers import Classifier, batches, label_order
 
 # The outputs of the published classifiers, in their order, as their cards name them.
 TOPIC_NAMES = [
@@ -130,14 +131,14 @@ def alone(models, kind, text):
     model = AutoModelForSequenceClassification.from_pretrained(models / kind).eval()
     with torch.no_grad():
         chances = model(**tokenizer([text], return_tensors="pt")).logits.softmax(-1)[0]
-    return label_of(kind, NAMES[kind][int(chances.argmax())]), float(chances.max())
+    return read_label(kind, NAMES[kind][int(chances.argmax())]), float(chances.max())
 
 
 def test_names_of_the_published_classifiers_are_every_label_once():
-    assert {label_of("topic", name) for name in TOPIC_NAMES} == set(TOPICS)
-    assert {label_of("format", name) for name in FORMAT_NAMES} == set(FORMATS)
-    assert [label_of("topic", label) for label in TOPICS] == list(TOPICS)
-    assert label_of("topic", "Cooking") is None
+    assert {read_label("topic", name) for name in TOPIC_NAMES} == set(TOPICS)
+    assert {read_label("format", name) for name in FORMAT_NAMES} == set(FORMATS)
+    assert [read_label("topic", label) for label in TOPICS] == list(TOPICS)
+    assert read_label("topic", "Cooking") is None
 
 
 def test_names_in_their_order_are_the_published_numbers(real_data):
@@ -147,7 +148,7 @@ def test_names_in_their_order_are_the_published_numbers(real_data):
         assert label_order(kind, dict(enumerate(names)), (), "m") == expected
         for entry in json.loads((real_data / "weborganizer" / f"{kind}s.json").read_text()):
             spelled = entry.get("domain_fullname", entry["domain_name"].replace("<br>", " "))
-            assert label_of(kind, spelled) == expected[entry["domain_id"]]
+            assert read_label(kind, spelled) == expected[entry["domain_id"]]
 
 
 def test_unknown_name_and_number_of_outputs_are_refused_by_name():

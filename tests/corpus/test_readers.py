@@ -1,4 +1,5 @@
 import gzip
+import json
 
 import polars as pl
 import pytest
@@ -113,3 +114,62 @@ def test_malformed_document_and_attribute_lines_are_rows_of_their_own(made_up, t
     assert isinstance(found[0], dict)
     assert [raw.reason for raw in found[1:]] == ["invalid_attributes"] * 2
     assert all(isinstance(raw, Malformed) for raw in found[1:])
+
+
+def test_zstandard_of_a_long_window_is_read(made_up, tmp_path):
+    """Packed with --long=27 or more: 'Frame requires too much memory for decoding'."""
+    rows = made_up.rows(20)
+    lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    settings = zstandard.ZstdCompressionParameters.from_level(3, window_log=30, enable_ldm=True)
+    packer = zstandard.ZstdCompressor(compression_params=settings).compressobj()
+    path = tmp_path / "a.jsonl.zst"
+    path.write_bytes(packer.compress(lines) + packer.flush())
+    assert list(raw_rows(str(path), made_up.table)) == list(enumerate(rows, start=1))
+
+
+def test_packed_files_put_one_behind_another_are_read_to_their_end(made_up, tmp_path):
+    rows = made_up.rows(9)
+    lines = [json.dumps(row).encode() + b"\n" for row in rows]
+    (tmp_path / "a.jsonl.gz").write_bytes(b"".join(map(gzip.compress, lines)))
+    # Seekable files end in a frame that holds no data.
+    frames = [*map(zstandard.compress, lines), b"\x5e\x2a\x4d\x18\x04\x00\x00\x00seek"]
+    (tmp_path / "a.jsonl.zst").write_bytes(b"".join(frames))
+    for name in ("a.jsonl.gz", "a.jsonl.zst"):
+        found = [raw for _, raw in raw_rows(str(tmp_path / name), made_up.table)]
+        assert found == rows, name
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_folders_state_columns_as_hive_writes_them(made_up, tmp_path, suffix):
+    """A partitioned table was refused: its parts have no column of the partition."""
+    rows = made_up.rows(6)
+    bare = [{key: row[key] for key in ("id", "text", "url")} for row in rows]
+    folder = tmp_path / "topic=science%5Fmath_and_technology" / "format=Q%26A Forum"
+    path = made_up.write(folder / f"part-0.{suffix}", bare)
+    stated = {"topic": "science_math_and_technology", "format": "Q&A Forum"}
+    assert [raw for _, raw in raw_rows(path, made_up.table)] == [stated | row for row in bare]
+    manifest, malformed = made_up.index([path], made_up.table)
+    assert not malformed.reasons
+    assert manifest["format"].unique().to_list() == ["q_a_forum"]
+
+
+def test_a_column_goes_before_its_folder_and_the_folder_of_nulls_states_none(made_up, tmp_path):
+    rows = made_up.rows(3)
+    path = made_up.write(tmp_path / "topic=games" / "part.parquet", rows)
+    assert [raw for _, raw in raw_rows(path, made_up.table)] == rows
+    bare = [{key: value for key, value in row.items() if key != "topic"} for row in rows]
+    path = made_up.write(tmp_path / "topic=__HIVE_DEFAULT_PARTITION__" / "part.parquet", bare)
+    assert [raw["topic"] for _, raw in raw_rows(path, made_up.table)] == [None] * 3
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_dotted_paths_lead_into_records_of_tables(made_up, tmp_path, suffix):
+    rows = [
+        {"id": row["id"], "text": row["text"], "metadata": {"topic": row["topic"], "f": "FAQ"}}
+        for row in made_up.rows(4)
+    ]
+    path = made_up.write(tmp_path / f"a.{suffix}", rows)
+    layout = {**made_up.table, "topic": "metadata.topic", "format": "metadata.f", "url": ""}
+    manifest, malformed = made_up.index([path], layout)
+    assert not malformed.reasons
+    assert manifest["topic"].to_list() == [row["metadata"]["topic"] for row in rows]

@@ -30,7 +30,7 @@ def test_good_row_becomes_a_document(made_up):
         ({"text": "word"}, "one_word_text"),
         ({"text": "half \ud800 pair"}, "invalid_unicode"),
         ({"topic": None}, "missing_topic"),
-        ({"topic": "Health"}, "unknown_topic"),
+        ({"topic": "Healthy"}, "unknown_topic"),
         ({"topic": 3}, "unknown_topic"),
         ({"format": "poem"}, "unknown_format"),
     ],
@@ -123,3 +123,44 @@ def test_dolma_labels_come_from_dotted_path_and_attributes(made_up):
     assert read_document(bare, made_up.dolma) == Malformed(
         "missing_format", "format ('metadata.labels.format') is missing"
     )
+
+
+@pytest.mark.parametrize(
+    ("topic", "format_"),
+    [
+        ("__label__health", "__label__faq"),
+        (" Health ", "FAQ"),
+        ({"__label__health": 0.9, "__label__games": 0.1}, {"__label__faq": 0.8}),
+        (["health"], [[0, 9, "faq"]]),
+    ],
+)
+def test_labels_are_read_as_they_are_published(made_up, topic, format_):
+    found = read_document({**GOOD, "topic": topic, "format": format_}, made_up.table)
+    assert (found.topic, found.format) == ("health", "faq")
+
+
+def test_blank_and_undefined_labels_are_missing(made_up):
+    for value in (" ", "", float("nan"), [], {}):
+        assert read_document({**GOOD, "topic": value}, made_up.table).reason == "missing_topic"
+
+
+def test_numbers_stored_with_a_point_are_numbers(made_up):
+    layout = {**made_up.table, "topics": ["games", "health"]}
+    assert read_document({**GOOD, "topic": 1.0}, layout).topic == "health"
+    assert read_document({**GOOD, "topic": 1.5}, layout).reason == "unknown_topic"
+
+
+def test_malformed_rows_are_counted_under_their_labels(made_up):
+    def labels(**change):
+        return read_document({**GOOD, **change}, made_up.table).labels
+
+    assert labels(text="") == ("health", "faq")
+    assert labels(topic="__label__Cooking") == ("__label__Cooking",)
+    assert labels(topic=None) == ("faq",)
+
+
+@pytest.mark.parametrize("text", ["今日は天気がいいですね。", "ราคาถูกมาก", "水壶很热"])
+def test_sentence_without_blanks_is_a_document(made_up, text):
+    """Chinese, Japanese and Thai sentences were refused as one word."""
+    assert isinstance(read_document({**GOOD, "text": text}, made_up.table), Document)
+    assert read_document({**GOOD, "text": text[:2]}, made_up.table).reason == "one_word_text"

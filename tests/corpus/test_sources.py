@@ -47,6 +47,20 @@ def test_patterns_are_expanded_sorted_and_without_repeats(tmp_path):
     assert found == [f"{tmp_path}/{name}" for name in ("a.jsonl.gz", "b.jsonl", "deep/c.parquet")]
 
 
+@pytest.mark.parametrize("name", ["corpus [v1]", "it's *new*", 'the "best"?', "été [a-z]"])
+def test_folders_are_taken_as_they_are_written(tmp_path, name):
+    """A folder 'corpus [v1]' matched no file: its brackets were a pattern."""
+    touch(tmp_path, f"{name}/pages-0.jsonl", f"{name}/pages-[1].jsonl", "corpus v/pages-9.jsonl")
+    expected = [f"{tmp_path}/{name}/pages-{number}.jsonl" for number in ("0", "[1]")]
+    for data, pattern in (
+        (f"{tmp_path}/{name}", "<data>/pages-*.jsonl"),
+        (str(tmp_path), f"<data>/{name}/pages-*.jsonl"),
+        ("data", f"{tmp_path}/{name}/*"),
+        ("data", f"{tmp_path}/{name}/**/*.jsonl"),
+    ):
+        assert source_files(config(data, documents=[pattern]), "results/t") == expected
+
+
 def test_pattern_without_a_match_names_key_pattern_and_place(tmp_path):
     with pytest.raises(ConfigError, match=r"corpus\.files\.documents.*<data>/\*\.x.*looked for"):
         source_files(config(str(tmp_path), documents=["<data>/*.x"]), "results/t")

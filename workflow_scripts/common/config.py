@@ -15,7 +15,9 @@ import jsonschema
 import yaml
 
 from workflow_scripts.common.errors import ConfigError, nearest
+from workflow_scripts.common.labels import with_labels_read
 from workflow_scripts.common.matrix import read_matrix
+from workflow_scripts.common.paths import check_paths
 from workflow_scripts.common.relations import check_relations
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +51,11 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     _check_finite(config, load_schema())
     full = check(config, load_schema(), "config key")
+    check_paths(full)
+    full = with_labels_read(full)
+    if full["validation"]["projection_seed"] is None:
+        second = (full["seeds"]["projection"] + 1) % 2**32
+        full["validation"] = full["validation"] | {"projection_seed": second}
     if full["model"]["train"]["max_positions"] == 0:
         train = full["model"]["train"] | {
             "max_positions": max(POSITIONS, full["corpus"]["max_tokens"])
@@ -75,7 +82,7 @@ def _check_finite(value: Any, spec: Mapping[str, Any], path: str = "") -> None:
     elif isinstance(value, list):
         for place, item in enumerate(value):
             _check_finite(item, spec.get("items", {}), f"{path}.{place}")
-    elif spec.get("type") in ("number", "integer"):
+    elif {"number", "integer"} & _kinds(spec):
         _check_number(value, path)
     elif isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"config key {path!r} is {value}; allowed: finite numbers")
@@ -183,17 +190,25 @@ def _from_command_line(value: Any, schema: Mapping[str, Any]) -> Any:
 
     Snakemake hands the values inside ``--config 'corpus={shards: 4}'`` over as strings.
     """
-    kind = schema.get("type")
-    if isinstance(value, list) and kind == "array":
+    kinds = _kinds(schema)
+    if isinstance(value, list) and "array" in kinds:
         return [_from_command_line(item, schema.get("items", {})) for item in value]
-    if isinstance(value, str) and kind in ("integer", "number", "boolean"):
+    if isinstance(value, str) and kinds & {"integer", "number", "boolean"}:
         try:
             read = yaml.safe_load(value)
         except yaml.YAMLError:
             return value  # the schema says what is allowed
-        wanted = bool if kind == "boolean" else (int, float)
+        if read is None and "null" in kinds:
+            return None
+        wanted = bool if "boolean" in kinds else (int, float)
         return read if isinstance(read, wanted) else value
     return value
+
+
+def _kinds(schema: Mapping[str, Any]) -> set[str]:
+    """Types that a schema allows."""
+    kinds = schema.get("type", [])
+    return {kinds} if isinstance(kinds, str) else set(kinds)
 
 
 def _message(error: jsonschema.ValidationError, schema: Mapping[str, Any], noun: str) -> str:

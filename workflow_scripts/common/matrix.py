@@ -7,16 +7,15 @@ was not scored; a bin of 0 documents has no value. Read while the configuration 
 a csv needs nothing heavy.
 """
 
-import csv
 import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.errors import ConfigError, DataError
-from workflow_scripts.common.taxonomy import label_problem
+from workflow_scripts.common.errors import DataError
+from workflow_scripts.common.labels import read_label, unknown_label
+from workflow_scripts.common.rows import Row, read_rows
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 KEYS = ("topic", "format")
@@ -25,8 +24,6 @@ VALUES = ("influence", "z")
 LEAST_BINS = 2
 
 Bin = tuple[str, str]
-# What the file holds in one row: its number for people, and its cells by column.
-Row = tuple[int, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ def read_matrix(path: str) -> Matrix:
         ConfigError: the file is not there, or of a kind that is not read.
         DataError: names the file, the row, the value and what is allowed.
     """
-    columns, rows = read_rows(path, "influence.matrix")
+    columns, rows = read_rows(path, "influence.matrix", (*KEYS, *COUNTS, "benchmark"))
     count = next((name for name in COUNTS if name in columns), None)
     _check_columns(path, columns)
     long = "benchmark" in columns
@@ -82,52 +79,6 @@ def read_matrix(path: str) -> Matrix:
     benchmarks = tuple(dict.fromkeys(name for cells in values.values() for name in cells))
     _check_filled(path, benchmarks, values)
     return Matrix(benchmarks, values, counts)
-
-
-def read_rows(path: str, key: str) -> tuple[list[str], list[Row]]:
-    """Column names and rows of a csv or parquet file.
-
-    Args:
-        path: the file.
-        key: config key that names it.
-
-    Raises:
-        ConfigError: it is not there, or of a kind that is not read.
-        DataError: it cannot be read, or a row has too few or too many cells.
-    """
-    suffix = Path(path).suffix
-    if suffix not in (".csv", ".parquet"):
-        raise ConfigError(f"config key {key!r} is {path!r}; allowed: a .csv or .parquet file")
-    if not Path(path).is_file():
-        raise ConfigError(f"config key {key!r} is {path!r}, which does not exist; check the path")
-    if suffix == ".parquet":
-        return _parquet_rows(path)
-    try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as handle:
-            lines = [line for line in csv.reader(handle) if line] or [[]]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as csv in UTF-8: {error}") from None
-    columns = [name.strip() for name in lines[0]]
-    repeated = next((name for name in columns if columns.count(name) > 1), None)
-    if repeated is not None:
-        raise DataError(f"{path}: column {repeated!r} is there more than once")
-    for position, line in enumerate(lines[1:], start=2):
-        if len(line) != len(columns):
-            raise DataError(
-                f"{path}, row {position}: {len(line)} cells, the header has {len(columns)}"
-            )
-    named = (dict(zip(columns, line, strict=True)) for line in lines[1:])
-    return columns, list(enumerate(named, start=2))
-
-
-def _parquet_rows(path: str) -> tuple[list[str], list[Row]]:
-    import polars as pl
-
-    try:
-        frame = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
-    return frame.columns, list(enumerate(frame.iter_rows(named=True), start=1))
 
 
 def _check_columns(path: str, columns: list[str]) -> None:
@@ -172,10 +123,12 @@ def _at(path: str, row: Row) -> str:
 
 
 def _bin(path: str, row: Row) -> Bin:
-    place = (row[1]["topic"], row[1]["format"])
-    if problem := label_problem(*place):
-        raise DataError(f"{_at(path, row)}: {problem}; docs/configuration.md lists the labels")
-    return place
+    labels = {kind: read_label(kind, row[1][kind]) for kind in KEYS}
+    for kind, label in labels.items():
+        if label is None:
+            problem = unknown_label(kind, row[1][kind])
+            raise DataError(f"{_at(path, row)}: {problem}; docs/configuration.md lists the labels")
+    return labels["topic"], labels["format"]
 
 
 def number(path: str, row: Row, name: str, value: Any) -> float | None:

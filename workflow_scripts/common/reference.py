@@ -35,6 +35,7 @@ def configuration_page() -> str:
     ]
     lines += list(_key_rows(load_schema(), ""))
     lines += ["", "## Labels", "", f"Topics: {_names(TOPICS)}.", "", f"Formats: {_names(FORMATS)}."]
+    lines += ["", "They are read in any spelling that is known ([corpus.md](corpus.md))."]
     return "\n".join(lines) + "\n"
 
 
@@ -55,7 +56,8 @@ def _key_rows(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
 def _allowed(spec: Mapping[str, Any]) -> str:
     if "enum" in spec:
         return ", ".join(f"`{value}`" for value in spec["enum"])
-    words = [spec.get("type", "any")]
+    kinds = spec.get("type", "any")
+    words = [kinds if isinstance(kinds, str) else " or ".join(kinds)]
     if spec.get("type") == "array":
         items = spec.get("items", {})
         words = [f"list of {items.get('type', 'names' if 'enum' in items else 'values')}"]
@@ -77,6 +79,8 @@ def _default(spec: Mapping[str, Any]) -> str:
     value = spec["default"]
     if isinstance(value, list):
         return f"`[{', '.join(map(str, value))}]`"
+    if value is None:
+        return "`null`"
     return f"`{value!r}`" if isinstance(value, str) else f"`{value}`"
 
 

@@ -93,7 +93,7 @@ def _check_validation(config: Mapping[str, Any]) -> None:
     if settings["projection"] and settings["projection_seed"] == seed:
         raise ConfigError(
             f"config key 'validation.projection_seed' is {seed}, as is 'seeds.projection'; the "
-            "second projection must be another one"
+            "second projection must be another one: leave it out for the one after the first"
         )
     if settings["embedding"]["path"] and "embedding" not in settings["scorers"]:
         raise ConfigError(

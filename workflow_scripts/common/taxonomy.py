@@ -74,17 +74,14 @@ def bin_index(topic: str, format_: str) -> int:
     try:
         return _INDEX[topic, format_]
     except KeyError:
-        problem = label_problem(topic, format_)
-        raise DataError(problem) from None
+        raise DataError(_label_problem(topic, format_)) from None
 
 
-def label_problem(topic: object, format_: object) -> str | None:
-    """Say which label is outside the taxonomy, or None where both are inside."""
+def _label_problem(topic: str, format_: str) -> str:
+    """Say which label is outside the taxonomy."""
     if topic not in TOPICS:
         return f"topic {topic!r} is not one of the {len(TOPICS)} WebOrganizer topics"
-    if format_ not in FORMATS:
-        return f"format {format_!r} is not one of the {len(FORMATS)} WebOrganizer formats"
-    return None
+    return f"format {format_!r} is not one of the {len(FORMATS)} WebOrganizer formats"
 
 
 def display_name(label: str) -> str:

@@ -12,46 +12,9 @@ from typing import Any
 import numpy as np
 
 from workflow_scripts.common.errors import ConfigError, DataError, nearest
-from workflow_scripts.common.taxonomy import FORMATS, TOPICS
+from workflow_scripts.common.labels import LABELS, read_label
 
-LABELS = {"topic": TOPICS, "format": FORMATS}
 REVISION = re.compile(r"[0-9a-f]{40}")
-# Names of the published classifiers and of their taxonomy that are not ours in another spelling.
-NAMES = {
-    "topic": {
-        "adult": "adult_content",
-        "software_dev": "software_development",
-        "hardware": "electronics_and_hardware",
-        "history": "history_and_geography",
-        "science_and_tech": "science_math_and_technology",
-        "science_and_technology": "science_math_and_technology",
-        "travel": "travel_and_tourism",
-    },
-    "format": {
-        "support": "customer_support",
-        "legal": "legal_notices",
-        "about_organization": "about_org",
-        "about_page_organization": "about_org",
-        "about_personal": "about_pers",
-        "about_page_personal": "about_pers",
-        "news_organization": "news_org",
-        "q_and_a": "q_a_forum",
-        "q_and_a_forum": "q_a_forum",
-        "docs": "documentation",
-    },
-}
-
-
-def label_of(kind: str, name: str) -> str | None:
-    """Our label for the name that a classifier gives it, None where it is none of them.
-
-    Args:
-        kind: ``topic`` or ``format``.
-        name: such as ``Software Dev.``, ``software_development`` or ``Q&A Forum``.
-    """
-    words = re.sub(r"[^a-z0-9]+", "_", name.lower().replace("&", " and ")).strip("_")
-    label = NAMES[kind].get(words, words)
-    return label if label in LABELS[kind] else None
 
 
 def label_order(
@@ -75,7 +38,7 @@ def label_order(
         )
     found: list[str] = []
     for number in range(len(names)):
-        label = label_of(kind, names[number])
+        label = read_label(kind, names[number])
         if label is None or label in found:
             if len(numbering) == len(names):
                 return list(numbering)

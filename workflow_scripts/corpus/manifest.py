@@ -1,6 +1,7 @@
 """The manifest of a part: one row per document, and the count of rows that are none."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,19 +10,23 @@ import polars as pl
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.tables import polars_schema
+from workflow_scripts.corpus.left_out import UNKNOWN
 from workflow_scripts.corpus.readers import Raw, missing_column, top_column
 from workflow_scripts.corpus.records import Document, Malformed, read_document
 from workflow_scripts.corpus.side_labels import SideLabels
 
-# English text has about four characters a token in large vocabularies. The estimate only
-# balances shards; the counts of the tokenizer replace it afterwards.
-CHARACTERS_PER_TOKEN = 4
+# Text has about four bytes a token in large vocabularies: four letters of English, one or two
+# characters of Chinese. The estimate only balances shards; the counts of the tokenizer replace
+# it afterwards.
+BYTES_PER_TOKEN = 4
 EXAMPLES = 3
+# Distinct labels counted of a reason: a column of texts taken for labels must not fill the memory.
+LABELS_COUNTED = 500
 ROWS_AT_ONCE = 2**16
 
 
 class MalformedRows:
-    """Counts of malformed rows by reason, with the first few of each."""
+    """Counts of malformed rows by reason and label, with the first few of each reason."""
 
     def __init__(self) -> None:
         """Start without rows."""
@@ -30,14 +35,35 @@ class MalformedRows:
 
     def add(self, file: str, row: int, problem: Malformed) -> None:
         """Count one malformed row."""
-        entry = self.reasons.setdefault(problem.reason, {"count": 0, "examples": []})
+        entry = self.reasons.setdefault(problem.reason, _no_rows())
         entry["count"] += 1
+        entry["labels"].update(problem.labels)
+        if len(entry["labels"]) > 2 * LABELS_COUNTED:
+            entry["labels"] = Counter(most_frequent(entry["labels"], LABELS_COUNTED))
         if len(entry["examples"]) < EXAMPLES:
             entry["examples"].append({"file": file, "row": row, "detail": problem.detail})
 
     def as_json(self) -> dict[str, Any]:
-        """``rows`` (all rows read) and ``malformed`` (reason -> count and first examples)."""
-        return {"rows": self.rows, "malformed": self.reasons}
+        """``rows`` (all rows read) and ``malformed`` (reason -> count, labels, first examples)."""
+        return with_labels_bounded({"rows": self.rows, "malformed": self.reasons}, LABELS_COUNTED)
+
+
+def _no_rows() -> dict[str, Any]:
+    return {"count": 0, "labels": Counter(), "examples": []}
+
+
+def most_frequent(labels: Mapping[str, int], number: int) -> dict[str, int]:
+    """The most frequent labels, ties in the order of the alphabet."""
+    return dict(sorted(labels.items(), key=lambda pair: (-pair[1], pair[0]))[:number])
+
+
+def with_labels_bounded(report: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """The report with the most frequent labels of each reason alone."""
+    reasons = {
+        reason: {**entry, "labels": most_frequent(entry.get("labels", {}), number)}
+        for reason, entry in report["malformed"].items()
+    }
+    return {**report, "malformed": reasons}
 
 
 def merge_malformed(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -46,8 +72,9 @@ def merge_malformed(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for report in reports:
         total["rows"] += report["rows"]
         for reason, entry in report["malformed"].items():
-            sum_ = total["malformed"].setdefault(reason, {"count": 0, "examples": []})
+            sum_ = total["malformed"].setdefault(reason, _no_rows())
             sum_["count"] += entry["count"]
+            sum_["labels"].update(entry.get("labels", {}))
             sum_["examples"] = [*sum_["examples"], *entry["examples"]][:EXAMPLES]
     return total
 
@@ -64,12 +91,22 @@ def check_malformed(report: Mapping[str, Any], allowed_share: float) -> None:
     if not bad or bad <= allowed_share * report["rows"]:
         return
     first = next(iter(report["malformed"].values()))["examples"][0]
-    listed = ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
+    listed = ", ".join(
+        f"{reason} {count:,}{_spelt(reason, report)}" for reason, count in sorted(counts.items())
+    )
     raise DataError(
         f"{first['file']}:{first['row']}: {first['detail']}; {bad:,} of {report['rows']:,} rows "
         f"are malformed ({listed}), allowed share {allowed_share:g}: correct the rows or raise "
         "corpus.max_malformed_share"
     )
+
+
+def _spelt(reason: str, report: Mapping[str, Any]) -> str:
+    """The most frequent unknown labels of a reason, in brackets."""
+    if reason not in UNKNOWN:
+        return ""
+    first = most_frequent(report["malformed"][reason]["labels"], EXAMPLES)
+    return f" ({', '.join(f'{label!r} {rows:,}' for label, rows in first.items())})"
 
 
 def index_files(
@@ -145,13 +182,12 @@ def _count_absent(absent: dict[str, int], raw: Raw, layout: Mapping[str, Any]) -
 
 def _manifest_row(document: Document, file: str, row: int) -> tuple:
     """The values of a manifest row, in the order of the table's columns."""
-    n_chars = len(document.text)
     return (
         document.doc_id,
         document.topic,
         document.format,
-        math.ceil(n_chars / CHARACTERS_PER_TOKEN),
-        n_chars,
+        math.ceil(len(document.text.encode()) / BYTES_PER_TOKEN),
+        len(document.text),
         document.source,
         document.url_domain,
         file,

@@ -16,12 +16,14 @@ from typing import Any, BinaryIO
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.corpus.hub import MANIFEST, NUMBERS
 from workflow_scripts.corpus.records import Malformed
-from workflow_scripts.corpus.sources import attribute_file, attribute_names
+from workflow_scripts.corpus.sources import attribute_file, attribute_names, partition_columns
 
 FIELDS = ("id", "text", "topic", "format", "url", "source")
 BESIDE = ("attributes:", NUMBERS, MANIFEST)
 CHUNK_BYTES = 2**20
 PARQUET_BATCH = 1024
+# zstd --long=31: frames ask for the window that they were packed with, most for 8 MiB or less.
+LARGEST_WINDOW = 2**31
 
 Raw = dict[str, Any] | Malformed
 
@@ -34,7 +36,8 @@ def raw_rows(
 ) -> Iterator[tuple[int, Raw]]:
     """Yield (row, raw record) of a source file in its order.
 
-    In a Dolma layout the record also has ``attributes``: attribute mapping by folder name.
+    In a Dolma layout the record also has ``attributes``: attribute mapping by folder name. Columns
+    that folders state (``topic=health/part.parquet``) are part of the record.
 
     Args:
         file: the file; its suffix says how it is read.
@@ -47,8 +50,21 @@ def raw_rows(
             file is not aligned with it.
     """
     path = os.path.join(root, file)
+    stated = partition_columns(file)
+    rows = _rows(path, layout, wanted, stated)
+    if not stated:
+        yield from rows
+        return
+    for row, raw in rows:
+        yield row, {**stated, **raw} if isinstance(raw, dict) else raw
+
+
+def _rows(
+    path: str, layout: Mapping[str, Any], wanted: Collection[int] | None, stated: Collection[str]
+) -> Iterator[tuple[int, Raw]]:
+    """The rows as they stand in the file; ``stated`` names columns that its folders state."""
     if path.endswith(".parquet"):
-        yield from _parquet_rows(path, layout, wanted)
+        yield from _parquet_rows(path, layout, wanted, stated)
         return
     attributes = {name: attribute_file(path, name) for name in attribute_names(layout)}
     if attributes:
@@ -98,7 +114,7 @@ def _unpack_zst(handle: BinaryIO) -> Iterator[bytes]:
     """
     import zstandard
 
-    decompressor = zstandard.ZstdDecompressor()
+    decompressor = zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW)
     frame, inside = decompressor.decompressobj(), False
     try:
         while data := handle.read(CHUNK_BYTES):
@@ -191,7 +207,7 @@ def _with_attributes(
 
 
 def _parquet_rows(
-    path: str, layout: Mapping[str, Any], wanted: Collection[int] | None
+    path: str, layout: Mapping[str, Any], wanted: Collection[int] | None, stated: Collection[str]
 ) -> Iterator[tuple[int, Raw]]:
     import pyarrow
     import pyarrow.parquet
@@ -202,9 +218,9 @@ def _parquet_rows(
             found = file.schema_arrow.names
             columns = [top_column(layout, field, found) for field in FIELDS]
             for field, column in zip(FIELDS, columns, strict=True):
-                if column and column not in found:
+                if column and column not in found and column not in stated:
                     raise DataError(missing_column(path, layout, field, found))
-            columns = [column for column in columns if column]
+            columns = [column for column in columns if column in found]
             for batch in file.iter_batches(PARQUET_BATCH, columns=list(dict.fromkeys(columns))):
                 for record in batch.to_pylist():
                     row += 1
@@ -224,9 +240,10 @@ def top_column(layout: Mapping[str, Any], field: str, found: Collection[str] = (
         found: columns that are there; a dotted name may be one.
     """
     where = layout[field]
-    if layout["kind"] == "table" or where in found:
+    if where in found:
         return where
-    return "" if where.startswith(BESIDE) else where.split(".")[0]
+    beside = layout["kind"] != "table" and where.startswith(BESIDE)
+    return "" if beside else where.split(".")[0]
 
 
 def missing_column(path: str, layout: Mapping[str, Any], field: str, found: Collection[str]) -> str:

@@ -2,18 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from workflow_scripts.common.errors import nearest
-from workflow_scripts.common.taxonomy import FORMATS, TOPICS
+from workflow_scripts.common.labels import read_label, shown, unknown_label
+from workflow_scripts.common.words import counts_as_one_word
 from workflow_scripts.corpus.hub import MANIFEST, NUMBERS
 from workflow_scripts.corpus.sources import attribute_name
 
-# One word this short may be a single token, and one token has nothing to predict: no loss, no
-# gradient. Two words never share a token in the usual tokenizers.
-SHORT_WORD = 32
 # Where a raw record carries labels that stand beside it; no column has this name.
 LABELS = "\x00labels"
 _HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.[^\W\d]{2,}(:\d+)?(/\S*)?")
@@ -26,10 +23,13 @@ class Malformed:
     Attributes:
         reason: short code, counted in the sampling contract.
         detail: one line for people.
+        labels: what the row's labels are counted under: the unknown one as it is spelt, else
+            those of the taxonomy that the row has.
     """
 
     reason: str
     detail: str
+    labels: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +52,16 @@ def read_document(raw: Mapping[str, Any], layout: Mapping[str, Any]) -> Document
         layout: as :func:`~workflow_scripts.corpus.sources.source_layout` gives it.
     """
     values = {name: field_value(raw, layout, name) for name in ("id", "text", "topic", "format")}
-    for name, value in values.items():
-        if value is None:
-            known = "is null" if layout[name] in raw else "is missing"
-            return Malformed(f"missing_{name}", f"{name} ({layout[name]!r}) {known}")
-        if name in ("topic", "format") and isinstance(value, int) and not isinstance(value, bool):
-            values[name] = _numbered(value, name, layout)
-    doc_id, text = values["id"], values["text"]
-    if isinstance(doc_id, bool) or not isinstance(doc_id, str | int) or doc_id == "":
-        return Malformed("invalid_id", f"id {doc_id!r} is not a string or whole number")
-    problem = _text_problem(text) or _label_problem("topic", values["topic"], TOPICS)
-    problem = problem or _label_problem("format", values["format"], FORMATS)
+    for kind in ("topic", "format"):
+        values[kind] = _label(values[kind], kind, layout)
+    problem = _problem(values, raw, layout)
     if problem:
-        return problem
-    doc_id, source = str(doc_id), field_value(raw, layout, "source")
-    if not all(map(_writable, (doc_id, text))):
-        return Malformed("invalid_unicode", "id or text holds half of a surrogate pair")
+        known = tuple(values[kind] for kind in ("topic", "format") if isinstance(values[kind], str))
+        return problem if problem.labels else replace(problem, labels=known)
+    doc_id, source = str(values["id"]), field_value(raw, layout, "source")
     return Document(
         doc_id,
-        text,
+        values["text"],
         values["topic"],
         values["format"],
         _site(raw, layout, doc_id),
@@ -78,36 +69,58 @@ def read_document(raw: Mapping[str, Any], layout: Mapping[str, Any]) -> Document
     )
 
 
-def _numbered(number: int, name: str, layout: Mapping[str, Any]) -> str | Malformed:
+def _problem(
+    values: Mapping[str, Any], raw: Mapping[str, Any], layout: Mapping[str, Any]
+) -> Malformed | None:
+    for name, value in values.items():
+        if value is None:
+            state = "is null or blank" if layout[name] in raw else "is missing"
+            found = _siblings(raw, layout[name])
+            return Malformed(f"missing_{name}", f"{name} ({layout[name]!r}) {state}{found}")
+    doc_id, text = values["id"], values["text"]
+    if isinstance(doc_id, bool) or not isinstance(doc_id, str | int) or doc_id == "":
+        return Malformed("invalid_id", f"id {doc_id!r} is not a string or whole number")
+    problem = _text_problem(text)
+    for kind in ("topic", "format"):
+        problem = problem or (values[kind] if isinstance(values[kind], Malformed) else None)
+    if not problem and not all(map(_writable, (str(doc_id), text))):
+        return Malformed("invalid_unicode", "id or text holds half of a surrogate pair")
+    return problem
+
+
+def _label(value: Any, kind: str, layout: Mapping[str, Any]) -> str | Malformed | None:
+    """The label of a value, None where there is none, or why it is none of the taxonomy."""
+    if value is None:
+        return None
+    if label := read_label(kind, value):
+        return label
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # a column of whole numbers with gaps, as many tables store it
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _numbered(value, kind, layout)
+    return Malformed(f"unknown_{kind}", unknown_label(kind, value), (shown(value),))
+
+
+def _numbered(number: int, kind: str, layout: Mapping[str, Any]) -> str | Malformed:
     """The label of a number, where the config says which number is which label."""
-    order = layout.get(f"{name}s", [])
+    order = layout.get(f"{kind}s", [])
     if 0 <= number < len(order):
         return order[number]
     known = f"counts {len(order)} from 0" if order else "is empty"
-    return Malformed(
-        f"unknown_{name}", f"{name} is the number {number}; corpus.numbering.{name}s {known}"
-    )
+    detail = f"{kind} is the number {number}; corpus.numbering.{kind}s {known}"
+    return Malformed(f"unknown_{kind}", detail, (str(number),))
 
 
 def _text_problem(text: object) -> Malformed | None:
     if not isinstance(text, str):
         return Malformed("invalid_text", f"text is {type(text).__name__}, not a string")
-    words = text.split(maxsplit=1)
-    if not words:
+    if not text.strip():
         return Malformed("empty_text", "text is empty")
-    if len(words) == 1 and len(words[0]) < SHORT_WORD:
-        return Malformed("one_word_text", f"text {words[0]!r} is one word: nothing to predict")
+    if counts_as_one_word(text):
+        return Malformed(
+            "one_word_text", f"text {shown(text)!r} is one short word: nothing to predict"
+        )
     return None
-
-
-def _label_problem(name: str, label: object, allowed: tuple[str, ...]) -> Malformed | None:
-    if isinstance(label, Malformed) or (isinstance(label, str) and label in allowed):
-        return label if isinstance(label, Malformed) else None
-    hint = nearest(str(label), list(allowed))
-    return Malformed(
-        f"unknown_{name}",
-        f"{name} {label!r} is not one of the {len(allowed)} WebOrganizer {name}s{hint}",
-    )
 
 
 def _writable(text: str) -> bool:
@@ -124,13 +137,11 @@ def field_value(raw: Mapping[str, Any], layout: Mapping[str, Any], name: str) ->
     where = layout[name]
     if name in raw.get(LABELS, ()):
         return raw[LABELS][name]
-    if not where or where.startswith((NUMBERS, MANIFEST)):
+    if not where or (layout["kind"] != "table" and where.startswith((NUMBERS, MANIFEST))):
         return None
-    if layout["kind"] == "table":
-        return raw.get(where)
-    if layout["kind"] == "hub" and where in raw:
+    if where in raw:
         return best_label(raw[where]) if name in ("topic", "format") else raw[where]
-    folder = attribute_name(where)
+    folder = None if layout["kind"] == "table" else attribute_name(where)
     if folder is not None:
         return attribute_label(raw["attributes"][folder], where.split(":", 2)[2])
     value = follow(raw, where)
@@ -145,6 +156,17 @@ def follow(raw: Mapping[str, Any], path: str) -> Any:
             return None
         value = value.get(step)
     return value
+
+
+def _siblings(raw: Mapping[str, Any], path: str) -> str:
+    """What the last record on a dotted path has, where it lacks the next step."""
+    step, value, way = path, raw, ""
+    while "." in step and isinstance(value, Mapping):
+        first, step = step.split(".", 1)
+        value, way = value.get(first), f"{way}.{first}".lstrip(".")
+    if not isinstance(value, Mapping) or not way or step in value:
+        return ""
+    return f"; {way} has: {shown(', '.join(map(str, value))) or 'nothing'}"
 
 
 def attribute_label(attributes: Mapping[str, Any], key: str) -> Any:
@@ -171,8 +193,11 @@ def best_label(value: Any) -> Any:
         return min(known)[1] if known else None
     if isinstance(value, list):
         spans = [span for span in value if isinstance(span, list) and len(span) == 3]
-        return max(spans, key=lambda span: span[1] - span[0])[2] if spans else None
-    return value
+        if spans:
+            return max(spans, key=lambda span: span[1] - span[0])[2]
+        return value[0] if len(value) == 1 else value or None
+    blank = value.strip() == "" if isinstance(value, str) else value != value  # not a number
+    return None if blank else value
 
 
 def _score(value: Any) -> float | None:

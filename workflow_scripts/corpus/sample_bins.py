@@ -25,6 +25,7 @@ from workflow_scripts.common.streamed_tables import table_pieces, table_rows
 from workflow_scripts.common.tables import polars_schema, write_table
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 from workflow_scripts.corpus.key_runs import RECORD, KeyRuns, split_copies
+from workflow_scripts.corpus.left_out import log_left_out
 from workflow_scripts.corpus.manifest import EXAMPLES, check_malformed, merge_malformed
 from workflow_scripts.corpus.sampling import (
     BinDraw,
@@ -151,7 +152,10 @@ def repeats_report(
         place = f"{pair[1]['file']}:{pair[1]['row']}"
         detail = f"id {pair[0]['doc_id']!r} is already that of {place}; ids must be unique"
         examples.append({"file": pair[0]["file"], "row": pair[0]["row"], "detail": detail})
-    return {"rows": 0, "malformed": {"repeated_id": {"count": count, "examples": examples}}}
+    return {
+        "rows": 0,
+        "malformed": {"repeated_id": {"count": count, "labels": {}, "examples": examples}},
+    }
 
 
 def draw_sample(
@@ -196,14 +200,16 @@ def main(snakemake: Any) -> None:
     malformed = merge_malformed(reports if dropped else [*reports, repeats])
     check_malformed(malformed, params.max_malformed_share)
     if drawn.is_empty():
+        reasons = ", ".join(malformed["malformed"]) or "no line in them"
         raise DataError(
-            f"the corpus is empty: {malformed['rows']:,} rows read, none of them a document; "
+            f"the corpus is empty: {malformed['rows']:,} rows read, none a document ({reasons}); "
             "check the files that corpus.source points to"
         )
     sample = assign_ranks_and_folds(drawn, params.folds).drop("url_domain")
     contract = make_contract(sample, available, malformed, k, params.seed, dropped)
     write_table(sample, snakemake.output.sample, "corpus/sample")
     write_json(snakemake.output.contract, contract)
+    log_left_out(contract["left_out"], dropped)
     logger.info(
         "%s documents drawn in %s bins (%s short, %s empty)",
         f"{sample.height:,}",

@@ -14,6 +14,8 @@ import polars as pl
 
 from workflow_scripts.common.taxonomy import BINS
 from workflow_scripts.corpus.key_runs import RECORD
+from workflow_scripts.corpus.left_out import LISTED, left_out_rows
+from workflow_scripts.corpus.manifest import with_labels_bounded
 
 BIN = ["topic", "format"]
 PURPOSE = "draw"
@@ -178,5 +180,6 @@ def make_contract(
         "rows_read": malformed["rows"],
         "repeated_rows": repeated,
         "malformed_rows": sum(entry["count"] for entry in malformed["malformed"].values()),
-        "malformed": malformed["malformed"],
+        "malformed": with_labels_bounded(malformed, LISTED)["malformed"],
+        "left_out": left_out_rows(malformed, counts),
     }

@@ -14,7 +14,7 @@ import polars as pl
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.corpus.hub import MANIFEST, NUMBERS, numbers_file
 from workflow_scripts.corpus.readers import Raw, parse_line, raw_rows, read_lines
-from workflow_scripts.corpus.records import LABELS, Malformed, follow
+from workflow_scripts.corpus.records import LABELS, Malformed, best_label, follow
 
 KINDS = ("topic", "format")
 Rows = Iterator[tuple[int, Raw]]
@@ -131,7 +131,8 @@ def _manifest_rows(path: str, fields: list[str]) -> Iterator[tuple]:
                 raise DataError(f"{path}:{row}: {raw.detail}")
             if follow(raw, fields[0]) is None:
                 raise DataError(f"{path}:{row}: no {fields[0]!r}, the id of the manifest")
-            yield tuple(follow(raw, field) if field else None for field in fields)
+            doc_id, *labels = (follow(raw, field) if field else None for field in fields)
+            yield doc_id, *map(best_label, labels)
         return
     try:
         found = pl.read_parquet_schema(path)
@@ -146,4 +147,5 @@ def _manifest_rows(path: str, fields: list[str]) -> Iterator[tuple]:
         reason = str(error).splitlines()[0]
         raise DataError(f"{Path(path)} cannot be read: {reason}") from None
     columns = [pl.col(f) if f else pl.lit(None) for f in fields]
-    yield from frame.select(c.alias(str(i)) for i, c in enumerate(columns)).iter_rows()
+    rows = frame.select(c.alias(str(i)) for i, c in enumerate(columns)).iter_rows()
+    yield from ((doc_id, *map(best_label, labels)) for doc_id, *labels in rows)

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from workflow_scripts.common.errors import ConfigError, nearest
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
@@ -19,6 +20,8 @@ COMPRESSIONS = ("", ".gz", ".zst")
 LINE_FILES = tuple(suffix + packed for suffix in LINE_SUFFIXES for packed in COMPRESSIONS)
 PLANTED_FILES = 4
 DATA = "<data>/"
+# How Hive and what follows it call the folder of rows without a value.
+NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 
 def resolve(path: str, data: str) -> str:
@@ -118,13 +121,34 @@ def _matches(pattern: str, data: str, key: str) -> list[str]:
             f"config key {key!r} names the folder {pattern!r}; write a pattern of files, "
             f"such as {pattern.rstrip('/') + '/*.jsonl.gz'!r}"
         )
-    found = [path] if os.path.isfile(path) else glob.glob(path, recursive=True)
+    found = [path] if os.path.isfile(path) else glob.glob(_escaped(path), recursive=True)
     found = [os.path.normpath(name) for name in found if os.path.isfile(name)]
     if not found:
         where = "" if path == pattern else f" (looked for {path!r})"
         hint = "; <data> stands for the config key 'data'" if pattern.startswith(DATA) else ""
         raise ConfigError(f"config key {key!r}: {pattern!r} matches no file{where}{hint}")
     return found
+
+
+def _escaped(path: str) -> str:
+    """The pattern with its leading folders that are there as they are written taken literally.
+
+    So a folder ``corpus [v1]`` is itself, whether ``<data>`` stands for it or the pattern names it.
+    """
+    literal, *rest = Path(path).parts
+    if literal != os.sep and not os.path.isdir(literal):
+        return path
+    while rest and os.path.isdir(os.path.join(literal, rest[0])):
+        literal = os.path.join(literal, rest.pop(0))
+    return os.path.join(glob.escape(literal), *rest)
+
+
+def partition_columns(file: str) -> dict[str, str | None]:
+    """Columns that the folders of a file state, as ``topic=health/format=faq/part.parquet``."""
+    pairs = (folder.split("=", 1) for folder in Path(file).parts[:-1] if "=" in folder)
+    return {
+        name: None if value == NO_PARTITION else unquote(value) for name, value in pairs if name
+    }
 
 
 def group_parts(files: Sequence[str], parts: Sequence[str]) -> dict[str, list[str]]:

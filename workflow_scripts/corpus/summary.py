@@ -1,7 +1,6 @@
 """What each bin holds: sizes, sites, near duplicates, truncation."""
 
 import functools
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,15 +8,15 @@ import numpy as np
 import polars as pl
 
 from workflow_scripts.common.taxonomy import BINS
+from workflow_scripts.common.words import WORD
 
 SHINGLE_WORDS = 5
 PERMUTATIONS = 128
-_WORD = re.compile(r"\w+")
 
 
 def shingles(text: str) -> list[bytes]:
-    """Distinct runs of five words, lower case; a shorter text is one shingle."""
-    words = _WORD.findall(text.lower())
+    """Distinct runs of five words (``common.words``), lower case; a shorter text is one shingle."""
+    words = WORD.findall(text.lower())
     last = max(1, len(words) - SHINGLE_WORDS + 1)
     return sorted({" ".join(words[i : i + SHINGLE_WORDS]).encode() for i in range(last)})
 

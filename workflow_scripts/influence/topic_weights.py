@@ -4,13 +4,13 @@ Read while a study is planned, so that nothing is computed before a bad file is 
 nothing heavy.
 """
 
-import csv
 import math
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
-from workflow_scripts.common.errors import ConfigError, DataError
-from workflow_scripts.common.taxonomy import FORMATS, TOPICS, label_problem
+from workflow_scripts.common.errors import DataError
+from workflow_scripts.common.labels import read_label, unknown_label
+from workflow_scripts.common.rows import read_rows
 
 COLUMNS = ("topic", "weight")
 # Fewer topics have no rank correlation to speak of.
@@ -18,39 +18,38 @@ LEAST_TOPICS = 3
 
 
 def read_topic_weights(path: str) -> dict[str, float]:
-    """Topic -> weight from a csv with the columns topic and weight.
+    """Topic -> weight from a csv or parquet file with the columns topic and weight.
 
     Raises:
         ConfigError: the file is not there; names the key.
         DataError: names the file, the row, the value and what is allowed.
     """
-    if not Path(path).is_file():
-        raise ConfigError(
-            f"config key 'influence.topic_weights' is {path!r}, which is no file; check the path"
+    columns, rows = read_rows(path, "influence.topic_weights", COLUMNS)
+    missing = [name for name in COLUMNS if name not in columns]
+    if missing:
+        found = ", ".join(columns) or "nothing"
+        raise DataError(
+            f"{path} lacks the column {missing[0]!r}; it needs topic and weight (found: {found})"
         )
-    with Path(path).open(newline="", encoding="utf-8") as handle:
-        reader = csv.DictReader(handle)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
-        if missing:
-            raise DataError(f"{path} lacks the column {missing[0]!r}; it needs topic and weight")
-        weights: dict[str, float] = {}
-        for number, row in enumerate(reader, start=2):
-            topic, weight = _checked(path, number, row)
-            if topic in weights:
-                raise DataError(f"{path}, row {number}: topic {topic!r} comes twice")
-            weights[topic] = weight
+    weights: dict[str, float] = {}
+    for number, row in rows:
+        topic, weight = _checked(path, number, row)
+        if topic in weights:
+            raise DataError(f"{path}, row {number}: topic {topic!r} comes twice")
+        weights[topic] = weight
     if len(weights) < LEAST_TOPICS:
         raise DataError(f"{path} has {len(weights)} topics; at least {LEAST_TOPICS} are needed")
     return weights
 
 
-def _checked(path: str, number: int, row: Mapping[str, str | None]) -> tuple[str, float]:
-    topic, text = (row["topic"] or "").strip(), (row["weight"] or "").strip()
-    if topic not in TOPICS:
-        raise DataError(f"{path}, row {number}: {label_problem(topic, FORMATS[0])}")
+def _checked(path: str, number: int, row: Mapping[str, Any]) -> tuple[str, float]:
+    topic = read_label("topic", row["topic"])
+    if topic is None:
+        raise DataError(f"{path}, row {number}: {unknown_label('topic', row['topic'])}")
+    text = row["weight"].strip() if isinstance(row["weight"], str) else row["weight"]
     try:
-        weight = float(text)
-    except ValueError:
+        weight = math.nan if isinstance(text, bool) else float(text)
+    except (TypeError, ValueError):
         weight = math.nan
     if not (math.isfinite(weight) and weight >= 0):
         raise DataError(f"{path}, row {number}: weight {text!r}; allowed: a number of 0 or more")

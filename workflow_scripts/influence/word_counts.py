@@ -1,6 +1,7 @@
 """Count words, word lists and marks in documents, summed per (bin, fold).
 
-English only: the lists are, and a word is a run of letters or digits with its inner apostrophes.
+The lists are English; a word is a run of letters or digits with its inner apostrophes, in scripts
+without blanks a character.
 """
 
 import os
@@ -15,10 +16,11 @@ import yaml
 from workflow_scripts.common.errors import DataError, IntegrityError
 from workflow_scripts.common.streamed_tables import scan_table, table_pieces
 from workflow_scripts.common.taxonomy import BINS, FORMATS, bin_index
+from workflow_scripts.common.words import POLARS_WORD
 
 # Documents whose text is held at a time.
 ROWS_PER_PIECE = 4096
-WORD = r"[\p{L}\p{N}]+(?:['’]\p{L}+)*"
+WORD = rf"{POLARS_WORD}(?:['’]\p{{L}}+)*"
 # Marks that are counted as they stand.
 QUESTIONS, QUOTES = "questions", "quotes"
 

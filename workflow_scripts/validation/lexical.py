@@ -22,9 +22,13 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from workflow_scripts.common.progress import Progress
+from workflow_scripts.common.words import UNSPACED
 from workflow_scripts.influence.components import GroupMeans
 
 K1, B = 1.2, 0.75
+# Words of two letters or more, as the default of scikit-learn; in scripts without blanks single
+# characters.
+WORD = rf"[{UNSPACED}]|[^\W{UNSPACED}]{{2,}}"
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class LexicalSpace:
     """Word counts of the working set.
 
     Attributes:
-        vectorizer: fitted on the documents; words of two letters or more, lower case.
+        vectorizer: fitted on the documents; words of ``WORD``, lower case.
         counts: (n, V) sparse int; occurrences of each word in each document.
     """
 
@@ -50,16 +54,8 @@ def fit_documents(texts: Sequence[str]) -> LexicalSpace:
     Raises:
         ValueError: no document holds a word.
     """
-    vectorizer = CountVectorizer()
+    vectorizer = CountVectorizer(token_pattern=WORD)
     return LexicalSpace(vectorizer, vectorizer.fit_transform(_told(texts)))
-
-
-def _told(texts: Sequence[str]) -> Iterator[str]:
-    """The same texts, with the progress of whoever takes them in the log."""
-    progress = Progress(len(texts), "documents weighed by their words")
-    for text in texts:
-        yield text
-        progress.advance()
 
 
 def tfidf_rows(

@@ -1,9 +1,10 @@
 """Which documents hold a question word for word: n-grams of questions found in texts.
 
-Words are runs of letters and digits after Unicode NFKC and lower case; case, punctuation and
-spacing never count. A question is its prompt followed by its right answer. A document holds it
-where any n consecutive words of the question stand in the document in a row; a question shorter
-than n words, where all of it does. Questions below ``FEWEST_WORDS`` words cannot be looked for.
+Words are runs of letters and digits after Unicode NFKC and lower case, in scripts without blanks
+single characters (``common.words``); case, punctuation and spacing never count. A question is its
+prompt followed by its right answer. A document holds it where any n consecutive words of the
+question stand in the document in a row; a question shorter than n words, where all of it does.
+Questions below ``FEWEST_WORDS`` words cannot be looked for.
 
 Only the n-grams of the questions are kept, as 64-bit hashes; documents stream past them, so that
 memory depends on the questions and one batch of documents.
@@ -17,8 +18,8 @@ import polars as pl
 
 from workflow_scripts.common.relations import FEWEST_WORDS
 from workflow_scripts.common.streams import stable_hash
+from workflow_scripts.common.words import POLARS_WORD
 
-WORD = r"[\p{L}\p{N}]+"
 # An odd multiplier spreads the words of an n-gram over 64 bits (Knuth's golden ratio).
 BASE = np.uint64(0x9E3779B97F4A7C15)
 
@@ -26,7 +27,7 @@ BASE = np.uint64(0x9E3779B97F4A7C15)
 def split_words(texts: Sequence[str]) -> pl.Series:
     """List of normalised words of each text."""
     series = pl.Series("words", texts, dtype=pl.String)
-    return series.str.normalize("NFKC").str.to_lowercase().str.extract_all(WORD)
+    return series.str.normalize("NFKC").str.to_lowercase().str.extract_all(POLARS_WORD)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,44 @@
+"""Paths and times of the files that a person names."""
+
+import os
+import time
+
+import pytest
+
+from workflow_scripts.common.config import complete
+from workflow_scripts.common.errors import ConfigError
+from workflow_scripts.common.paths import SECONDS_AHEAD, check_files, path_problem
+
+
+@pytest.mark.parametrize(
+    "path", ["corpus [v1]", "it's", 'the "best"', "été 東京", "100% & $x", "no\u00a0break", "a=b"]
+)
+def test_everyday_names_are_carried(path):
+    assert path_problem(path) is None
+
+
+@pytest.mark.parametrize("path", ["corpus {v1}", "a\nb", "a\tb", "a\x00b", "a\u2028b", "\udce9"])
+def test_names_that_no_one_can_carry_are_one_line_in_config_and_files(path):
+    settings = {"study": "t", "benchmarks": ["b"], "data": path}
+    for check in (lambda: complete(settings), lambda: check_files([path])):
+        with pytest.raises(ConfigError, match=r"rename it, or name a link") as error:
+            check()
+        assert "\n" not in str(error.value)
+
+
+def test_home_folder_is_written_out():
+    with pytest.raises(ConfigError, match=r"'data' is '~/corpus'.*write the folder out"):
+        complete({"study": "t", "benchmarks": ["b"], "data": "~/corpus"})
+
+
+def test_file_of_a_time_to_come_is_refused_with_the_way_out(tmp_path):
+    """Snakemake stopped after the first job: its output was older than the source."""
+    file = tmp_path / "it's.jsonl"
+    file.touch()
+    check_files([str(file), "not/there"])
+    os.utime(file, (0, time.time() + SECONDS_AHEAD - 2))
+    check_files([str(file)])
+    os.utime(file, (0, time.time() + 3600))
+    with pytest.raises(ConfigError, match=r"it's\.jsonl.*is dated .*clock.*touch '/") as error:
+        check_files([str(file)])
+    assert "\n" not in str(error.value)
