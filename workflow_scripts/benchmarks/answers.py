@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from workflow_scripts.benchmarks.definitions import Definition
+from workflow_scripts.benchmarks.gold import gold_index
 from workflow_scripts.common.errors import DataError, IntegrityError, NumericsError
 from workflow_scripts.common.tables import read_table
 
@@ -29,19 +30,6 @@ class Answers:
     queries: pl.DataFrame
     answers: pl.DataFrame
     summary: dict[str, Any]
-
-
-def gold_index(target: Any, choices: list[str]) -> int | None:
-    """Position of the gold answer from what ``doc_to_target`` gave, or None where it is none.
-
-    lm-eval takes a position or the text of a choice. It also takes -1 and counts such a
-    question as wrong; here it has no gold answer.
-    """
-    if isinstance(target, str):
-        return choices.index(target) if target in choices else None
-    if isinstance(target, int) and not isinstance(target, bool) and 0 <= target < len(choices):
-        return target
-    return None
 
 
 def in_units(loglikelihoods: list[float], choices: list[str], metric: str) -> np.ndarray:

@@ -18,13 +18,19 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks._yaml_loader import load_yaml
 
-from workflow_scripts.benchmarks.answers import Answers, collect, gold_index
+from workflow_scripts.benchmarks.answers import Answers, collect
 from workflow_scripts.benchmarks.built_in import built_in_file
-from workflow_scripts.benchmarks.definitions import Definition, TaskEntry, resolve
-from workflow_scripts.benchmarks.local_data import go_offline, one_line, splits_of
-from workflow_scripts.benchmarks.questions import choices_problem, prompt_problem
-from workflow_scripts.benchmarks.readers import READERS
-from workflow_scripts.benchmarks.task_files import data_files, map_data_files
+from workflow_scripts.benchmarks.definitions import Definition, TaskEntry
+from workflow_scripts.benchmarks.gold import check_golds
+from workflow_scripts.benchmarks.local_data import (
+    go_offline,
+    hub_dataset,
+    one_line,
+    splits_of,
+    use_temporary_cache,
+)
+from workflow_scripts.benchmarks.question_parts import Gold, Question, make_gold, make_prompt
+from workflow_scripts.benchmarks.questions import checked_rows
 from workflow_scripts.benchmarks.task_shape import check_output_type
 from workflow_scripts.common.errors import AtlasError, ConfigError, DataError
 from workflow_scripts.common.progress import Progress
@@ -54,6 +60,7 @@ class Examiner:
             DataError: a data file is malformed, or a question has no gold answer.
         """
         self.definition = definition
+        use_temporary_cache()
         if definition.local:
             go_offline()
         with quiet():
@@ -217,7 +224,7 @@ def build_task(
             # Its constructor renders the first question: a malformed first row ends here too.
             first = f" (its first question is {origins[0]})" if origins else ""
             raise ConfigError(f"lm-eval cannot build it{first}: {one_line(error)}") from error
-        check_task(task, definition, origins)
+        check_task(task, definition, origins, config)
     except AtlasError as error:
         raise type(error)(f"{where}: {error}") from error.__cause__
     return task
@@ -226,29 +233,31 @@ def build_task(
 def with_data(
     config: dict[str, Any], entry: TaskEntry, definition: Definition, results: str, data: str
 ) -> tuple[dict[str, Any], list[str]]:
-    """Point a task at the questions of the definition: local rows, local files or a pinned hub.
+    """Point a task at the questions of the definition: local rows, or a pinned hub dataset.
 
     Returns:
-        The configuration, and where each question stands (empty where lm-eval reads the data).
+        The configuration, and where each question stands (empty for the hub).
     """
-
-    def path(written: str) -> str:
-        return resolve(written, results, data, definition.path.parent)
-
-    if entry.reader:
-        rows = READERS[entry.reader]([path(written) for written in entry.files])
-        if not rows:
-            raise DataError(f"{', '.join(map(path, entry.files))}: no question in it")
-        splits = splits_of(config, rows)
-        return config | {"custom_dataset": lambda **_: splits}, [origin for origin, _ in rows]
-    if data_files(config):
-        return map_data_files(config, path), []
-    kwargs = (config.get("dataset_kwargs") or {}) | {"revision": entry.revision}
-    return config | {"dataset_kwargs": kwargs}, []
+    if not entry.local:
+        dataset = hub_dataset(config, entry.revision)
+        return config | {"custom_dataset": lambda **_: dataset}, []
+    rows = checked_rows(entry, config, definition, results, data)
+    splits = splits_of(config, rows)
+    # The paths of local files are nothing that lm-eval has to know.
+    without = {key: value for key, value in config.items() if key != "dataset_kwargs"}
+    return without | {"custom_dataset": lambda **_: splits}, [origin for origin, _ in rows]
 
 
-def check_task(task: ConfigurableTask, definition: Definition, origins: list[str]) -> None:
+def check_task(
+    task: ConfigurableTask, definition: Definition, origins: list[str], config: dict[str, Any]
+) -> None:
     """Refuse what cannot be traced: other shapes of a task, and questions without a gold answer.
+
+    Args:
+        task: what lm-eval built.
+        definition: the benchmark.
+        origins: where each question stands, empty where that is not known.
+        config: the configuration that the task was built from.
 
     Raises:
         ConfigError: the task has several golds or contexts, filters, or not the metric.
@@ -265,8 +274,26 @@ def check_task(task: ConfigurableTask, definition: Definition, origins: list[str
             f"its metrics are {', '.join(metrics)}, but the definition's key 'metric' is "
             f"{definition.metric!r}"
         )
-    # A function over the dataset may drop questions: then positions do not tell the origin.
+    twice = check_golds(built_questions(task, definition, origins, config))
+    if twice:
+        logger.warning(
+            "%d questions have one choice twice, the first is %s; lm-eval can count but one of "
+            "the two as right",
+            len(twice),
+            twice[0],
+        )
+
+
+def built_questions(
+    task: ConfigurableTask, definition: Definition, origins: list[str], config: dict[str, Any]
+) -> Iterator[Question]:
+    """The questions of a task as lm-eval made them.
+
+    Raises:
+        DataError: lm-eval cannot make a part of one.
+    """
     documents = task.eval_docs
+    # A function over the dataset may drop questions: then positions do not tell the origin.
     known = len(origins) == len(documents)
     for number, document in enumerate(islice(documents, definition.limit)):
         origin = origins[number] if known else f"question {number}"
@@ -278,10 +305,21 @@ def check_task(task: ConfigurableTask, definition: Definition, origins: list[str
             prompt = task.doc_to_text(document)
         except Exception as error:
             raise DataError(f"{origin} has no prompt: {one_line(error)}") from error
-        if problem := choices_problem(choices) or prompt_problem(prompt):
-            raise DataError(f"{origin}: {problem}")
-        if gold_index(target, choices) is None:
-            raise DataError(
-                f"{origin} has no gold answer: {target!r} is not the position (0 to "
-                f"{len(choices) - 1}) or the text of one of its {len(choices)} choices"
-            )
+        gold = _gold_of(config, document, target)
+        if origins and not callable(config["doc_to_text"]):
+            prompt = _same(origin, "prompt", make_prompt(config, document), prompt)
+        _same(origin, "gold answer", gold.value, target)
+        yield Question(origin, prompt, choices, gold)
+
+
+def _gold_of(config: dict[str, Any], document: dict[str, Any], target: Any) -> Gold:
+    """The gold answer with the text that it comes from, which lm-eval does not tell."""
+    if not callable(config["doc_to_target"]):
+        return make_gold(config, document)
+    return Gold(target, target if isinstance(target, str) else None)
+
+
+def _same(origin: str, part: str, ours: Any, theirs: Any) -> Any:
+    if ours != theirs:
+        raise DataError(f"{origin}: lm-eval reads its {part} as {theirs!r}, not {ours!r}")
+    return theirs
