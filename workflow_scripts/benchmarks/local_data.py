@@ -120,7 +120,7 @@ def _downloaded(path: str, revision: str | None, error: Exception) -> str:
         )
     except Exception:
         raise DataError(
-            f"dataset {path!r} at {revision} is neither reached nor downloaded ({one_line(error)}); "
+            f"dataset {path!r} at {revision} is neither reached nor downloaded; "
             "run where the hub is reached, or copy its cache (HF_HOME) here"
         ) from error
     files = {str(file.relative_to(folder)) for file in Path(folder).rglob("*") if file.is_file()}

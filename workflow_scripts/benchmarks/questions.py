@@ -34,7 +34,7 @@ COLUMN = re.compile(r"(?:\{\{\s*)?([A-Za-z_]\w*)(?:\s*\}\})?")
 
 
 def check_questions(definitions: Mapping[str, Definition], results: str, data: str) -> None:
-    """Check the tasks of each benchmark, and their local files row by row.
+    """Check the tasks of each benchmark, and every question of their local files.
 
     Args:
         definitions: of the study's benchmarks.
@@ -44,8 +44,15 @@ def check_questions(definitions: Mapping[str, Definition], results: str, data: s
     Raises:
         ConfigError: lm-eval brings no such task, or it is of a kind that is not traced, or its
             keys name columns that its questions do not have.
-        DataError: a file is broken or has no question; names the file and the row.
+        DataError: a file is broken or has no question, or a question is wrong; names the row.
     """
+    check_local(definitions, results, data)
+    if names := _with_functions(definitions):
+        _check_in_lm_eval(names, results, data)
+
+
+def check_local(definitions: Mapping[str, Definition], results: str, data: str) -> None:
+    """The check of what templates make; see :func:`check_questions`."""
     for definition in definitions.values():
         for entry in definition.tasks:
             try:
@@ -53,8 +60,6 @@ def check_questions(definitions: Mapping[str, Definition], results: str, data: s
             except AtlasError as error:
                 where = f"benchmark {definition.name!r}, task {entry.name!r}"
                 raise type(error)(f"{where}: {error}") from None
-    if names := _with_functions(definitions):
-        _check_in_lm_eval(names, results, data)
 
 
 def _with_functions(definitions: Mapping[str, Definition]) -> list[str]:
