@@ -34,6 +34,7 @@ RUN_BY = {
     "make demo": ("tests/workflow/test_demo_study.py", "make demo"),
     "make report": ("tests/workflow/test_real_text.py", '"--report"'),
     "make matrix": ("tests/workflow/test_matrix_study.py", '"make", "matrix"'),
+    "make check-benchmark": ("tests/benchmarks/test_check_benchmark.py", '"check-benchmark"'),
     "make lds": ("tests/workflow/test_retraining.py", 'clone.run("lds"'),
     "make simulate": ("tests/influence/test_simulation.py", "workflow_scripts.influence.simulate"),
     "make publish": ("tests/workflow/test_small_study.py", '"publish"'),

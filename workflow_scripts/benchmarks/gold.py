@@ -23,6 +23,19 @@ def gold_index(target: Any, choices: list[str]) -> int | None:
     return None
 
 
+def are_letters(choices: list[str]) -> bool:
+    """Whether choices are the letters from A on, and not texts."""
+    return [choice.strip() for choice in choices] == list(LETTERS[: len(choices)])
+
+
+def form_problem(definition: Any, form: str) -> str:
+    """Message for a benchmark that declares another form of its answers than they have."""
+    return (
+        f"benchmark {definition.name!r}: key 'answer_form' is {definition.answer_form!r}, but "
+        f"its choices are {form}s; correct the definition"
+    )
+
+
 def check_golds(questions: Iterable[Question]) -> list[str]:
     """Check every question of a file or task.
 
@@ -105,7 +118,7 @@ def gold_problem(gold: Gold, choices: list[str]) -> str | None:
     """Why a gold answer does not name exactly one of the choices, or None."""
     if isinstance(gold.value, list | tuple):
         return f"there are several, {gold.value!r}; allowed: one gold answer a question"
-    if gold.text is not None and (problem := _two_names(gold.text.strip(), choices)):
+    if gold.text is not None and (problem := _two_names(gold, choices)):
         return problem
     if gold_index(gold.value, choices) is None:
         return (
@@ -117,15 +130,16 @@ def gold_problem(gold: Gold, choices: list[str]) -> str | None:
     return None
 
 
-def _two_names(text: str, choices: list[str]) -> str | None:
+def _two_names(gold: Gold, choices: list[str]) -> str | None:
     """A text of digits that is one choice and counts to another."""
+    text = (gold.text or "").strip()
     named = [i for i, choice in enumerate(choices) if choice.strip() == text]
     if not named or not _is_position(text, choices) or named == [int(text)]:
         return None
     return (
         f"{text!r} is the text of choice {named[0]} and, as a position, choice {int(text)} "
-        f"({choices[int(text)]!r}); say which: a template such as "
-        '"{{gold|int}}" gives the position, "{{choices.index(gold)}}" the position of the text'
+        f'({choices[int(text)]!r}); say which by doc_to_target: "{{{{{gold.column}|int}}}}" gives '
+        f'the position, "{{{{choices.index({gold.column})}}}}" the position of the text'
     )
 
 
@@ -134,11 +148,12 @@ def _is_position(text: str, choices: list[str]) -> bool:
 
 
 def _way_out(gold: Gold, choices: list[str]) -> str:
-    value, text = gold.value, gold.text
+    value, text, column = gold.value, gold.text, gold.column
+    as_number = f'"{{{{{column}|int}}}}"'
     if isinstance(value, bool):
-        return '; if false is the first choice and true the second, write "{{gold|int}}"'
+        return f"; if false is the first choice and true the second, write {as_number}"
     if isinstance(value, float) and value.is_integer():
-        return '; write it as a whole number, or "{{gold|int}}"'
+        return f"; write it as a whole number, or {as_number}"
     if isinstance(value, int) and value == len(choices):
         return "; positions count from 0"
     if text is None:
@@ -148,13 +163,12 @@ def _way_out(gold: Gold, choices: list[str]) -> str:
     if close:
         return f"; the nearest is {close[0]!r}, which differs in blanks or capitals"
     letters = LETTERS[: len(choices)]
-    if bare and bare in letters + letters.lower() and len(bare) == 1:
-        order = letters if bare in letters else letters.lower()
-        return (
-            f"""; a letter becomes a position by doc_to_target: "{{{{'{order}'.index(gold)}}}}\""""
-        )
+    for order in (letters, letters.lower()):
+        if len(bare) == 1 and bare in order:
+            way = f"\"{{{{'{order}'.index({column})}}}}\""
+            return f"; a letter becomes a position by doc_to_target: {way}"
     if _is_position(bare, choices):
-        return '; a position that is written as text is read by doc_to_target: "{{gold|int}}"'
+        return f"; a position that is written as text is read by doc_to_target: {as_number}"
     return ""
 
 

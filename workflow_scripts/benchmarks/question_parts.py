@@ -17,6 +17,8 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, Template
 from workflow_scripts.benchmarks.task_files import FunctionName
 from workflow_scripts.common.errors import DataError, nearest
 
+# The column in a template such as {{gold}}, {{ gold }} or {{gold | trim}}.
+PLAIN = re.compile(r"\{\{\s*(\w+)[^}]*\}\}")
 # What the templates being rendered have written, value by value.
 _written: list[Any] = []
 
@@ -57,10 +59,12 @@ class Gold:
         value: what lm-eval gets: a position, or the text of a choice.
         text: the text of the question's row that it comes from; None where it is a number, a
             computed position, or what a function gave.
+        column: the column that it comes from, for messages.
     """
 
     value: Any
     text: str | None = None
+    column: str = "gold"
 
 
 @dataclass(frozen=True)
@@ -114,22 +118,23 @@ def make_gold(config: Mapping[str, Any], row: Mapping[str, Any]) -> Gold:
     value = config["doc_to_target"]
     if not isinstance(value, str):
         return Gold(value)
+    column = PLAIN.sub(r"\1", value.strip())
     if value in row:
         found = row[value]
-        return Gold(found, found if isinstance(found, str) else None)
+        return Gold(found, found if isinstance(found, str) else None, column)
     text, given = _rendered("doc_to_target", value, row)
     source = given[0] if len(given) == 1 and isinstance(given[0], str) else None
     if text.isdigit():
         try:
-            return Gold(ast.literal_eval(text), source)
+            return Gold(ast.literal_eval(text), source, column)
         except SyntaxError:
-            return Gold(text, source)
+            return Gold(text, source, column)
     if len(text) >= 2 and text[0] == "[" and text[-1] == "]":
         try:
             return Gold(ast.literal_eval(text))
         except (SyntaxError, ValueError):
             pass
-    return Gold(text, text)
+    return Gold(text, text, column)
 
 
 def _rendered(key: str, template: str, row: Mapping[str, Any]) -> tuple[str, list[Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from workflow_scripts.benchmarks.built_in import built_in_file
 from workflow_scripts.benchmarks.definitions import ROOT, Definition, TaskEntry, resolve
-from workflow_scripts.benchmarks.gold import check_golds, with_positions
+from workflow_scripts.benchmarks.gold import are_letters, check_golds, form_problem, with_positions
 from workflow_scripts.benchmarks.question_files import Rows, read_questions
 from workflow_scripts.benchmarks.question_parts import (
     Question,
@@ -24,7 +24,12 @@ from workflow_scripts.benchmarks.question_parts import (
 )
 from workflow_scripts.benchmarks.readers import READERS
 from workflow_scripts.benchmarks.task_files import FunctionName, asked_files, read_task_file
-from workflow_scripts.benchmarks.task_shape import PARTS, check_output_type
+from workflow_scripts.benchmarks.task_shape import (
+    PARTS,
+    check_keys,
+    check_metric,
+    check_output_type,
+)
 from workflow_scripts.common.errors import AtlasError, ConfigError, DataError, nearest
 
 # The keys that make questions of the rows of a file.
@@ -52,14 +57,35 @@ def check_questions(definitions: Mapping[str, Definition], results: str, data: s
 
 
 def check_local(definitions: Mapping[str, Definition], results: str, data: str) -> None:
-    """The check of what templates make; see :func:`check_questions`."""
+    """The check of what templates make; see :func:`check_questions`.
+
+    Raises:
+        AtlasError: a line for each benchmark that cannot be asked.
+    """
+    problems = []
     for definition in definitions.values():
-        for entry in definition.tasks:
-            try:
-                _check_entry(entry, definition, results, data)
-            except AtlasError as error:
-                where = f"benchmark {definition.name!r}, task {entry.name!r}"
-                raise type(error)(f"{where}: {error}") from None
+        try:
+            check_definition(definition, results, data)
+        except AtlasError as error:
+            problems.append(error)
+    if problems:
+        raise type(problems[0])("\n".join(map(str, problems)))
+
+
+def check_definition(definition: Definition, results: str, data: str) -> None:
+    """Check each task of a benchmark, and whether its choices are what it declares."""
+    forms = []
+    for entry in definition.tasks:
+        try:
+            forms.append(_check_entry(entry, definition, results, data))
+        except AtlasError as error:
+            where = f"benchmark {definition.name!r}, task {entry.name!r}"
+            raise type(error)(f"{where}: {error}") from None
+    # Letters are letters in all tasks; one task of texts settles it though others are not known.
+    if "text" in forms or None not in forms:
+        form = "text" if "text" in forms else "letter"
+        if form != definition.answer_form:
+            raise DataError(form_problem(definition, form))
 
 
 def _with_functions(definitions: Mapping[str, Definition]) -> list[str]:
@@ -67,10 +93,9 @@ def _with_functions(definitions: Mapping[str, Definition]) -> list[str]:
     found = []
     for name, definition in definitions.items():
         for entry in definition.tasks:
-            made = any(written.startswith("<results>/") for written in entry.files)
             config = entry.config or read_task_file(built_in_file(entry.name))[0]
             functions = any(has_function(config, key) for key in MADE_BY)
-            if entry.local and not made and functions and name not in found:
+            if entry.local and not _is_made(entry) and functions and name not in found:
                 found.append(name)
     return found
 
@@ -93,15 +118,31 @@ def _check_in_lm_eval(names: list[str], results: str, data: str) -> None:
         raise DataError(lines[-1])
 
 
-def _check_entry(entry: TaskEntry, definition: Definition, results: str, data: str) -> None:
+def _check_entry(entry: TaskEntry, definition: Definition, results: str, data: str) -> str | None:
+    """Check a task.
+
+    Returns:
+        The form of its answers, ``text`` or ``letter``; None where its questions are not there
+        yet, or lm-eval alone can make them.
+    """
     config = entry.config
     if not config:
         config, _ = read_task_file(built_in_file(entry.name))
         check_output_type(config)
-    if any(written.startswith("<results>/") for written in entry.files):
-        return
-    if entry.local:
-        checked_rows(entry, config, definition, results, data)
+    check_keys(config)
+    check_metric(config, definition.metric)
+    if not entry.local or _is_made(entry):
+        return None
+    rows = checked_rows(entry, config, definition, results, data)
+    if any(has_function(config, key) for key in MADE_BY):
+        return None
+    choices = (make_choices(config, row) for _, row in rows[: definition.limit])
+    return "letter" if all(map(are_letters, choices)) else "text"
+
+
+def _is_made(entry: TaskEntry) -> bool:
+    """Whether a rule of the study makes the questions."""
+    return any(written.startswith("<results>/") for written in entry.files)
 
 
 def checked_rows(
