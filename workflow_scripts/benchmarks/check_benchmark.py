@@ -85,23 +85,23 @@ def describe(name: str, config: Mapping[str, Any]) -> str:
     check_local({name: definition}, results, data)
 
     from workflow_scripts.benchmarks.lm_eval_adapter import Examiner
-    from workflow_scripts.benchmarks.question_sheet import sheet
+    from workflow_scripts.benchmarks.question_sheet import notes, sheet
     from workflow_scripts.model.loading import load_tokenizer
 
     examiner = Examiner(definition, results, data)
     folder, positions = find_tokenizer(config, results), find_positions(config)
     tokenizer = load_tokenizer(folder) if folder else None
     queries, problem = examiner.split(tokenizer, positions)
-    lines = [f"benchmark {name}: {definition.title} ({definition.metric})"]
-    lines += sheet(
-        queries,
-        next(iter(examiner.origins.values()))[:1],
-        definition.target,
-        tokenizer and tokenizer.decode,
-        positions,
-    )
-    lines += ["", f"tokenizer: {folder}" if folder else NO_TOKENIZER]
-    return "\n".join([*lines, *([f"note: {problem}"] if problem else [])]) + "\n"
+    decode = tokenizer.decode if tokenizer else None
+    first = next(iter(examiner.origins.values()))[:1]
+    lines = [
+        f"benchmark {name}: {definition.title} ({definition.metric})",
+        *sheet(queries, first, definition.target, decode, positions),
+        "",
+        f"tokenizer: {folder}" if folder else NO_TOKENIZER,
+        *(f"note: {text}" for text in [*notes(queries), *filter(None, [problem])]),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
@@ -111,7 +111,6 @@ def main() -> None:
     parser.add_argument("--configfile", default=None, help="overlay of config.yaml")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
-    logging.getLogger("atlas").setLevel(logging.WARNING)
     try:
         sys.stdout.write(describe(arguments.name, load_study(arguments.configfile)))
     except AtlasError as error:

@@ -1,5 +1,6 @@
 """Checks of a question as it is scored: a prompt, choices, and one gold answer among them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -7,6 +8,8 @@ from workflow_scripts.benchmarks.question_files import Rows
 from workflow_scripts.benchmarks.question_parts import Gold, Question, make_choices
 from workflow_scripts.common.errors import DataError
 
+# A position that a table has made a fraction of: 1.0.
+WHOLE = re.compile(r"\d+\.0+")
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -152,7 +155,7 @@ def _way_out(gold: Gold, choices: list[str]) -> str:
     as_number = f'"{{{{{column}|int}}}}"'
     if isinstance(value, bool):
         return f"; if false is the first choice and true the second, write {as_number}"
-    if isinstance(value, float) and value.is_integer():
+    if not isinstance(value, int) and WHOLE.fullmatch(str(value)):
         return f"; write it as a whole number, or {as_number}"
     if isinstance(value, int) and value == len(choices):
         return "; positions count from 0"
@@ -177,19 +180,30 @@ def with_positions(rows: Rows, config: Mapping[str, Any]) -> Rows:
 
     A table such as CSV has no other way to write them, and lm-eval takes the text of a column for
     the text of a choice. Nothing changes where a question's gold is the text of one of its
-    choices, or anything but a position: then texts are meant, and the check says what is wrong.
+    choices and no position of another: then texts are meant.
     """
     column = config.get("doc_to_target")
     if not isinstance(column, str) or not all(column in row for _, row in rows):
         return rows
-    for _, row in rows:
-        text = row[column]
-        try:
-            choices = make_choices(config, row)
-        except (DataError, KeyError):
-            return rows
-        if choices_problem(choices) or not isinstance(text, str):
-            return rows
-        if not _is_position(text, choices) or text in [choice.strip() for choice in choices]:
-            return rows
-    return [(origin, row | {column: int(row[column])}) for origin, row in rows]
+    numbered = []
+    for origin, row in rows:
+        choices = _choices_or_none(config, row)
+        gold = Gold(row[column], row[column])
+        if choices and isinstance(gold.text, str):
+            named = gold.text.strip() in [choice.strip() for choice in choices]
+            position = _is_position(gold.text, choices)
+            if named and not position:
+                return rows
+            if position and not _two_names(gold, choices):
+                row = row | {column: int(gold.text)}
+        numbered.append((origin, row))
+    return numbered
+
+
+def _choices_or_none(config: Mapping[str, Any], row: Mapping[str, Any]) -> list[str] | None:
+    """The choices of a row, None where they are wrong or made later; the check says why."""
+    try:
+        choices = make_choices(config, row)
+    except (DataError, KeyError):
+        return None
+    return None if choices_problem(choices) else choices

@@ -18,7 +18,8 @@ from workflow_scripts.benchmarks.question_files import Rows
 from workflow_scripts.benchmarks.task_files import asked_split
 from workflow_scripts.common.errors import DataError
 
-SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})(\.\w+)")
+# One of several files that hold a split: data/test-00000-of-00002.parquet.
+PART = re.compile(r"(.*)-\d{5}-of-(\d{5})(\.\w+)")
 
 
 class Questions(list):
@@ -96,43 +97,55 @@ def _dataset(rows: Questions) -> datasets.Dataset:
         ) from error
 
 
-def hub_dataset(config: Mapping[str, Any], revision: str | None) -> datasets.DatasetDict:
-    """A task's dataset of the hub at its pinned commit; where offline, as it was downloaded.
+def hub_dataset(config: Mapping[str, Any], revision: str | None) -> Any:
+    """A task's dataset of the hub at its pinned commit; out of reach, as it was downloaded.
 
     Raises:
-        DataError: the hub is not reached, and it was not downloaded wholly before.
+        DataError: it cannot be loaded, or was not downloaded wholly before.
     """
     path, name = config["dataset_path"], config.get("dataset_name")
-    kwargs = dict(config.get("dataset_kwargs") or {}) | {"revision": revision}
-    kwargs.pop("trust_remote_code", None)
+    kwargs = dict(config.get("dataset_kwargs") or {})
+    kwargs = {key: kwargs[key] for key in kwargs if key not in ("trust_remote_code", "revision")}
     try:
-        return datasets.load_dataset(path, name, **kwargs)
-    except ConnectionError as error:
-        del kwargs["revision"]
-        return datasets.load_dataset(_downloaded(path, revision, error), name, **kwargs)
+        return datasets.load_dataset(path, name, revision=revision, **kwargs)
+    except Exception as error:
+        reason = one_line(error)
+    folder = _downloaded(path, revision)
+    if folder is None:
+        raise DataError(
+            f"dataset {path!r} at {revision} cannot be loaded from the hub ({reason}) and was not "
+            "downloaded before; run once where the hub is reached, with the same HF_HOME"
+        )
+    try:
+        return datasets.load_dataset(str(folder), name, **kwargs)
+    except Exception as error:
+        raise DataError(
+            f"dataset {path!r} in {folder} cannot be read: {one_line(error)}"
+        ) from error
 
 
-def _downloaded(path: str, revision: str | None, error: Exception) -> str:
-    """Folder of a dataset that was downloaded before, every part of each file there."""
+def _downloaded(path: str, revision: str | None) -> Path | None:
+    """Folder of a dataset that was downloaded before, None where it was not.
+
+    Raises:
+        DataError: a part of one of its files is missing.
+    """
     try:
         folder = huggingface_hub.snapshot_download(
             path, repo_type="dataset", revision=revision, local_files_only=True
         )
     except Exception:
-        raise DataError(
-            f"dataset {path!r} at {revision} is neither reached nor downloaded; "
-            "run where the hub is reached, or copy its cache (HF_HOME) here"
-        ) from error
-    files = {str(file.relative_to(folder)) for file in Path(folder).rglob("*") if file.is_file()}
-    for parts in filter(None, map(SHARD.fullmatch, files)):
-        stem, _, count, suffix = parts.groups()
+        return None
+    found = {str(file.relative_to(folder)) for file in Path(folder).rglob("*") if file.is_file()}
+    for parts in filter(None, map(PART.fullmatch, found)):
+        stem, count, suffix = parts.groups()
         wanted = {f"{stem}-{i:05d}-of-{count}{suffix}" for i in range(int(count))}
-        if missing := sorted(wanted - files):
+        if missing := sorted(wanted - found):
             raise DataError(
-                f"dataset {path!r} was downloaded in part: {missing[0]} is not in {folder}; "
-                "run once where the hub is reached"
+                f"dataset {path!r} was downloaded in part: {missing[0]} is not in {folder}; run "
+                "once where the hub is reached"
             )
-    return folder
+    return Path(folder)
 
 
 def one_line(error: BaseException) -> str:

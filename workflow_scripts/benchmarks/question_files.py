@@ -29,6 +29,8 @@ ENDINGS = {
     ".parquet": "parquet",
 }
 PACKED = (".gz", ".zst")
+# Endings that say nothing: the task's format is taken.
+BARE = ("", ".txt", *PACKED)
 # Keys beside data_files that say how a file is to be read, by format.
 OPTIONS = {"json": ("field",), "csv": ("delimiter", "sep", "column_names", "names"), "parquet": ()}
 
@@ -50,6 +52,11 @@ def read_questions(
     rows = []
     for path in paths:
         found = ending(path)
+        if not found and Path(path).suffix.lower() not in BARE:
+            raise ConfigError(
+                f"{path} is of a format that is not read; allowed: {', '.join(ENDINGS)}, all but "
+                "parquet also with .gz or .zst"
+            )
         if found and ENDINGS[found] != declared:
             raise ConfigError(
                 f"{path} ends in {found}, but is to be read as {declared!r}; name the format "

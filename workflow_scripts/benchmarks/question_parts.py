@@ -109,7 +109,7 @@ def make_choices(config: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         raise DataError(
             f"its doc_to_choice gives {_short(text)}, which is no list of texts; name the column "
-            "of such a list, or write a template that gives one, such as {{[a, b, c]}}"
+            "of such a list, or write a template that gives one, such as {{[a, b|string]}}"
         ) from None
 
 

@@ -26,10 +26,10 @@ def sheet(
     """
     first = queries.row(0, named=True)
     lines = [*_counts(queries), "", f"first question{_place(origins)}"]
-    lines.append(_line("prompt", repr(first["prompt"])))
+    lines.append(_line("prompt", shorten(first["prompt"])))
     for number, choice in enumerate(first["choices"]):
         gold = "   <- gold" if number == first["gold"] else ""
-        lines.append(_line("choices" if not number else "", f"{number}  {choice!r}{gold}"))
+        lines.append(_line("choices" if not number else "", f"{number}  {shorten(choice)}{gold}"))
     if decode is None:
         return [*lines, *_without_tokens(first, target)]
     return [*lines, *_split(first, decode), *_gradient(queries.head(1), target, decode, limit)]
@@ -48,6 +48,32 @@ def _counts(queries: pl.DataFrame) -> list[str]:
         _line("choices", f"{fewest}" if fewest == most else f"{fewest} to {most}"),
         _line("gold", ", ".join(f"{count} x choice {gold}" for gold, count in golds)),
     ]
+
+
+def notes(queries: pl.DataFrame) -> list[str]:
+    """What is odd in questions that can be asked."""
+    found = []
+    choices = queries["choices"].explode()
+    if choices.str.starts_with("  ").all():
+        found.append(
+            "every choice begins with two blanks: its own, and the task's target_delimiter "
+            "(target_delimiter: '' adds none)"
+        )
+    doubled = queries.filter(pl.col("choices").list.n_unique() < pl.col("choices").list.len())
+    if doubled.height:
+        found.append(
+            f"{doubled.height} of {queries.height} questions have one choice twice, the first is "
+            f"{doubled['query_id'][0]}"
+        )
+    return found
+
+
+def shorten(text: str, most: int = 600) -> str:
+    """A text as Python writes it, the middle of a long one left out."""
+    half = most // 2
+    if len(text) <= most:
+        return repr(text)
+    return f"{text[:half]!r} .. {len(text) - most} more .. {text[-half:]!r}"
 
 
 def _place(origins: list[str]) -> str:
@@ -82,7 +108,7 @@ def _gradient(query: pl.DataFrame, target: str, decode: Decode, limit: int | Non
 
 def _without_tokens(first: dict[str, Any], target: str) -> list[str]:
     return [
-        _line("answer", repr(first["target"])),
+        _line("answer", shorten(first["target"])),
         _line("gradient", f"of the {meaning(target)} (target: {target}): its tokens"),
     ]
 

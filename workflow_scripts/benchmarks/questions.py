@@ -23,7 +23,12 @@ from workflow_scripts.benchmarks.question_parts import (
     make_prompt,
 )
 from workflow_scripts.benchmarks.readers import READERS
-from workflow_scripts.benchmarks.task_files import FunctionName, asked_files, read_task_file
+from workflow_scripts.benchmarks.task_files import (
+    FunctionName,
+    asked_files,
+    asked_split,
+    read_task_file,
+)
 from workflow_scripts.benchmarks.task_shape import (
     PARTS,
     check_keys,
@@ -52,8 +57,8 @@ def check_questions(definitions: Mapping[str, Definition], results: str, data: s
         DataError: a file is broken or has no question, or a question is wrong; names the row.
     """
     check_local(definitions, results, data)
-    if names := _with_functions(definitions):
-        _check_in_lm_eval(names, results, data)
+    if named := _with_functions(definitions):
+        _check_in_lm_eval(named, results, data)
 
 
 def check_local(definitions: Mapping[str, Definition], results: str, data: str) -> None:
@@ -88,34 +93,37 @@ def check_definition(definition: Definition, results: str, data: str) -> None:
             raise DataError(form_problem(definition, form))
 
 
-def _with_functions(definitions: Mapping[str, Definition]) -> list[str]:
+def _with_functions(definitions: Mapping[str, Definition]) -> list[Definition]:
     """Benchmarks on local files whose questions lm-eval alone can make, by Python functions."""
-    found = []
-    for name, definition in definitions.items():
-        for entry in definition.tasks:
-            config = entry.config or read_task_file(built_in_file(entry.name))[0]
-            functions = any(has_function(config, key) for key in MADE_BY)
-            if entry.local and not _is_made(entry) and functions and name not in found:
-                found.append(name)
-    return found
+    return [
+        definition
+        for definition in definitions.values()
+        if any(entry.local and _by_functions(entry) for entry in definition.tasks)
+        and not any(map(_is_made, definition.tasks))
+    ]
 
 
-def _check_in_lm_eval(names: list[str], results: str, data: str) -> None:
+def _by_functions(entry: TaskEntry) -> bool:
+    config = entry.config or read_task_file(built_in_file(entry.name))[0]
+    return any(has_function(config, key) for key in MADE_BY)
+
+
+def _check_in_lm_eval(named: list[Definition], results: str, data: str) -> None:
     """Build tasks as their job will, in a process of its own: its imports take seconds.
 
     Raises:
         DataError: a task cannot be built, or one of its questions is wrong.
     """
     words = [sys.executable, "-m", "workflow_scripts.benchmarks.build_tasks"]
+    words += ["--results", results, "--data", data, "--folder", str(named[0].path.parent)]
     done = subprocess.run(
-        [*words, "--results", results, "--data", data, *names],
+        [*words, *(definition.name for definition in named)],
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no message"]
-        raise DataError(lines[-1])
+        raise DataError((done.stderr.strip().splitlines() or ["no message"])[-1])
 
 
 def _check_entry(entry: TaskEntry, definition: Definition, results: str, data: str) -> str | None:
@@ -158,6 +166,7 @@ def checked_rows(
             a column that the task names.
         DataError: a file is broken or has no question, or a question is wrong; names the row.
     """
+    asked_split(config)
     written = entry.files if entry.reader else asked_files(config)
     paths = [resolve(path, results, data, definition.path.parent) for path in written]
     if entry.reader:
