@@ -19,10 +19,10 @@ OPTIONS = $(or $(CONFIGFILE),$(shell cat $(FOLDER)/.state/options 2>/dev/null))
 write_report = { $(BIN)/snakemake $(2) --report $(1)/report/report.html > $(1)/report/report.log 2>&1 || { cat $(1)/report/report.log; exit 1; }; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report status publish validate lint format test test-all matrix bench lds power simulate plan docs graph clean
+.PHONY: help setup demo report status publish validate lint format test test-all matrix bench lds power simulate check-benchmark plan docs graph clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 setup: $(VENV)/.installed ## create the environment from the pinned requirements
 
@@ -98,6 +98,10 @@ power: $(VENV)/.installed ## what difference a study's unlearning can detect, be
 
 simulate: $(VENV)/.installed ## coverage, false discoveries and power of the bin statistics, into docs/simulation (five minutes on one core)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m workflow_scripts.influence.simulate
+
+check-benchmark: $(VENV)/.installed ## print a benchmark's first question as it is scored, or what is wrong with it (NAME=x CONFIG=configs/x.yaml)
+	@test -n "$(NAME)" || { echo "name the benchmark: make check-benchmark NAME=x (benchmarks/x.yaml)"; exit 1; }
+	@$(BIN)/python -m workflow_scripts.benchmarks.check_benchmark $(NAME) $(if $(CONFIG),--configfile $(CONFIG))
 
 plan: $(VENV)/.installed ## print what a study will cost before it is run (CONFIG=configs/x.yaml)
 	@$(BIN)/python -m workflow_scripts.preflight.show_plan $(CONFIGFILE)

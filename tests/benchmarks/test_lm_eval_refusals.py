@@ -11,16 +11,23 @@ from workflow_scripts.benchmarks.built_in import built_in_tasks
 from workflow_scripts.common.errors import ConfigError, DataError, NumericsError
 
 
-@pytest.mark.parametrize("gold", [None, 4, -1])
-def test_a_question_without_gold_names_file_and_line(ask, workbench, gold):
+@pytest.mark.parametrize(
+    ("gold", "problem"),
+    [
+        (None, ": column 'gold' is empty; it is its doc_to_target"),
+        (4, " has no gold answer: 4 is not"),
+        (-1, " has no gold answer: -1 is not"),
+    ],
+)
+def test_a_question_without_gold_names_file_and_line(ask, workbench, gold, problem):
     rows = [row(0), row(1), row(2) | {"gold": gold}]
-    with pytest.raises(DataError, match=rf"questions.jsonl line 3 has no gold answer: {gold} is"):
+    with pytest.raises(DataError, match=rf"questions.jsonl line 3{problem}"):
         ask(workbench.ask(rows))
 
 
 def test_a_benchmark_without_any_gold_is_refused(ask, workbench):
     rows = [{key: row(i)[key] for key in ("prompt", "choices")} for i in range(3)]
-    with pytest.raises(DataError, match=r"questions.jsonl line 1 has no gold answer: 'gold'"):
+    with pytest.raises(ConfigError, match=r"'doc_to_target' is 'gold', but the .* no such column"):
         ask(workbench.ask(rows))
     with pytest.raises((DataError, ConfigError), match=r"questions.jsonl line 1.*undefined"):
         ask(workbench.ask(rows, inline(doc_to_target="{{answer + 1}}")))
@@ -38,7 +45,8 @@ def test_a_question_without_a_prompt_is_refused_by_file_and_line(ask, workbench,
     """A prompt of digits is a position for lm-eval, which would take a choice for the prompt."""
     rows = [row(0), row(1) | {"prompt": prompt}]
     text = "prompt" if prompt != "7" else "{{prompt}}"
-    with pytest.raises(DataError, match=r"questions.jsonl line 2: its prompt is (None|''|7);"):
+    problem = r"column 'prompt' is empty" if prompt is None else r"its prompt is (''|7);"
+    with pytest.raises(DataError, match=rf"questions.jsonl line 2: {problem}"):
         ask(workbench.ask(rows, inline(doc_to_text=text)))
 
 
@@ -120,8 +128,9 @@ def test_gold_index_accepts_positions_and_texts_alone():
 
 
 def test_rows_that_differ_in_type_are_refused(ask, workbench):
-    with pytest.raises(DataError, match=r"rows do not agree in the types of their values"):
-        ask(workbench.ask([row(0), row(1) | {"choices": "one, two"}]))
+    rows = [row(0), row(1) | {"choices": "one, two"}]
+    with pytest.raises(DataError, match=r"questions.jsonl line 2: it has the choices 'one, two'"):
+        ask(workbench.ask(rows))
 
 
 def test_a_choice_longer_than_the_model_is_refused(ask, workbench, tiny, monkeypatch):

@@ -1,9 +1,13 @@
 """Questions are checked before a run's first job: no model is trained for a broken benchmark."""
 
+import dataclasses
+import gzip
 import json
 import subprocess
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -89,6 +93,81 @@ def test_files_that_lm_eval_reads_by_itself_are_checked_too(checked):
     checked(lines(row(0)), config, data=None)
     with pytest.raises(AtlasError, match=r"own.jsonl line 1 is not valid JSON"):
         checked("{broken\n", config, data=None)
+
+
+@pytest.mark.parametrize("name", ["own.csv", "own.json", "own.jsonl.gz", "own.parquet"])
+def test_a_gold_that_is_no_choice_is_found_in_every_format(workbench, tmp_path, name):
+    rows = [row(0), row(1) | {"gold": 9}]
+    path = tmp_path / name
+    if name.endswith(".parquet"):
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif name.endswith(".csv"):
+        path.write_text("prompt,a,b,gold\np,x,y,0\np,x,y,9\n")
+    else:
+        text = json.dumps(rows) if name.endswith(".json") else lines(*rows)
+        path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    kind = "json" if "json" in name else name.rpartition(".")[2]
+    choice = "{{[a, b]}}" if kind == "csv" else "{{choices}}"
+    files = {"data_files": {"test": f"<data>/{name}"}}
+    config = inline(dataset_path=kind, dataset_kwargs=files, doc_to_choice=choice)
+    definition = workbench.define(tasks=[{"config": config}])
+    with pytest.raises(AtlasError, match=rf"{name} (line|row) \d has no gold answer: '?9"):
+        check_questions({"made_up": definition}, "r", str(tmp_path))
+
+
+def test_what_lm_eval_would_refuse_in_the_job_is_refused_at_the_start(checked):
+    for change, expected in (
+        ({"doc_to_txt": "x"}, r"key 'doc_to_txt', .* did you mean 'doc_to_text'"),
+        ({"filter_list": [{"name": "x"}]}, "filter_list"),
+        ({"metric_list": [{"metric": "f1"}]}, "its metrics are f1, .*'metric' is 'acc'"),
+        ({"test_split": None}, "names no test_split or validation_split"),
+        ({"doc_to_target": [0, 1]}, "several gold answers"),
+        ({"doc_to_choice": ["A", "B", "C", "D"]}, "'answer_form' is 'text', .* are letters"),
+    ):
+        with pytest.raises(AtlasError, match=expected):
+            checked(lines(row(0)), inline(**change))
+
+
+@pytest.mark.parametrize("kind", ["arrow", "text", "xml", "xlsx"])
+def test_a_format_that_is_not_read_is_refused_with_those_that_are(workbench, kind):
+    files = {"data_files": {"test": f"own.{kind}"}}
+    config = inline(dataset_path=kind, dataset_kwargs=files)
+    with pytest.raises(AtlasError, match=rf"dataset_path is '{kind}'; .* csv, json, parquet"):
+        workbench.define(tasks=[{"config": config}])
+    config = inline(dataset_path="json", dataset_kwargs=files)
+    (workbench.folder / f"own.{kind}").write_text("x")
+    definition = workbench.define(tasks=[{"config": config}])
+    with pytest.raises(AtlasError, match=rf"own.{kind} is of a format that is not read; allowed"):
+        check_questions({"made_up": definition}, "r", "d")
+
+
+def test_an_option_of_reading_that_is_not_known_is_refused(workbench):
+    kwargs = {"data_files": {"test": "own.csv"}, "delimeter": ";"}
+    config = inline(dataset_path="csv", dataset_kwargs=kwargs)
+    with pytest.raises(AtlasError, match=r"key 'delimeter'.*did you mean 'delimiter'"):
+        workbench.define(tasks=[{"config": config}])
+
+
+def test_the_file_of_the_split_that_is_asked_is_the_one_that_is_read(checked, tmp_path):
+    (tmp_path / "train.jsonl").write_text("{broken")
+    files = {"train": "<data>/train.jsonl", "test": ["<data>/own.jsonl"]}
+    config = inline(dataset_path="json", dataset_kwargs={"data_files": files})
+    checked(lines(row(0)), config, data=None)
+    config = inline(dataset_path="json", dataset_kwargs={"data_files": "<data>/own.jsonl"})
+    with pytest.raises(AtlasError, match=r"asks the split 'test', but its data_files are for tra"):
+        checked(lines(row(0)), config, data=None)
+    checked(lines(row(0)), config | {"test_split": "train"}, data=None)
+
+
+def test_every_benchmark_that_is_wrong_has_a_line(workbench, tmp_path):
+    (tmp_path / "own.jsonl").write_text("{broken\n")
+    definition = workbench.define(tasks=[{"config": inline(), "data": DATA}])
+    both = {"one": definition, "two": dataclasses.replace(definition, name="other")}
+    with pytest.raises(AtlasError) as error:
+        check_questions(both, "r", str(tmp_path))
+    first, second = str(error.value).splitlines()
+    assert first.startswith("benchmark 'made_up'")
+    assert second.startswith("benchmark 'other'")
 
 
 def test_a_task_that_lm_eval_brings_is_looked_up_before_it_is_needed(workbench):

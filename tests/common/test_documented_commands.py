@@ -36,6 +36,7 @@ COMMANDS = all_commands()
 QUICK = ("help", "plan", "status", "power", "docs")
 SMALL = "tests/workflow/test_small_study.py"
 MATRIX = "tests/workflow/test_matrix_study.py"
+CHECK = "tests/benchmarks/test_check_benchmark.py"
 # Where the others are run to their end in this form: a file, and what stands in it.
 RUN_BY = {
     "make demo": ("tests/workflow/test_demo_study.py", 'clone.make("demo"'),
@@ -45,6 +46,8 @@ RUN_BY = {
     "make matrix FILE": (MATRIX, 'clone.make("matrix", f"FILE={published}")'),
     "make matrix FILE STUDY": (MATRIX, 'clone.make("matrix", f"FILE={matrix}", "STUDY='),
     "make lds CONFIG": ("tests/workflow/test_retraining.py", 'clone.make("lds", MADE)'),
+    "make check-benchmark NAME": (CHECK, '"check-benchmark"'),
+    "make check-benchmark NAME CONFIG": (CHECK, '"check-benchmark"'),
     "make simulate": ("tests/influence/test_simulation.py", "workflow_scripts.influence.simulate"),
     "make publish CONFIG": (SMALL, 'clone.make("publish", MADE)'),
     "make validate CONFIG": (SMALL, '"validate", MADE'),

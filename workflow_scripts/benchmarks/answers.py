@@ -10,10 +10,9 @@ import numpy as np
 import polars as pl
 
 from workflow_scripts.benchmarks.definitions import Definition
+from workflow_scripts.benchmarks.gold import are_letters, form_problem, gold_index
 from workflow_scripts.common.errors import DataError, IntegrityError, NumericsError
 from workflow_scripts.common.tables import read_table
-
-LETTERS = "ABCDEFGHIJ"
 
 
 @dataclass(frozen=True)
@@ -29,19 +28,6 @@ class Answers:
     queries: pl.DataFrame
     answers: pl.DataFrame
     summary: dict[str, Any]
-
-
-def gold_index(target: Any, choices: list[str]) -> int | None:
-    """Position of the gold answer from what ``doc_to_target`` gave, or None where it is none.
-
-    lm-eval takes a position or the text of a choice. It also takes -1 and counts such a
-    question as wrong; here it has no gold answer.
-    """
-    if isinstance(target, str):
-        return choices.index(target) if target in choices else None
-    if isinstance(target, int) and not isinstance(target, bool) and 0 <= target < len(choices):
-        return target
-    return None
 
 
 def in_units(loglikelihoods: list[float], choices: list[str], metric: str) -> np.ndarray:
@@ -137,16 +123,9 @@ def _sample_rows(
 
 def _check_form(queries: list[dict[str, Any]], definition: Definition) -> None:
     """Raise DataError unless the choices are letters exactly where the definition says so."""
-    letters = all(
-        [choice.strip() for choice in query["choices"]] == list(LETTERS[: len(query["choices"])])
-        for query in queries
-    )
-    form = "letter" if letters else "text"
+    form = "letter" if all(are_letters(query["choices"]) for query in queries) else "text"
     if form != definition.answer_form:
-        raise DataError(
-            f"benchmark {definition.name!r}: key 'answer_form' is {definition.answer_form!r}, but "
-            f"its choices are {form}s, such as {queries[0]['choices']}; correct the definition"
-        )
+        raise DataError(f"{form_problem(definition, form)}, such as {queries[0]['choices']}")
 
 
 def _summary(

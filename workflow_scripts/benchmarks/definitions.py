@@ -158,7 +158,7 @@ def _task(item: dict[str, Any], key: str, folder: Path) -> TaskEntry:
         raise ConfigError(f"key '{key}.data' needs both 'reader' and 'files', or 'revision' alone")
     if "files" in data and "revision" in data:
         raise ConfigError(f"key '{key}.data' has local files and a hub revision; give one of them")
-    own = data_files(config)
+    own = [] if "files" in data else data_files(config)
     revision = data.get("revision") or (config.get("dataset_kwargs") or {}).get("revision")
     files = tuple(data.get("files") or own)
     if not files and not revision:

@@ -9,27 +9,35 @@ import importlib.metadata
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import lm_eval.api.task
+import torch
 from lm_eval import evaluate
+from lm_eval.api.model import LM
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks._yaml_loader import load_yaml
 
-from workflow_scripts.benchmarks.answers import Answers, collect, gold_index
+from workflow_scripts.benchmarks.answers import Answers, collect
 from workflow_scripts.benchmarks.built_in import built_in_file
-from workflow_scripts.benchmarks.definitions import Definition, TaskEntry, resolve
-from workflow_scripts.benchmarks.local_data import go_offline, one_line, splits_of
-from workflow_scripts.benchmarks.questions import choices_problem, prompt_problem
-from workflow_scripts.benchmarks.readers import READERS
-from workflow_scripts.benchmarks.task_files import data_files, map_data_files
+from workflow_scripts.benchmarks.built_tasks import check_task
+from workflow_scripts.benchmarks.definitions import Definition, TaskEntry
+from workflow_scripts.benchmarks.local_data import (
+    go_offline,
+    hub_dataset,
+    one_line,
+    splits_of,
+    use_temporary_cache,
+)
+from workflow_scripts.benchmarks.questions import checked_rows
 from workflow_scripts.benchmarks.task_shape import check_output_type
 from workflow_scripts.common.errors import AtlasError, ConfigError, DataError
 from workflow_scripts.common.progress import Progress
 
 if TYPE_CHECKING:
+    import polars as pl
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 logger = logging.getLogger("atlas")
@@ -54,13 +62,16 @@ class Examiner:
             DataError: a data file is malformed, or a question has no gold answer.
         """
         self.definition = definition
+        use_temporary_cache()
         if definition.local:
             go_offline()
         with quiet():
-            self.tasks = {
+            built = {
                 entry.name: build_task(entry, definition, results, data)
                 for entry in definition.tasks
             }
+        self.tasks = {name: task for name, (task, _) in built.items()}
+        self.origins = {name: origins for name, (_, origins) in built.items()}
 
     def ask(
         self,
@@ -84,24 +95,37 @@ class Examiner:
             DataError: a choice does not fit into the model.
             NumericsError: a log-likelihood is not finite.
         """
+        scorer = RecordingLM(model, tokenizer, batch_size, progress)
+        answers = self._collect(scorer)
+        if problem := scorer.cut_choices():
+            logger.warning("%s", problem)
+        answers.summary["lm_eval"] = importlib.metadata.version("lm_eval")
+        return answers
+
+    def split(
+        self, tokenizer: "PreTrainedTokenizerBase | None", positions: int | None = None
+    ) -> tuple["pl.DataFrame", str]:
+        """Split every question into the tokens that a model would be asked, without a model.
+
+        Args:
+            tokenizer: the tokenizer; without one no query has tokens.
+            positions: tokens that the model takes, None where that is not known.
+
+        Returns:
+            Rows of the table queries, and a line on choices that do not fit, or an empty text.
+        """
+        scorer = SplittingLM(tokenizer, positions) if tokenizer else TextLM()
+        queries = self._collect(scorer).queries
+        return queries, scorer.cut_choices() if tokenizer else ""
+
+    def _collect(self, scorer: Any) -> Answers:
         with quiet():
-            scorer = RecordingLM(model, tokenizer, batch_size, progress)
             # evaluate, not simple_evaluate: that one also loads tasks by name, asks git and
             # lists the machine's hardware.
             report = evaluate(
                 scorer, {"tasks": self.tasks}, limit=self.definition.limit, log_samples=True
             )
-        answers = collect(self.definition, self.tasks, report, scorer.scored)
-        if scorer.n_cut:
-            logger.warning(
-                "%d of %d choices are longer than the model's %d tokens; lm-eval cut them on the "
-                "left",
-                scorer.n_cut,
-                len(scorer.scored),
-                scorer.max_length,
-            )
-        answers.summary["lm_eval"] = importlib.metadata.version("lm_eval")
-        return answers
+        return collect(self.definition, self.tasks, report, scorer.scored)
 
 
 class RecordingLM(HFLM):
@@ -110,7 +134,8 @@ class RecordingLM(HFLM):
     Attributes:
         scored: per (context, continuation) pair the token ids that lm-eval scored and the index
             of the first token of the continuation.
-        n_cut: pairs that were cut on the left because the model takes no more tokens.
+        n_asked: choices asked.
+        n_cut: of these, cut on the left because the model takes no more tokens.
     """
 
     def __init__(
@@ -121,16 +146,17 @@ class RecordingLM(HFLM):
         progress: bool = True,
     ) -> None:
         """Wrap a loaded model."""
-        super().__init__(
-            pretrained=model,
-            tokenizer=tokenizer,
-            batch_size=batch_size,
-            # By default a bfloat16 model's log-likelihoods are rounded to bfloat16, about three
-            # digits: answers tie and margins of a nat drown.
-            softmax_dtype="float32",
-        )
+        with quiet():
+            super().__init__(
+                pretrained=model,
+                tokenizer=tokenizer,
+                batch_size=batch_size,
+                # By default a bfloat16 model's log-likelihoods are rounded to bfloat16, about
+                # three digits: answers tie and margins of a nat drown.
+                softmax_dtype="float32",
+            )
         self.scored: dict[tuple[str, str], tuple[list[int], int]] = {}
-        self.n_cut = 0
+        self.n_asked = self.n_cut = 0
         self._shows_progress = progress
         self._progress: Progress | None = None
 
@@ -138,7 +164,21 @@ class RecordingLM(HFLM):
         """Score requests without lm-eval's own progress bars."""
         return super().loglikelihood(requests, disable_tqdm=True)
 
-    def _loglikelihood_tokens(self, requests: list, *args: Any, **kwargs: Any) -> list:
+    def cut_choices(self) -> str:
+        """A line on the choices that were cut, empty where none was."""
+        if not self.n_cut:
+            return ""
+        return (
+            f"{self.n_cut} of {self.n_asked} choices are longer, with their prompt, than the "
+            f"model's {self.max_length} tokens; lm-eval cut them on the left"
+        )
+
+    def _keep(self, requests: list) -> None:
+        """Keep the tokens of requests as they are scored.
+
+        Raises:
+            DataError: a choice does not fit into the model, or has no token of its own.
+        """
         for pair, context, continuation in requests:
             if not 0 < len(continuation) <= self.max_length:
                 raise DataError(
@@ -147,8 +187,12 @@ class RecordingLM(HFLM):
                 )
             # HFLM feeds the last max_length + 1 tokens, the very last only as a target.
             ids = (context + continuation)[-(self.max_length + 1) :]
+            self.n_asked += 1
             self.n_cut += len(ids) < len(context) + len(continuation)
             self.scored[pair] = (ids, len(ids) - len(continuation))
+
+    def _loglikelihood_tokens(self, requests: list, *args: Any, **kwargs: Any) -> list:
+        self._keep(requests)
         # Requests that differ in their last token alone share one row of a forward pass.
         rows = {tuple(context + continuation[:-1]) for _, context, continuation in requests}
         if self._shows_progress:
@@ -160,6 +204,42 @@ class RecordingLM(HFLM):
         if self._progress:
             self._progress.advance(len(inps))
         return logits
+
+
+class SplittingLM(RecordingLM):
+    """Splits questions into tokens as lm-eval does, and scores none: no model is there."""
+
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", positions: int | None) -> None:
+        """Take the place of a model of so many positions."""
+        config = SimpleNamespace(model_type="", max_position_embeddings=positions)
+        stand_in = SimpleNamespace(device=torch.device("cpu"), config=config)
+        super().__init__(stand_in, tokenizer, batch_size=1, progress=False)
+
+    def _loglikelihood_tokens(self, requests: list, *args: Any, **kwargs: Any) -> list:
+        self._keep(requests)
+        return [(0.0, False)] * len(requests)
+
+
+class TextLM(LM):
+    """Takes questions as texts where there is no tokenizer yet."""
+
+    def __init__(self) -> None:
+        """Begin without a question."""
+        super().__init__()
+        self.scored: dict[tuple[str, str], tuple[list[int], int]] = {}
+
+    def loglikelihood(self, requests: list) -> list:
+        """Keep the pairs, which have no tokens."""
+        self.scored |= {request.args: ([], 0) for request in requests}
+        return [(0.0, False)] * len(requests)
+
+    def loglikelihood_rolling(self, requests: list) -> list:
+        """Not asked of multiple choice."""
+        raise NotImplementedError
+
+    def generate_until(self, requests: list) -> list:
+        """Not asked of multiple choice."""
+        raise NotImplementedError
 
 
 @contextmanager
@@ -195,8 +275,11 @@ def task_config(entry: TaskEntry) -> dict[str, Any]:
 
 def build_task(
     entry: TaskEntry, definition: Definition, results: str, data: str
-) -> ConfigurableTask:
+) -> tuple[ConfigurableTask, list[str]]:
     """One lm-eval task over the questions that the definition names, every gold checked.
+
+    Returns:
+        The task, and where each of its questions stands; empty where that is not known.
 
     Raises:
         ConfigError: the task cannot be traced, or lm-eval refuses it.
@@ -217,71 +300,25 @@ def build_task(
             # Its constructor renders the first question: a malformed first row ends here too.
             first = f" (its first question is {origins[0]})" if origins else ""
             raise ConfigError(f"lm-eval cannot build it{first}: {one_line(error)}") from error
-        check_task(task, definition, origins)
+        check_task(task, definition, origins, config)
     except AtlasError as error:
         raise type(error)(f"{where}: {error}") from error.__cause__
-    return task
+    return task, origins if len(origins) == len(task.eval_docs) else []
 
 
 def with_data(
     config: dict[str, Any], entry: TaskEntry, definition: Definition, results: str, data: str
 ) -> tuple[dict[str, Any], list[str]]:
-    """Point a task at the questions of the definition: local rows, local files or a pinned hub.
+    """Point a task at the questions of the definition: local rows, or a pinned hub dataset.
 
     Returns:
-        The configuration, and where each question stands (empty where lm-eval reads the data).
+        The configuration, and where each question stands (empty for the hub).
     """
-
-    def path(written: str) -> str:
-        return resolve(written, results, data, definition.path.parent)
-
-    if entry.reader:
-        rows = READERS[entry.reader]([path(written) for written in entry.files])
-        if not rows:
-            raise DataError(f"{', '.join(map(path, entry.files))}: no question in it")
-        splits = splits_of(config, rows)
-        return config | {"custom_dataset": lambda **_: splits}, [origin for origin, _ in rows]
-    if data_files(config):
-        return map_data_files(config, path), []
-    kwargs = (config.get("dataset_kwargs") or {}) | {"revision": entry.revision}
-    return config | {"dataset_kwargs": kwargs}, []
-
-
-def check_task(task: ConfigurableTask, definition: Definition, origins: list[str]) -> None:
-    """Refuse what cannot be traced: other shapes of a task, and questions without a gold answer.
-
-    Raises:
-        ConfigError: the task has several golds or contexts, filters, or not the metric.
-        DataError: a question has no gold answer among its choices.
-    """
-    if task.multiple_input or task.multiple_target:
-        kind = "a context per choice" if task.multiple_input else "several gold answers"
-        raise ConfigError(f"it has {kind}; allowed: one context and one gold answer a question")
-    if task.config.filter_list is not None:
-        raise ConfigError("it filters the model's responses (filter_list), which is not supported")
-    metrics = list(task.aggregation())
-    if definition.metric not in metrics:
-        raise ConfigError(
-            f"its metrics are {', '.join(metrics)}, but the definition's key 'metric' is "
-            f"{definition.metric!r}"
-        )
-    # A function over the dataset may drop questions: then positions do not tell the origin.
-    documents = task.eval_docs
-    known = len(origins) == len(documents)
-    for number, document in enumerate(islice(documents, definition.limit)):
-        origin = origins[number] if known else f"question {number}"
-        try:
-            choices, target = task.doc_to_choice(document), task.doc_to_target(document)
-        except Exception as error:
-            raise DataError(f"{origin} has no gold answer: {one_line(error)}") from error
-        try:
-            prompt = task.doc_to_text(document)
-        except Exception as error:
-            raise DataError(f"{origin} has no prompt: {one_line(error)}") from error
-        if problem := choices_problem(choices) or prompt_problem(prompt):
-            raise DataError(f"{origin}: {problem}")
-        if gold_index(target, choices) is None:
-            raise DataError(
-                f"{origin} has no gold answer: {target!r} is not the position (0 to "
-                f"{len(choices) - 1}) or the text of one of its {len(choices)} choices"
-            )
+    if not entry.local:
+        dataset = hub_dataset(config, entry.revision)
+        return config | {"custom_dataset": lambda **_: dataset}, []
+    rows = checked_rows(entry, config, definition, results, data)
+    splits = splits_of(config, rows)
+    # The paths of local files are nothing that lm-eval has to know.
+    without = {key: value for key, value in config.items() if key != "dataset_kwargs"}
+    return without | {"custom_dataset": lambda **_: splits}, [origin for origin, _ in rows]

@@ -5,15 +5,19 @@ Each reader takes the paths of its files in the order of the definition and retu
 """
 
 import csv
+import functools
 import io
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.benchmarks.question_files import (
+    Rows,
+    read_json_lines,
+    read_questions,
+    read_text,
+)
 from workflow_scripts.common.errors import DataError
-
-Rows = list[tuple[str, dict[str, Any]]]
 
 
 def read_jsonl(paths: list[str]) -> Rows:
@@ -22,28 +26,7 @@ def read_jsonl(paths: list[str]) -> Rows:
     Raises:
         DataError: a line is no JSON object.
     """
-    return [row for path in paths for row in _json_lines(path)]
-
-
-def _json_lines(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, line in enumerate(_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        origin = f"{path} line {number}"
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{origin} is not valid JSON: {error.msg}") from None
-        if not isinstance(row, dict):
-            raise DataError(f"{origin} is not a JSON object but {type(row).__name__}")
-        yield origin, row
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as UTF-8 text: {error}") from None
+    return [row for path in paths for row in read_json_lines(path)]
 
 
 def read_socialiqa(paths: list[str]) -> Rows:
@@ -60,7 +43,7 @@ def read_socialiqa(paths: list[str]) -> Rows:
             f"reader socialiqa needs two files, the questions and their labels; got {len(paths)}: "
             f"{', '.join(paths)}"
         )
-    questions, labels = read_jsonl(paths[:1]), _text(paths[1]).split()
+    questions, labels = read_jsonl(paths[:1]), read_text(paths[1]).split()
     if len(questions) != len(labels):
         raise DataError(
             f"{paths[0]} has {len(questions)} questions, but {paths[1]} has {len(labels)} labels; "
@@ -128,10 +111,10 @@ def read_mmlu(paths: list[str]) -> Rows:
 
 
 def _mmlu_rows(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    subject = Path(path).stem
+    subject = Path(path.removesuffix(".gz").removesuffix(".zst")).stem
     for suffix in ("_test", "_dev", "_val"):
         subject = subject.removesuffix(suffix)
-    lines = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    lines = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     number = 0
     try:
         for number, fields in enumerate(lines, start=1):
@@ -165,6 +148,10 @@ def _string(row: dict[str, Any], field: str, origin: str) -> str:
 
 READERS: dict[str, Callable[[list[str]], Rows]] = {
     "jsonl": read_jsonl,
+    **{
+        name: functools.partial(read_questions, declared=name)
+        for name in ("json", "csv", "parquet")
+    },
     "socialiqa": read_socialiqa,
     "arc": read_arc,
     "mmlu": read_mmlu,

@@ -4,15 +4,22 @@ The rule file needs every file behind a task when it is parsed, and importing lm
 seconds. Includes are merged as lm-eval merges them (the including file wins).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from workflow_scripts.common.errors import ConfigError
+from workflow_scripts.benchmarks.question_files import OPTIONS
+from workflow_scripts.common.errors import ConfigError, nearest
 
 # Values of dataset_path that stand for a format of local files instead of a hub dataset.
-FILE_FORMATS = ("arrow", "csv", "json", "parquet", "text")
+FILE_FORMATS = ("csv", "json", "parquet")
+# Formats that the datasets library reads too, and nothing here does.
+OTHER_FORMATS = (
+    *("arrow", "excel", "feather", "hdf5", "jsonl", "lance", "pandas", "sql", "text", "tsv"),
+    *("txt", "webdataset", "xlsx", "xml", "yaml"),
+)
 
 
 class _Loader(yaml.SafeLoader):
@@ -91,11 +98,58 @@ def _modules(value: Any, folder: Path) -> list[Path]:
     return []
 
 
-def data_files(config: dict[str, Any]) -> list[str]:
-    """Local files that a task reads by itself (``dataset_path: json`` and its like)."""
-    if config.get("dataset_path") not in FILE_FORMATS:
+def data_files(config: Mapping[str, Any]) -> list[str]:
+    """Local files that a task reads by itself (``dataset_path: json`` and its like).
+
+    Raises:
+        ConfigError: they are of a format that is not read, or the task says more about them.
+    """
+    declared = config.get("dataset_path")
+    kwargs = config.get("dataset_kwargs") or {}
+    if declared in OTHER_FORMATS:
+        raise ConfigError(
+            f"the task's dataset_path is {declared!r}; local files are read as "
+            f"{', '.join(FILE_FORMATS)} (JSON lines are 'json', .tsv files 'csv')"
+        )
+    if declared not in FILE_FORMATS:
         return []
-    return _strings((config.get("dataset_kwargs") or {}).get("data_files"))
+    allowed = ("data_files", *OPTIONS[declared])
+    unknown = [key for key in kwargs if key not in allowed]
+    if unknown:
+        raise ConfigError(
+            f"the task's dataset_kwargs has the key {unknown[0]!r}, which is not known for local "
+            f"files of {declared!r}; allowed: {', '.join(allowed)}{nearest(unknown[0], [*allowed])}"
+        )
+    return _strings(kwargs.get("data_files"))
+
+
+def asked_split(config: Mapping[str, Any]) -> str:
+    """The split whose rows are the questions.
+
+    Raises:
+        ConfigError: the task names none.
+    """
+    split = config.get("test_split") or config.get("validation_split")
+    if not split:
+        raise ConfigError("the task names no test_split or validation_split, so it asks nothing")
+    return split
+
+
+def asked_files(config: Mapping[str, Any]) -> list[str]:
+    """Of the files that a task reads by itself, those of the split that it asks.
+
+    Raises:
+        ConfigError: it asks a split that its data_files do not have.
+    """
+    files, split = config["dataset_kwargs"]["data_files"], asked_split(config)
+    # Files without a split are the split train, for the datasets library and so for lm-eval.
+    splits = files if isinstance(files, dict) else {"train": files}
+    if split not in splits:
+        raise ConfigError(
+            f"the task asks the split {split!r}, but its data_files are for "
+            f"{', '.join(map(str, splits))}; write data_files: {{{split}: ..}}"
+        )
+    return _strings(splits[split])
 
 
 def _strings(value: Any) -> list[str]:
@@ -104,17 +158,3 @@ def _strings(value: Any) -> list[str]:
     if isinstance(value, dict):
         value = list(value.values())
     return [text for item in value or [] for text in _strings(item)]
-
-
-def map_data_files(config: dict[str, Any], resolve: Any) -> dict[str, Any]:
-    """Copy of ``config`` with ``resolve`` applied to each path of its data files."""
-
-    def walk(value: Any) -> Any:
-        if isinstance(value, str):
-            return resolve(value)
-        if isinstance(value, dict):
-            return {key: walk(item) for key, item in value.items()}
-        return [walk(item) for item in value]
-
-    kwargs = config["dataset_kwargs"]
-    return config | {"dataset_kwargs": kwargs | {"data_files": walk(kwargs["data_files"])}}

@@ -101,12 +101,12 @@ def _opened(path: str) -> Iterator[Iterator[bytes]]:
             with gzip.open(handle) as unpacked:
                 yield unpacked
         elif path.endswith(".zst"):
-            yield _split_lines(_unpack_zst(handle))
+            yield _split_lines(unpack_zst(handle))
         else:
             yield handle
 
 
-def _unpack_zst(handle: BinaryIO) -> Iterator[bytes]:
+def unpack_zst(handle: BinaryIO) -> Iterator[bytes]:
     """Unpack zstandard frame by frame.
 
     The library's stream reader takes a file that ends inside a frame for a finished one and
