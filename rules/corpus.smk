@@ -33,6 +33,13 @@ ANNOTATED = any(config["corpus"]["annotate"][f"{kind}_model"] for kind in ("topi
 PART_SOURCES = {part: [] if FROM_HUB else files for part, files in PART_FILES.items()}
 RECEIPT = ["<results>/corpus/hub/{part}.json"] if FROM_HUB else []
 ANNOTATIONS = ["<results>/corpus/annotations/{part}.parquet"] if ANNOTATED else []
+# No document is read before the models have been checked. Order alone: another model reads the
+# corpus no second time.
+CHECKED = {}
+if config["model"]["source"] == "pretrained":
+    CHECKED["model_check"] = ancient("<results>/model/check.json")
+if config["model"]["query"]["path"]:
+    CHECKED["query_model_check"] = ancient("<results>/model/query_check.json")
 
 
 if config["corpus"]["source"] == "planted":
@@ -72,6 +79,8 @@ if FROM_HUB:
 
     rule fetch_files:
         """Have the files of one part of a hub dataset in the hub's cache."""
+        input:
+            **CHECKED,
         output:
             receipt="<results>/corpus/hub/{part}.json",
         log:
@@ -105,6 +114,7 @@ if ANNOTATED:
             documents=lookup(dpath="{part}", within=PART_SOURCES),
             attributes=lookup(dpath="{part}", within=PART_ATTRIBUTES),
             receipt=RECEIPT,
+            **CHECKED,
         output:
             annotations="<results>/corpus/annotations/{part}.parquet",
         log:
@@ -134,6 +144,7 @@ rule index_documents:
         attributes=lookup(dpath="{part}", within=PART_ATTRIBUTES),
         receipt=RECEIPT,
         annotations=ANNOTATIONS,
+        **CHECKED,
     output:
         manifest="<results>/corpus/manifest/{part}.parquet",
         malformed="<results>/corpus/manifest/{part}.malformed.json",
@@ -238,6 +249,7 @@ else:
         """Take over the tokenizer of the pretrained model."""
         input:
             files=reference_tokenizer_files(config),
+            **CHECKED,
         output:
             tokenizer="<results>/corpus/tokenizer/tokenizer.json",
             settings="<results>/corpus/tokenizer/tokenizer_config.json",
@@ -303,6 +315,7 @@ rule tokenize_shard:
     params:
         version=VERSION["corpus"],
         max_tokens=config["corpus"]["max_tokens"],
+        max_malformed_share=config["corpus"]["max_malformed_share"],
     script:
         "../workflow_scripts/corpus/tokenize_shard.py"
 
@@ -327,6 +340,7 @@ rule summarise_bins:
     params:
         version=VERSION["corpus"],
         documents_per_bin=config["corpus"]["documents_per_bin"],
+        max_malformed_share=config["corpus"]["max_malformed_share"],
         near_duplicate_threshold=config["corpus"]["near_duplicate_threshold"],
     script:
         "../workflow_scripts/corpus/summarise_bins.py"

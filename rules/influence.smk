@@ -176,7 +176,6 @@ if not MATRIX:
             "scores": expand(
                 "<results>/attribution/scores/{benchmark}.parquet", benchmark=BENCHMARKS
             ),
-            "shards": expand("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
         }
         EXAMPLES_OUTPUT = {"examples": "<results>/influence/examples.parquet"}
 
@@ -186,6 +185,7 @@ if not MATRIX:
             **EXAMPLES_INPUT,
             documents=collect("<results>/corpus/documents/{part}.parquet", part=PARTS),
             sample="<results>/corpus/sample.parquet",
+            shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
             bins="<results>/influence/bin_influence.parquet",
             words="workflow_scripts/influence/words.yaml",
         output:

@@ -56,8 +56,8 @@ def test_tokenizer_does_not_depend_on_parts_and_carries_no_path(tmp_path):
         assert str(tmp_path) not in first[name].read_text()
 
 
-def run_shard(folder, parts, tokenizer, max_tokens, shard="s0001"):
-    frame = documents()
+def run_shard(folder, parts, tokenizer, max_tokens, shard="s0001", frame=None, share=0):
+    frame = documents() if frame is None else frame
     sample = frame.select("doc_id", "topic", "format").with_columns(
         draw_rank=pl.Series([5, 4, 3, 2, 1, 0]),
         fold=pl.Series([0, 1, 2, 3, 4, 5]),
@@ -78,7 +78,7 @@ def run_shard(folder, parts, tokenizer, max_tokens, shard="s0001"):
             **{name: str(path) for name, path in tokenizer.items()},
         },
         output={"shard": folder / f"{shard}.parquet"},
-        params={"max_tokens": max_tokens},
+        params={"max_tokens": max_tokens, "max_malformed_share": share},
         wildcards={"shard": shard},
     )
     tokenize_shard.main(call)

@@ -28,6 +28,7 @@ from workflow_scripts.benchmarks.task_files import data_files, map_data_files
 from workflow_scripts.benchmarks.task_shape import check_output_type
 from workflow_scripts.common.errors import AtlasError, ConfigError, DataError
 from workflow_scripts.common.progress import Progress
+from workflow_scripts.corpus.tokenizer import plain_ids, special_tokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -107,7 +108,11 @@ class Examiner:
 class RecordingLM(HFLM):
     """lm-eval's Hugging Face model, keeping the tokens it scored and showing progress.
 
+    It asks in the tokens of the study: what the tokenizer puts in front of every text also begins
+    each question, and nothing stands between a prompt and its answer or behind it.
+
     Attributes:
+        front: token ids that every question begins with.
         scored: per (context, continuation) pair the token ids that lm-eval scored and the index
             of the first token of the continuation.
         n_cut: pairs that were cut on the left because the model takes no more tokens.
@@ -129,6 +134,7 @@ class RecordingLM(HFLM):
             # digits: answers tie and margins of a nat drown.
             softmax_dtype="float32",
         )
+        self.front = list(special_tokens(tokenizer).front)
         self.scored: dict[tuple[str, str], tuple[list[int], int]] = {}
         self.n_cut = 0
         self._shows_progress = progress
@@ -138,8 +144,36 @@ class RecordingLM(HFLM):
         """Score requests without lm-eval's own progress bars."""
         return super().loglikelihood(requests, disable_tqdm=True)
 
+    def tok_encode(
+        self, string: str, add_special_tokens: bool | None = None, **kwargs: Any
+    ) -> list[int]:
+        """Tokens of a text by the rule that holds for documents too."""
+        front = [] if add_special_tokens is False else self.front
+        return front + plain_ids(self.tokenizer, string)
+
+    @property
+    def prefix_token_id(self) -> int:
+        """What stands for the prompt of a question that has none."""
+        tokens = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id)
+        known = [*self.front[-1:], *(token for token in tokens if token is not None)]
+        if not known:
+            raise DataError(
+                "a question has no prompt, and the tokenizer has no token to begin a text with "
+                "(no bos_token or eos_token); give every question a prompt"
+            )
+        return known[0]
+
     def _loglikelihood_tokens(self, requests: list, *args: Any, **kwargs: Any) -> list:
+        requests = [
+            (pair, self.front if self.front and not pair[0] else context, continuation)
+            for pair, context, continuation in requests
+        ]
         for pair, context, continuation in requests:
+            if not context:
+                raise DataError(
+                    f"the prompt {pair[0]!r} of choice {pair[1]!r} has no token before the answer; "
+                    "give the question a prompt"
+                )
             if not 0 < len(continuation) <= self.max_length:
                 raise DataError(
                     f"choice {pair[1]!r} of the question {pair[0][:80]!r} has {len(continuation)} "
