@@ -111,10 +111,10 @@ if ANNOTATED:
     rule annotate_part:
         """Label the documents of one part that have no label."""
         input:
+            **CHECKED,
             documents=lookup(dpath="{part}", within=PART_SOURCES),
             attributes=lookup(dpath="{part}", within=PART_ATTRIBUTES),
             receipt=RECEIPT,
-            **CHECKED,
         output:
             annotations="<results>/corpus/annotations/{part}.parquet",
         log:
@@ -140,11 +140,11 @@ if ANNOTATED:
 rule index_documents:
     """Index one part of the source: labels, lengths and places of its documents."""
     input:
+        **CHECKED,
         documents=lookup(dpath="{part}", within=PART_SOURCES),
         attributes=lookup(dpath="{part}", within=PART_ATTRIBUTES),
         receipt=RECEIPT,
         annotations=ANNOTATIONS,
-        **CHECKED,
     output:
         manifest="<results>/corpus/manifest/{part}.parquet",
         malformed="<results>/corpus/manifest/{part}.malformed.json",
@@ -248,8 +248,8 @@ else:
     rule copy_tokenizer:
         """Take over the tokenizer of the pretrained model."""
         input:
-            files=reference_tokenizer_files(config),
             **CHECKED,
+            files=reference_tokenizer_files(config),
         output:
             tokenizer="<results>/corpus/tokenizer/tokenizer.json",
             settings="<results>/corpus/tokenizer/tokenizer_config.json",

@@ -139,12 +139,12 @@ if config["model"]["query"]["path"]:
     rule check_query_model:
         """Check weights and layers of the query model, against the study's where that is given."""
         input:
-            record="<results>/model/query_model.json",
             **(
                 {"document_record": "<results>/model/model.json"}
                 if config["model"]["source"] == "pretrained"
                 else {}
             ),
+            record="<results>/model/query_model.json",
         output:
             check="<results>/model/query_check.json",
         log:

@@ -1,4 +1,4 @@
-"""The study's tokenizer: fitted on its documents, or a pretrained model's; and the tokens of a text.
+"""The study's tokenizer, fitted on its documents or a pretrained model's, and a text's tokens.
 
 One rule for documents, questions and their answers: a text begins with the tokens that the
 tokenizer puts in front of every text (such as BOS), and nothing is put behind it (such as EOS), so

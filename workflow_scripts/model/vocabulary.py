@@ -50,8 +50,8 @@ def refuse_outside(
         number, token = outside[0]
         raise ConfigError(
             f"{where}: the tokenizer in {folder} has {len(outside)} token(s) that a text can hold "
-            f"and the model does not have, such as {token!r} with id {number}, where its "
-            f"vocab_size {rows} allows 0 to {rows - 1}; take the tokenizer that belongs to the model"
+            f"and the model does not have, such as {token!r} with id {number} (the model's ids are "
+            f"0 to {rows - 1}, vocab_size {rows}); take the tokenizer that belongs to the model"
         )
 
 

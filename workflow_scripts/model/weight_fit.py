@@ -132,14 +132,14 @@ def _shapes(entry: Sequence[Any]) -> str:
 
 
 def _advice(missing: Sequence[str], unexpected: Sequence[str]) -> str:
-    """Say what to do; where one prefix explains everything, which."""
-    for name in missing[:1]:
-        for other in unexpected:
-            if other.endswith(name) and other != name:
-                prefix = other.removesuffix(name)
-                if {prefix + each for each in missing} <= set(unexpected):
-                    return (
-                        f"the names in the files begin with {prefix!r}, as those of a compiled or "
-                        "wrapped model do: save the model inside it with save_pretrained"
-                    )
+    """Say what to do; where one prefix explains every name, which."""
+    known = set(missing)
+    for other in unexpected[:1]:
+        for name in missing:
+            prefix = other.removesuffix(name)
+            if prefix != other and {each.removeprefix(prefix) for each in unexpected} <= known:
+                return (
+                    f"the names in the files begin with {prefix!r}, as those of a compiled or "
+                    "wrapped model do: save the model inside it with save_pretrained"
+                )
     return "copy the files again, or save the whole model with save_pretrained"

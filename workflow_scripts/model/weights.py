@@ -63,9 +63,10 @@ def check_weights(folder: str | os.PathLike, key: str = PRETRAINED) -> None:
     files = loaded_weights(folder, key)
     if (folder / ADAPTER).exists():
         raise ConfigError(
-            f"{_wrong(folder, key)} holds an adapter ({ADAPTER}) beside whole weights ({files[0].name}),"
-            " and it would be applied on top of them: if it is merged into them already, move the "
-            "adapter_* files away; if not, merge it (merge_and_unload of peft) and save the model"
+            f"{_wrong(folder, key)} holds an adapter ({ADAPTER}) beside whole weights "
+            f"({files[0].name}), and it would be applied on top of them: if it is merged into them "
+            "already, move the adapter_* files away; if not, merge it (merge_and_unload of peft) "
+            "and save the model"
         )
     for file in files:
         check_pointer(file)
@@ -154,8 +155,8 @@ def _shards(index: Path, key: str) -> list[Path]:
     missing = [name for name in names if not (index.parent / name).is_file()]
     if missing or not names:
         raise ConfigError(
-            f"{_wrong(index.parent, key)} lacks {len(missing)} of the {len(names)} weight files that "
-            f"{index.name} names, {', '.join(missing[:3])}; copy them there"
+            f"{_wrong(index.parent, key)} lacks {len(missing)} of the {len(names)} weight files "
+            f"that {index.name} names, {', '.join(missing[:3])}; copy them there"
         )
     return [index.parent / name for name in names]
 
