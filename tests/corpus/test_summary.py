@@ -2,8 +2,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.taxonomy import BINS
+from workflow_scripts.corpus.summarise_bins import check_left_out
 from workflow_scripts.corpus.summary import (
     effective_documents,
     near_duplicate_groups,
@@ -128,3 +130,13 @@ def test_summary_has_every_bin_counts_as_zero_and_shares_as_null():
     assert empty["largest_site_share"] is None and empty["n_effective"] is None
     assert empty["share_truncated"] is None
     assert empty["underfilled"]
+
+
+def test_documents_left_out_are_tolerated_up_to_the_share_of_malformed_rows():
+    left_out = pl.DataFrame({"doc_id": ["b"], "topic": ["x"], "format": ["y"]})
+    check_left_out(left_out, 100, 0.01)
+    check_left_out(left_out[:0], 100, 0)
+    with pytest.raises(DataError, match=r"document 'b' .* 1 of 100 .*corpus.max_malformed_share"):
+        check_left_out(left_out, 100, 0)
+    with pytest.raises(DataError, match=r"allowed share 0.009"):
+        check_left_out(left_out, 100, 0.009)
