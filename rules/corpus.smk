@@ -35,6 +35,13 @@ ANNOTATED = any(config["corpus"]["annotate"][f"{kind}_model"] for kind in ("topi
 PART_SOURCES = {part: [] if FROM_HUB else files for part, files in PART_FILES.items()}
 RECEIPT = ["<results>/corpus/hub/{part}.json"] if FROM_HUB else []
 ANNOTATIONS = ["<results>/corpus/annotations/{part}.parquet"] if ANNOTATED else []
+# No document is read before the models have been checked. Order alone: another model reads the
+# corpus no second time.
+CHECKED = {}
+if config["model"]["source"] == "pretrained":
+    CHECKED["model_check"] = ancient("<results>/model/check.json")
+if config["model"]["query"]["path"]:
+    CHECKED["query_model_check"] = ancient("<results>/model/query_check.json")
 
 
 if config["corpus"]["source"] == "planted":
@@ -74,6 +81,8 @@ if FROM_HUB:
 
     rule fetch_files:
         """Have the files of one part of a hub dataset in the hub's cache."""
+        input:
+            **CHECKED,
         output:
             receipt="<results>/corpus/hub/{part}.json",
         log:
@@ -104,6 +113,7 @@ if ANNOTATED:
     rule annotate_part:
         """Label the documents of one part that have no label."""
         input:
+            **CHECKED,
             documents=lookup(dpath="{part}", within=PART_SOURCES),
             attributes=lookup(dpath="{part}", within=PART_ATTRIBUTES),
             receipt=RECEIPT,
@@ -132,6 +142,7 @@ if ANNOTATED:
 rule index_documents:
     """Index one part of the source: labels, lengths and places of its documents."""
     input:
+        **CHECKED,
         documents=lookup(dpath="{part}", within=PART_SOURCES),
         attributes=lookup(dpath="{part}", within=PART_ATTRIBUTES),
         receipt=RECEIPT,
@@ -239,6 +250,7 @@ else:
     rule copy_tokenizer:
         """Take over the tokenizer of the pretrained model."""
         input:
+            **CHECKED,
             files=reference_tokenizer_files(config),
         output:
             tokenizer="<results>/corpus/tokenizer/tokenizer.json",
@@ -305,6 +317,7 @@ rule tokenize_shard:
     params:
         version=VERSION["corpus"],
         max_tokens=config["corpus"]["max_tokens"],
+        max_malformed_share=config["corpus"]["max_malformed_share"],
     script:
         "../workflow_scripts/corpus/tokenize_shard.py"
 
@@ -329,6 +342,7 @@ rule summarise_bins:
     params:
         version=VERSION["corpus"],
         documents_per_bin=config["corpus"]["documents_per_bin"],
+        max_malformed_share=config["corpus"]["max_malformed_share"],
         near_duplicate_threshold=config["corpus"]["near_duplicate_threshold"],
     script:
         "../workflow_scripts/corpus/summarise_bins.py"

@@ -179,7 +179,6 @@ if not MATRIX:
             "scores": expand(
                 "<results>/attribution/scores/{benchmark}.parquet", benchmark=BENCHMARKS
             ),
-            "shards": expand("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
         }
         EXAMPLES_OUTPUT = {"examples": "<results>/influence/examples.parquet"}
 
@@ -189,6 +188,7 @@ if not MATRIX:
             **EXAMPLES_INPUT,
             documents=collect("<results>/corpus/documents/{part}.parquet", part=PARTS),
             sample="<results>/corpus/sample.parquet",
+            shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
             bins="<results>/influence/bin_influence.parquet",
             words=shown(Path(workflow.basedir, "workflow_scripts", "influence", "words.yaml")),
         output:

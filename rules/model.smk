@@ -5,7 +5,7 @@ stage opens the model through, and beside it the weights of a model trained here
 """
 
 from workflow_scripts.corpus.sources import resolve
-from workflow_scripts.model.folder import check_reference
+from workflow_scripts.model.folder import check_query_reference, check_reference
 
 if config["model"]["source"] == "train":
     TASKS = config["model"]["train"]["tasks"]
@@ -49,7 +49,8 @@ else:
     try:
         REFERENCE = resolve(config["model"]["pretrained"]["path"], config["data"])
         REVISION = config["model"]["pretrained"]["revision"]
-        check_reference(REFERENCE, REVISION, config["corpus"]["max_tokens"])
+        if workflow.is_main_process:
+            check_reference(REFERENCE, REVISION, config["corpus"]["max_tokens"])
     except AtlasError as error:
         print(f"config error: {error}", file=sys.stderr)
         sys.exit(1)
@@ -74,12 +75,46 @@ else:
         script:
             "../workflow_scripts/model/reference_model.py"
 
+    rule check_model:
+        """Check weights, layers and tokens of the pretrained model before a document is read."""
+        input:
+            record="<results>/model/model.json",
+        output:
+            check="<results>/model/check.json",
+        log:
+            "<logs>/check_model.log",
+        benchmark:
+            "<timings>/check_model.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            **needs("check_model"),
+        params:
+            version=VERSION["model"],
+            max_tokens=config["corpus"]["max_tokens"],
+        script:
+            "../workflow_scripts/model/check_model.py"
+
     MODEL_FILES = []
+    TARGETS += [f"{RESULTS}/model/check.json"]
 
 
 # Another model may be asked for the gradients of the questions.
 QUERY_INPUT = {}
 if config["model"]["query"]["path"]:
+    QUERY_REFERENCE = resolve(config["model"]["query"]["path"], config["data"])
+    try:
+        if workflow.is_main_process:
+            own = config["model"]["source"] == "pretrained"
+            check_query_reference(
+                QUERY_REFERENCE,
+                config["model"]["query"]["revision"],
+                REFERENCE if own else "",
+            )
+    except AtlasError as error:
+        print(f"config error: {error}", file=sys.stderr)
+        sys.exit(1)
 
     rule reference_query_model:
         """Pin the model whose gradients of the questions are used."""
@@ -96,12 +131,39 @@ if config["model"]["query"]["path"]:
             **needs("reference_query_model"),
         params:
             version=VERSION["model"],
-            path=resolve(config["model"]["query"]["path"], config["data"]),
+            path=QUERY_REFERENCE,
             revision=config["model"]["query"]["revision"],
         script:
             "../workflow_scripts/model/reference_model.py"
 
+    rule check_query_model:
+        """Check weights and layers of the query model, against the study's where that is given."""
+        input:
+            **(
+                {"document_record": "<results>/model/model.json"}
+                if config["model"]["source"] == "pretrained"
+                else {}
+            ),
+            record="<results>/model/query_model.json",
+        output:
+            check="<results>/model/query_check.json",
+        log:
+            "<logs>/check_query_model.log",
+        benchmark:
+            "<timings>/check_query_model.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            **needs("check_query_model"),
+        params:
+            version=VERSION["model"],
+            max_tokens=config["corpus"]["max_tokens"],
+        script:
+            "../workflow_scripts/model/check_model.py"
+
     QUERY_INPUT = {"query_record": "<results>/model/query_model.json"}
+    TARGETS += [f"{RESULTS}/model/query_check.json"]
 
 
 TARGETS += [f"{RESULTS}/model/model.json"]

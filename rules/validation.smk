@@ -103,8 +103,6 @@ elif EMBEDDING:
         "tokenizer": "<results>/corpus/tokenizer/tokenizer.json",
         "tokenizer_config": "<results>/corpus/tokenizer/tokenizer_config.json",
     }
-if "length" in TEXT_SCORERS:
-    TEXT_INPUT["shards"] = collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS)
 if "loss" in TEXT_SCORERS:
     TEXT_INPUT["sketches"] = collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS)
 if CHECKS["leakage_ngram"]:
@@ -122,7 +120,7 @@ if TEXT_SCORERS or LEAKAGE_OUTPUT:
         input:
             **TEXT_INPUT,
             documents=collect("<results>/corpus/documents/{part}.parquet", part=PARTS),
-            sample="<results>/corpus/sample.parquet",
+            shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
             queries=QUESTIONS,
             summary="<results>/corpus/bin_summary.parquet",
         output:

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from bergson.collector.collector import HookCollectorBase, create_projection_matrix
+from transformers.pytorch_utils import Conv1D
 
 
 def collect(engine, sequences, tokens_per_batch=256):
@@ -28,6 +29,11 @@ def autograd_rows(engine, input_ids, starts):
         per_token = torch.nn.functional.cross_entropy(logits, tokens[0, 1:], reduction="none")
         loss = per_token[max(start, 1) - 1 :].sum()
         gradients = torch.autograd.grad(loss, [layer.weight for layer in layers])
+        # GPT-2 keeps its weights as (inputs, outputs), where a linear layer has (outputs, inputs).
+        gradients = [
+            gradient.T if isinstance(layer, Conv1D) else gradient
+            for layer, gradient in zip(layers, gradients, strict=True)
+        ]
         rows.append(
             torch.stack(
                 [project(engine, *pair) for pair in zip(engine.modules, gradients, strict=True)]

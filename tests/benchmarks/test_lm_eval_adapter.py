@@ -12,9 +12,11 @@ import torch
 from tests.benchmarks.made_up import CHOICES, PROMPTS, inline, row
 from workflow_scripts.benchmarks.answer_benchmark import main
 from workflow_scripts.benchmarks.definitions import load_definition
-from workflow_scripts.benchmarks.lm_eval_adapter import Examiner
+from workflow_scripts.benchmarks.lm_eval_adapter import Examiner, RecordingLM
+from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.files import read_json
 from workflow_scripts.common.tables import read_table, write_table
+from workflow_scripts.corpus.tokenizer import encode, special_tokens
 
 
 def plain_loglikelihood(model, ids, start):
@@ -78,27 +80,63 @@ def test_stored_tokens_are_the_prompt_followed_by_the_choice(ask, workbench, tin
             assert tiny.tokenizer.decode(ids[start:]) == choice
 
 
-def test_a_special_token_of_the_tokenizer_is_in_the_stored_tokens(ask, workbench, tiny):
-    """Tokenizers that open each text with a token: lm-eval scores after it, so must gradients."""
+def with_template(tiny, template, **names):
+    """The tiny tokenizer, adding its one special token (X) to every text where a template says."""
     from tokenizers.processors import TemplateProcessing
     from transformers import PreTrainedTokenizerFast
 
     inner = type(tiny.tokenizer._tokenizer).from_str(tiny.tokenizer._tokenizer.to_str())
     end, number = tiny.tokenizer.eos_token, tiny.tokenizer.eos_token_id
-    inner.post_processor = TemplateProcessing(single=f"{end} $A", special_tokens=[(end, number)])
-    opening = PreTrainedTokenizerFast(
-        tokenizer_object=inner, eos_token=end, bos_token=end, pad_token=end
+    inner.post_processor = TemplateProcessing(
+        single=template.replace("X", end), special_tokens=[(end, number)]
     )
-    definition = workbench.ask([row(i) for i in range(3)])
-    got = Examiner(definition, str(workbench.results), "none").ask(tiny.model, opening)
+    return PreTrainedTokenizerFast(tokenizer_object=inner, **names)
+
+
+@pytest.mark.parametrize("template", ["$A", "X $A", "$A X", "X $A X"])
+def test_questions_have_the_tokens_of_documents_whatever_the_tokenizer_adds(
+    workbench, tiny, template
+):
+    """A token in front stays, for lm-eval scores after it; one behind would part the answer."""
+    end = tiny.tokenizer.eos_token
+    own = with_template(tiny, template, eos_token=end, bos_token=end, pad_token=end)
+    quoting = row(0) | {"prompt": f"What does {end} mean?"}
+    definition = workbench.ask([*(row(i) for i in range(1, 3)), quoting])
+    got = Examiner(definition, str(workbench.results), "none").ask(tiny.model, own)
+    front = special_tokens(own).front
+    assert len(front) == template.startswith("X")
     for query, values in zip(
         got.queries.to_dicts(), got.answers["loglikelihoods"].to_list(), strict=True
     ):
-        for ids, start, value in zip(
-            query["choice_input_ids"], query["choice_start"], values, strict=True
+        for ids, start, value, choice in zip(
+            query["choice_input_ids"], query["choice_start"], values, query["choices"], strict=True
         ):
-            assert ids[0] == number
+            assert ids == encode(own, query["prompt"] + choice, 1000, front)[0]
+            assert own.decode(ids[start:]) == choice
             assert value == pytest.approx(plain_loglikelihood(tiny.model, ids, start), abs=1e-4)
+
+
+def test_a_tokenizer_without_any_special_token_is_asked(workbench, tiny):
+    own = with_template(tiny, "$A")
+    assert own.bos_token is None and own.eos_token is None
+    definition = workbench.ask([row(i) for i in range(3)])
+    got = Examiner(definition, str(workbench.results), "none").ask(tiny.model, own)
+    expected = Examiner(definition, str(workbench.results), "none").ask(tiny.model, tiny.tokenizer)
+    assert got.queries.equals(expected.queries)
+
+
+def test_an_empty_prompt_begins_with_what_begins_every_text(tiny):
+    """lm-eval asks the answers alone for acc_mutual_info."""
+    end = tiny.tokenizer.eos_token
+    asked = [SimpleNamespace(args=("", choice)) for choice in CHOICES[:2]]
+    for template in ("$A", "X $A"):
+        own = with_template(tiny, template, eos_token=end, pad_token=end)
+        scorer = RecordingLM(tiny.model, own, 4)
+        scorer.loglikelihood(asked)
+        for (_, choice), (ids, start) in scorer.scored.items():
+            assert (ids, start) == ([own.eos_token_id, *encode(own, choice, 99)[0]], 1)
+    with pytest.raises(DataError, match="no token to begin a text with"):
+        RecordingLM(tiny.model, with_template(tiny, "$A"), 4).loglikelihood(asked)
 
 
 def test_a_prompt_too_long_for_the_model_is_stored_as_it_was_cut(

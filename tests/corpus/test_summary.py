@@ -2,8 +2,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.taxonomy import BINS
+from workflow_scripts.corpus.summarise_bins import check_left_out
 from workflow_scripts.corpus.summary import (
     effective_documents,
     near_duplicate_groups,
@@ -107,10 +109,12 @@ def test_summary_has_every_bin_counts_as_zero_and_shares_as_null():
             "n_effective": [3.2, 1.0],
         }
     )
-    table = summarise(available, documents, tokens, near, 4)
+    left_out = pl.DataFrame({"topic": [other], "format": [format_b]})
+    table = summarise(available, documents, left_out, tokens, near, 4)
     assert table.height == 576
     first = table.filter(topic=topic, format=format_).row(0, named=True)
-    assert first["n_sampled"] == 4
+    assert (first["n_sampled"], first["n_too_short"]) == (4, 0)
+    assert table.filter(topic=other, format=format_b)["n_too_short"].item() == 1
     assert first["n_tokens"] == 58
     assert first["n_sites"] == 3
     assert first["largest_site_share"] == 0.5
@@ -120,9 +124,19 @@ def test_summary_has_every_bin_counts_as_zero_and_shares_as_null():
     assert not first["underfilled"]
     assert table.filter(topic=other, format=format_b)["underfilled"].item()
     empty = table.row(0, named=True)
-    counts = ("n_available", "n_sampled", "n_tokens", "n_sites", "weight")
-    assert [empty[name] for name in counts] == [0, 0, 0, 0, 0.0]
+    counts = ("n_available", "n_sampled", "n_too_short", "n_tokens", "n_sites", "weight")
+    assert [empty[name] for name in counts] == [0, 0, 0, 0, 0, 0.0]
     assert empty["near_duplicate_share"] is None
     assert empty["largest_site_share"] is None and empty["n_effective"] is None
     assert empty["share_truncated"] is None
     assert empty["underfilled"]
+
+
+def test_documents_left_out_are_tolerated_up_to_the_share_of_malformed_rows():
+    left_out = pl.DataFrame({"doc_id": ["b"], "topic": ["x"], "format": ["y"]})
+    check_left_out(left_out, 100, 0.01)
+    check_left_out(left_out[:0], 100, 0)
+    with pytest.raises(DataError, match=r"document 'b' .* 1 of 100 .*corpus.max_malformed_share"):
+        check_left_out(left_out, 100, 0)
+    with pytest.raises(DataError, match=r"allowed share 0.009"):
+        check_left_out(left_out, 100, 0.009)

@@ -56,8 +56,8 @@ def test_tokenizer_does_not_depend_on_parts_and_carries_no_path(tmp_path):
         assert str(tmp_path) not in first[name].read_text()
 
 
-def run_shard(folder, parts, tokenizer, max_tokens, shard="s0001"):
-    frame = documents()
+def run_shard(folder, parts, tokenizer, max_tokens, shard="s0001", frame=None, share=0):
+    frame = documents() if frame is None else frame
     sample = frame.select("doc_id", "topic", "format").with_columns(
         draw_rank=pl.Series([5, 4, 3, 2, 1, 0]),
         fold=pl.Series([0, 1, 2, 3, 4, 5]),
@@ -78,7 +78,7 @@ def run_shard(folder, parts, tokenizer, max_tokens, shard="s0001"):
             **{name: str(path) for name, path in tokenizer.items()},
         },
         output={"shard": folder / f"{shard}.parquet"},
-        params={"max_tokens": max_tokens},
+        params={"max_tokens": max_tokens, "max_malformed_share": share},
         wildcards={"shard": shard},
     )
     tokenize_shard.main(call)
@@ -107,11 +107,62 @@ def test_document_without_text_in_any_part_is_refused_by_id(tmp_path):
         run_shard(tmp_path, parts, tokenizer, max_tokens=16)
 
 
-def test_document_of_one_token_is_refused(tmp_path):
-    _, tokenizer = fit(tmp_path / "t", [documents()])
-    frame = documents(["x", "y"]).with_columns(fold=pl.lit(0))
-    with pytest.raises(DataError, match=r"document 'd0' has 1 token\(s\), text 'x'; at least 2"):
-        tokenize_shard.tokenize(frame, load_tokenizer(tokenizer["tokenizer"]), 16)
+def with_text(place, text):
+    """The documents, one of which has another text."""
+    texts = [text if index == place else each for index, each in enumerate(TEXTS)]
+    return documents(texts)
+
+
+def test_a_document_of_one_token_is_refused_where_none_is_tolerated(tmp_path):
+    parts, tokenizer = fit(tmp_path / "t", [with_text(3, "x")])
+    words = (
+        r"document 'd3' has 1 token\(s\), text 'x'; .*where 0 .*raise corpus.max_malformed_share"
+    )
+    with pytest.raises(DataError, match=words) as caught:
+        run_shard(tmp_path, parts, tokenizer, 16)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(DataError, match="document 'd3'"):
+        run_shard(tmp_path, parts, tokenizer, 16, share=0.16)  # of 6 documents: less than one
+
+
+def test_a_document_of_one_token_is_left_out_within_the_tolerated_share(tmp_path, caplog):
+    parts, tokenizer = fit(tmp_path / "t", [with_text(3, "x")])
+    with caplog.at_level("WARNING", logger="atlas"):
+        table = run_shard(tmp_path, parts, tokenizer, 16, share=0.2)
+    assert table["doc_id"].to_list() == ["d5", "d1", "d4", "d2"]
+    assert table["fold"].to_list() == [5, 1, 4, 2]
+    assert "left out 1 document(s) with nothing to predict: document 'd3'" in caplog.text
+
+
+def test_a_shard_without_any_document_to_predict_is_refused(tmp_path):
+    parts, tokenizer = fit(tmp_path / "t", [with_text(0, "x")])
+    with pytest.raises(DataError, match=r"none of the 1 documents .*lower corpus.shards"):
+        run_shard(tmp_path, parts, tokenizer, 16, shard="s0000", share=1)
+
+
+def test_documents_begin_with_what_the_tokenizer_puts_in_front_and_it_counts(tmp_path):
+    """And end without what it puts behind, as questions do."""
+    parts, tokenizer = fit(tmp_path / "t", [documents()])
+    plain = run_shard(tmp_path, parts, tokenizer, 16)
+    content = json.loads(tokenizer["tokenizer"].read_text())
+    end = {"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}}
+    content["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": [end, {"Sequence": {"id": "A", "type_id": 0}}, end],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
+        "special_tokens": {
+            "<|endoftext|>": {"id": "<|endoftext|>", "ids": [0], "tokens": ["<|endoftext|>"]}
+        },
+    }
+    tokenizer["tokenizer"].write_text(json.dumps(content))
+    framed = run_shard(tmp_path, parts, tokenizer, 16)
+    assert framed["n_tokens_full"].to_list() == [n + 1 for n in plain["n_tokens_full"]]
+    for with_front, without in zip(framed["input_ids"], plain["input_ids"], strict=True):
+        assert with_front.to_list() == [0, *without.to_list()][:16]
+    # One token after it is something to predict.
+    short = documents(["x"] * 6)
+    parts, _ = fit(tmp_path / "short", [short])
+    assert set(run_shard(tmp_path, parts, tokenizer, 16)["n_tokens"]) == {2}
 
 
 def test_pretrained_tokenizer_is_taken_over_from_a_local_folder(tmp_path):
@@ -132,6 +183,15 @@ def test_pretrained_tokenizer_is_taken_over_from_a_local_folder(tmp_path):
     settings = output["settings"].read_text()
     assert str(tmp_path) not in settings
     assert json.loads(settings)["eos_token"] == "<|endoftext|>"
+
+
+def test_a_tokenizer_that_does_not_survive_its_copy_is_refused(tmp_path):
+    from workflow_scripts.corpus.tokenizer import fit_tokenizer as fitted
+
+    first, second = fitted(TEXTS, 300), fitted(["other words altogether, of another text"], 300)
+    copy_tokenizer.check_copy(first, first, "path")
+    with pytest.raises(IntegrityError, match=r"'path' .* does not survive being saved"):
+        copy_tokenizer.check_copy(first, second, "path")
 
 
 def test_folder_without_tokenizer_and_unpinned_hub_id_are_one_line_errors(tmp_path):

@@ -72,6 +72,7 @@ def world(tmp_path):
             "format": formats,
             "n_available": counts,
             "n_sampled": counts,
+            "n_too_short": counts - counts,
             "n_tokens": counts,
             "underfilled": ~filled,
             "weight": filled / BINS_FILLED,

@@ -20,6 +20,7 @@ def summary(tmp_path):
     frame = pl.DataFrame({"topic": topics, "format": formats}).with_columns(
         pl.Series("n_available", np.where(filled, 20, 0)),
         pl.Series("n_sampled", np.where(filled, 20, 0)),
+        pl.lit(0).alias("n_too_short"),
         pl.Series("n_tokens", np.where(filled, 20, 0)),
         pl.Series("underfilled", ~filled),
         pl.Series("weight", filled / 3),

@@ -43,6 +43,7 @@ def make_summary():
             "topic",
             "format",
             n_sampled=pl.when(filled).then(8).otherwise(0),
+            n_too_short=pl.lit(0),
             n_tokens=pl.when(filled).then(900).otherwise(0),
             weight=pl.lit(1 / len(BINS)),
             underfilled=pl.col("bin").is_in(THIN + EMPTY),

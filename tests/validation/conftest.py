@@ -46,11 +46,10 @@ def corpus(tmp_path):
             "n_sites": [FILLED.get(index, 0) for index in range(len(BINS))],
         }
     )
-    paths = SimpleNamespace(
-        summary=tmp_path / "summary.parquet", sample=tmp_path / "sample.parquet"
-    )
+    paths = SimpleNamespace(summary=tmp_path / "summary.parquet", shard=tmp_path / "shard.parquet")
     write_table(filled_columns("corpus/bin_summary", summary), paths.summary, "corpus/bin_summary")
-    write_table(filled_columns("corpus/sample", documents), paths.sample, "corpus/sample")
+    shard = filled_columns("corpus/shards", documents.drop("draw_rank"))
+    write_table(shard, paths.shard, "corpus/shards")
     return SimpleNamespace(documents=documents, owner=owner, paths=paths, folder=tmp_path)
 
 

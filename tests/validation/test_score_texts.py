@@ -50,7 +50,7 @@ def call_of(corpus, documents, queries, scorers, benchmarks=("b",), seed=1, **in
         "score_texts",
         input={
             "documents": documents,
-            "sample": str(corpus.paths.sample),
+            "shards": [str(corpus.paths.shard)],
             "queries": [queries] * len(benchmarks),
             "summary": str(corpus.paths.summary),
             **inputs,

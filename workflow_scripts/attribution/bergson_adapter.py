@@ -37,8 +37,10 @@ from bergson.utils.worker_utils import processor_for
 from datasets import Dataset, load_from_disk
 from transformers import PreTrainedModel
 
-from workflow_scripts.common.errors import ConfigError, DataError, NumericsError
+from workflow_scripts.attribution.in_place import let_outputs_be_changed
+from workflow_scripts.common.errors import DataError, NumericsError
 from workflow_scripts.model.folder import longest_sequence
+from workflow_scripts.model.layers import check_layers
 
 datasets.disable_progress_bars()
 
@@ -106,7 +108,8 @@ class GradientEngine:
         self.projection_dim, self.projection_seed = projection_dim, projection_seed
         self.modules = tuple(GradientCollector.discover_targets(model.base_model))
         self.block = projection_dim**2
-        _check_layers(model, self.modules)
+        check_layers(model, self.modules)
+        let_outputs_be_changed(model, self.modules)
 
     def stream(self, sequences: Sequences, sink: Sink, tokens_per_batch: int) -> np.ndarray:
         """Run forward and backward over all sequences and hand each batch's rows to ``sink``.
@@ -235,46 +238,6 @@ def _let_activations_alone_carry_gradients(model: PreTrainedModel) -> None:
     if not hasattr(model, "_atlas_hook"):
         model._atlas_hook = model.get_input_embeddings().register_forward_hook(
             lambda module, inputs, output: output.requires_grad_(torch.is_grad_enabled())
-        )
-
-
-def _check_layers(model: PreTrainedModel, modules: tuple[str, ...]) -> None:
-    """Run two tokens through the model, to see that the library can read every linear layer.
-
-    Raises:
-        ConfigError: there is none, one is not called, one does not see (documents, tokens,
-            features), or the bulk of the weights is not in linear layers.
-    """
-    name = type(model).__name__
-    if not modules:
-        raise ConfigError(f"the model ({name}) has no linear layer whose gradient could be taken")
-    shapes: dict[str, int] = {}
-
-    def watch(layer: str) -> torch.utils.hooks.RemovableHandle:
-        def see(_: torch.nn.Module, inputs: tuple) -> None:
-            shapes[layer] = inputs[0].ndim
-
-        return model.base_model.get_submodule(layer).register_forward_pre_hook(see)
-
-    handles = [watch(layer) for layer in modules]
-    try:
-        with torch.no_grad():
-            model(torch.zeros(1, 2, dtype=torch.long, device=model.device))
-    finally:
-        for handle in handles:
-            handle.remove()
-    refusal = f"the model ({name}) cannot be attributed: its"
-    for layer in modules:
-        if shapes.get(layer) != 3:
-            seen = f"gets {shapes[layer]} dimensions" if layer in shapes else "is not called"
-            raise ConfigError(
-                f"{refusal} layer {layer} {seen}, where (documents, tokens, features) are needed"
-            )
-    stacked = [weight for weight, value in model.base_model.named_parameters() if value.ndim > 2]
-    if stacked:
-        raise ConfigError(
-            f"{refusal} weight {stacked[0]} is no linear layer's, so its gradient would be left "
-            "out; mixtures of experts and convolutions are not supported"
         )
 
 

@@ -35,6 +35,7 @@ from workflow_scripts.benchmarks.questions import checked_rows
 from workflow_scripts.benchmarks.task_shape import check_output_type
 from workflow_scripts.common.errors import AtlasError, ConfigError, DataError
 from workflow_scripts.common.progress import Progress
+from workflow_scripts.corpus.tokenizer import plain_ids, special_tokens
 
 if TYPE_CHECKING:
     import polars as pl
@@ -131,7 +132,11 @@ class Examiner:
 class RecordingLM(HFLM):
     """lm-eval's Hugging Face model, keeping the tokens it scored and showing progress.
 
+    It asks in the tokens of the study: what the tokenizer puts in front of every text also begins
+    each question, and nothing stands between a prompt and its answer or behind it.
+
     Attributes:
+        front: token ids that every question begins with.
         scored: per (context, continuation) pair the token ids that lm-eval scored and the index
             of the first token of the continuation.
         n_asked: choices asked.
@@ -155,6 +160,7 @@ class RecordingLM(HFLM):
                 # three digits: answers tie and margins of a nat drown.
                 softmax_dtype="float32",
             )
+        self.front = list(special_tokens(tokenizer).front)
         self.scored: dict[tuple[str, str], tuple[list[int], int]] = {}
         self.n_asked = self.n_cut = 0
         self._shows_progress = progress
@@ -173,13 +179,44 @@ class RecordingLM(HFLM):
             f"model's {self.max_length} tokens; lm-eval cut them on the left"
         )
 
-    def _keep(self, requests: list) -> None:
+    def tok_encode(
+        self, string: str, add_special_tokens: bool | None = None, **kwargs: Any
+    ) -> list[int]:
+        """Tokens of a text by the rule that holds for documents too."""
+        front = [] if add_special_tokens is False else self.front
+        return front + plain_ids(self.tokenizer, string)
+
+    @property
+    def prefix_token_id(self) -> int:
+        """What stands for the prompt of a question that has none."""
+        tokens = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id)
+        known = [*self.front[-1:], *(token for token in tokens if token is not None)]
+        if not known:
+            raise DataError(
+                "a question has no prompt, and the tokenizer has no token to begin a text with "
+                "(no bos_token or eos_token); give every question a prompt"
+            )
+        return known[0]
+
+    def _keep(self, requests: list) -> list:
         """Keep the tokens of requests as they are scored.
+
+        Returns:
+            The requests; one without a prompt begins with what begins every text.
 
         Raises:
             DataError: a choice does not fit into the model, or has no token of its own.
         """
+        requests = [
+            (pair, self.front if self.front and not pair[0] else context, continuation)
+            for pair, context, continuation in requests
+        ]
         for pair, context, continuation in requests:
+            if not context:
+                raise DataError(
+                    f"the prompt {pair[0]!r} of choice {pair[1]!r} has no token before the answer; "
+                    "give the question a prompt"
+                )
             if not 0 < len(continuation) <= self.max_length:
                 raise DataError(
                     f"choice {pair[1]!r} of the question {pair[0][:80]!r} has {len(continuation)} "
@@ -190,9 +227,10 @@ class RecordingLM(HFLM):
             self.n_asked += 1
             self.n_cut += len(ids) < len(context) + len(continuation)
             self.scored[pair] = (ids, len(ids) - len(continuation))
+        return requests
 
     def _loglikelihood_tokens(self, requests: list, *args: Any, **kwargs: Any) -> list:
-        self._keep(requests)
+        requests = self._keep(requests)
         # Requests that differ in their last token alone share one row of a forward pass.
         rows = {tuple(context + continuation[:-1]) for _, context, continuation in requests}
         if self._shows_progress:

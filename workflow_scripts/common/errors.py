@@ -27,3 +27,8 @@ def nearest(word: str, known: list[str]) -> str:
     """``; did you mean 'x'?`` for the closest known word, or nothing where none is close."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its kind where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

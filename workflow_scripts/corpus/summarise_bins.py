@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from workflow_scripts.common.errors import IntegrityError
+from workflow_scripts.common.errors import DataError, IntegrityError
 from workflow_scripts.common.files import read_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.progress import Progress
@@ -38,11 +38,32 @@ def available_documents(contract: Mapping[str, Any]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def likeness(paths: Sequence[str], threshold: float) -> pl.DataFrame:
+def check_left_out(left_out: pl.DataFrame, documents: int, allowed_share: float) -> None:
+    """Refuse a working set of which too many documents had nothing to predict.
+
+    Args:
+        left_out: doc_id of the documents that are in no shard.
+        documents: documents drawn.
+        allowed_share: ``corpus.max_malformed_share``.
+
+    Raises:
+        DataError: names the first of them and the key.
+    """
+    count = left_out.height
+    if count > allowed_share * documents:
+        raise DataError(
+            f"document {left_out['doc_id'][0]!r} has fewer than two tokens, nothing to predict; "
+            f"{count:,} of {documents:,} documents drawn are such, allowed share "
+            f"{allowed_share:g}: take them out of the source or raise corpus.max_malformed_share"
+        )
+
+
+def likeness(paths: Sequence[str], kept: pl.DataFrame, threshold: float) -> pl.DataFrame:
     """How alike the documents of each bin are, holding one topic's text at a time.
 
     Args:
         paths: the parts of the table corpus/documents.
+        kept: doc_id of the documents that are in a shard.
         threshold: similarity from which two documents are near duplicates.
 
     Returns:
@@ -53,7 +74,8 @@ def likeness(paths: Sequence[str], threshold: float) -> pl.DataFrame:
     for topic in TOPICS:
         texts = pl.scan_parquet(list(paths)).filter(pl.col("topic") == topic)
         columns = ["doc_id", "format", "url_domain", "text"]
-        frame = texts.select(columns).collect().sort("format", "doc_id")
+        frame = texts.select(columns).collect().join(kept, on="doc_id", how="semi")
+        frame = frame.sort("format", "doc_id")
         for (format_,), bin_ in frame.group_by("format", maintain_order=True):
             groups = near_duplicate_groups(bin_["text"].to_list(), threshold)
             effective = effective_documents(bin_["url_domain"].to_list(), groups)
@@ -70,26 +92,32 @@ def main(snakemake: Any) -> None:
     texts = list(snakemake.input.documents)
     columns = ["doc_id", "topic", "format", "url_domain"]
     documents = pl.concat(read_table(path, "corpus/documents", columns) for path in texts)
-    columns = ["topic", "format", "n_tokens", "n_tokens_full"]
+    columns = ["doc_id", "topic", "format", "n_tokens", "n_tokens_full"]
     tokens = pl.concat(
         read_table(path, "corpus/shards", columns) for path in snakemake.input.shards
     )
-    if not documents.height == tokens.height == contract["documents"]:
+    kept = documents.join(tokens, on="doc_id", how="semi")
+    left_out = documents.join(tokens, on="doc_id", how="anti").sort("doc_id")
+    if not (documents.height == contract["documents"] and kept.height == tokens.height):
         raise IntegrityError(
             f"the contract counts {contract['documents']} documents, the parts {documents.height} "
             f"and the shards {tokens.height}; delete corpus/shards and corpus/documents and run "
             "again"
         )
+    check_left_out(left_out, documents.height, params.max_malformed_share)
     table = summarise(
         available_documents(contract),
-        documents,
+        kept,
+        left_out,
         tokens,
-        likeness(texts, params.near_duplicate_threshold),
+        likeness(texts, kept.select("doc_id"), params.near_duplicate_threshold),
         params.documents_per_bin,
     )
     write_table(table, snakemake.output.summary, "corpus/bin_summary")
     cut = (tokens["n_tokens_full"] > tokens["n_tokens"]).mean()
     logger.info("%s tokens; %.1f%% of documents cut", f"{tokens['n_tokens'].sum():,}", 100 * cut)
+    if left_out.height:
+        logger.warning("%d documents with nothing to predict were left out", left_out.height)
 
 
 if __name__ == "__main__":

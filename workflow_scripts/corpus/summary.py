@@ -111,6 +111,7 @@ def effective_documents(sites: Sequence[str | None], groups: np.ndarray) -> floa
 def summarise(
     available: pl.DataFrame,
     documents: pl.DataFrame,
+    left_out: pl.DataFrame,
     tokens: pl.DataFrame,
     likeness: pl.DataFrame,
     documents_per_bin: int,
@@ -121,7 +122,8 @@ def summarise(
 
     Args:
         available: topic, format, n_available; bins with documents.
-        documents: doc_id, topic, format, url_domain of the working set.
+        documents: doc_id, topic, format, url_domain of the working set, as it is attributed.
+        left_out: topic, format of drawn documents with nothing to predict.
         tokens: topic, format, n_tokens, n_tokens_full of each document of the working set.
         likeness: topic, format, near_duplicate_share, n_effective.
         documents_per_bin: documents asked of each bin.
@@ -148,10 +150,11 @@ def summarise(
         pl.col("n_tokens").sum(),
         (pl.col("n_tokens_full") > pl.col("n_tokens")).mean().alias("share_truncated"),
     )
+    too_short = left_out.group_by(key).agg(pl.len().alias("n_too_short"))
     table = bins
-    for part in (available, sizes, lengths, largest, likeness):
+    for part in (available, sizes, too_short, lengths, largest, likeness):
         table = table.join(part, on=key, how="left")
-    counts = ("n_available", "n_sampled", "n_tokens", "n_sites")
+    counts = ("n_available", "n_sampled", "n_too_short", "n_tokens", "n_sites")
     return table.with_columns(pl.col(counts).fill_null(0)).with_columns(
         (pl.col("n_sampled") < documents_per_bin).alias("underfilled"),
         (pl.col("n_available") / pl.col("n_available").sum()).alias("weight"),

@@ -1,7 +1,8 @@
 """Tokenise the documents of one shard.
 
 in   sample, cut, documents (of each part), tokenizer (tokenizer.json), settings
-out  shard: table corpus/shard, rows in the order (topic, format, draw_rank)
+out  shard: table corpus/shard, rows in the order (topic, format, draw_rank), without documents
+     that have nothing to predict
 """
 
 import logging
@@ -14,48 +15,79 @@ from workflow_scripts.common.job import run_job
 from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.streamed_tables import scan_table
 from workflow_scripts.common.tables import polars_schema, read_table, write_table
-from workflow_scripts.corpus.tokenizer import encode
+from workflow_scripts.corpus.tokenizer import encode, special_tokens
 from workflow_scripts.corpus.tokenizer_files import load_tokenizer
 
 logger = logging.getLogger("atlas")
 
-# One token has nothing to predict: no loss and no gradient.
+# A text of one token has nothing to predict: no loss and no gradient.
 FEWEST_TOKENS = 2
 
 
-def tokenize(documents: pl.DataFrame, tokenizer: Any, max_tokens: int) -> pl.DataFrame:
-    """Token ids of documents, in their order.
+def tokenize(
+    documents: pl.DataFrame, tokenizer: Any, max_tokens: int, allowed: float = 0
+) -> pl.DataFrame:
+    """Token ids of documents, in their order; those with nothing to predict are left out.
 
     Args:
         documents: doc_id, topic, format, fold, text.
         tokenizer: a fast tokenizer.
         max_tokens: where documents are cut.
+        allowed: documents that may be left out.
 
     Returns:
         The columns of the table ``corpus/shard``.
 
     Raises:
-        DataError: a document has fewer than two tokens. It is refused here rather than dropped,
-            because the draw, the counts and the folds already rest on it.
+        DataError: more than ``allowed`` documents have fewer than two tokens, or all have.
     """
+    front = special_tokens(tokenizer).front
     ids, full = [], []
     progress = Progress(documents.height, "documents tokenised")
-    for doc_id, text in documents.select("doc_id", "text").iter_rows():
-        tokens, n_full = encode(tokenizer, text, max_tokens)
-        if n_full < FEWEST_TOKENS:
-            raise DataError(
-                f"document {doc_id!r} has {n_full} token(s), text {text[:40]!r}; at least "
-                f"{FEWEST_TOKENS} are needed for a loss: take it out of the source"
-            )
+    for text in documents["text"]:
+        tokens, n_full = encode(tokenizer, text, max_tokens, front)
         ids.append(tokens)
         full.append(n_full)
         progress.advance()
     tokens = pl.Series("input_ids", ids, dtype=polars_schema("corpus/shards")["input_ids"])
-    return documents.select("doc_id", "topic", "format", "fold").with_columns(
+    table = documents.select("doc_id", "topic", "format", "fold", "text").with_columns(
         tokens,
         tokens.list.len().cast(pl.Int64).alias("n_tokens"),
         pl.Series("n_tokens_full", full, dtype=pl.Int64),
     )
+    short = table.filter(pl.col("n_tokens_full") < FEWEST_TOKENS)
+    check_short(short, allowed, documents.height)
+    return table.filter(pl.col("n_tokens_full") >= FEWEST_TOKENS).drop("text")
+
+
+def check_short(short: pl.DataFrame, allowed: float, documents: int) -> None:
+    """Refuse a shard of which too many documents have nothing to predict.
+
+    Args:
+        short: doc_id, n_tokens_full, text of those documents.
+        allowed: how many there may be.
+        documents: documents of the shard.
+
+    Raises:
+        DataError: names the first of them and the key that allows them.
+    """
+    if short.is_empty():
+        return
+    doc_id, count, text = short.select("doc_id", "n_tokens_full", "text").row(0)
+    first = f"document {doc_id!r} has {count} token(s), text {text[:40]!r}"
+    if short.height > allowed:
+        raise DataError(
+            f"{first}; at least {FEWEST_TOKENS} are needed for a loss, and {short.height:,} "
+            f"documents of the shard have fewer where {int(allowed):,} of the working set may be "
+            "left out: take them out of the source or raise corpus.max_malformed_share"
+        )
+    if short.height == documents:
+        raise DataError(
+            f"{first}, and none of the {documents} documents of the shard has the "
+            f"{FEWEST_TOKENS} tokens that a loss needs: lower corpus.shards, or take them out of "
+            "the source"
+        )
+    logger.warning("left out %d document(s) with nothing to predict: %s", short.height, first)
 
 
 def shard_documents(
@@ -101,7 +133,9 @@ def main(snakemake: Any) -> None:
     shard = snakemake.wildcards.shard
     documents = shard_documents(sample, cut, list(snakemake.input.documents), shard)
     tokenizer = load_tokenizer(snakemake.input.tokenizer)
-    table = tokenize(documents, tokenizer, snakemake.params.max_tokens)
+    # The share of malformed rows that is allowed, of the working set.
+    allowed = snakemake.params.max_malformed_share * sample.height
+    table = tokenize(documents, tokenizer, snakemake.params.max_tokens, allowed)
     write_table(table, snakemake.output.shard, "corpus/shards")
     logger.info("%s documents, %s tokens", f"{table.height:,}", f"{table['n_tokens'].sum():,}")
 

@@ -1,13 +1,17 @@
-"""Byte-level BPE tokenizer fitted on the study's own documents.
+"""The study's tokenizer, fitted on its documents or a pretrained model's, and a text's tokens.
 
-Byte-level, so that any text round-trips; no special token is ever added to a text, so that
-the tokens of a prompt are a prefix of the tokens of prompt + answer (the split that the
-evaluation harness scores).
+One rule for documents, questions and their answers: a text begins with the tokens that the
+tokenizer puts in front of every text (such as BOS), and nothing is put behind it (such as EOS), so
+that the tokens of a prompt are a prefix of the tokens of prompt + answer, the split that the
+evaluation harness scores. A special token spelled out in a text is read as plain text.
+
+The fitted tokenizer is byte-level, so that any text round-trips, and adds no token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -76,13 +80,53 @@ def _fit_bpe(texts: list[str], vocab_size: int) -> Tokenizer:
     return tokenizer
 
 
-def encode(tokenizer: PreTrainedTokenizerFast, text: str, max_tokens: int) -> tuple[list[int], int]:
-    """Token ids of a text, cut at ``max_tokens``.
+@dataclass(frozen=True)
+class SpecialTokens:
+    """Ids that a tokenizer adds to every text.
+
+    Attributes:
+        front: put in front of a text; kept.
+        back: put behind a text; left out, or the answer to a prompt would follow them.
+    """
+
+    front: tuple[int, ...]
+    back: tuple[int, ...]
+
+
+def special_tokens(tokenizer: PreTrainedTokenizerFast) -> SpecialTokens:
+    """Find the tokens that a tokenizer adds to every text.
+
+    Raises:
+        TokenizerError: it adds some inside the text.
+    """
+    encoded = tokenizer("a text", return_special_tokens_mask=True)
+    ids, added = encoded["input_ids"], encoded["special_tokens_mask"]
+    own = [place for place, mark in enumerate(added) if not mark]
+    first, last = (own[0], own[-1] + 1) if own else (len(ids), len(ids))
+    if any(added[first:last]):
+        raise TokenizerError(
+            f"the tokenizer ({type(tokenizer).__name__}) adds special tokens inside a text: "
+            f"{ids} of 'a text'; allowed: in front of it and behind it"
+        )
+    return SpecialTokens(tuple(ids[:first]), tuple(ids[last:]))
+
+
+def plain_ids(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
+    """Token ids of a text alone; a special token spelled out in it is read as plain text."""
+    # split_special_tokens: a page that quotes "<|endoftext|>" must not inject a control token.
+    return tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+
+
+def encode(
+    tokenizer: PreTrainedTokenizerFast, text: str, max_tokens: int, front: Sequence[int] = ()
+) -> tuple[list[int], int]:
+    """Token ids of a document, cut at ``max_tokens``.
 
     Args:
         tokenizer: as returned by :func:`fit_tokenizer`, or any fast tokenizer.
-        text: the whole document; a special token spelled out in it is read as plain text.
-        max_tokens: tokens to keep, at least 1.
+        text: the whole document.
+        max_tokens: tokens to keep, at least 1; those in front count.
+        front: what every text begins with, see :func:`special_tokens`.
 
     Returns:
         The first ``max_tokens`` ids, and the number of tokens before the cut.
@@ -92,6 +136,5 @@ def encode(tokenizer: PreTrainedTokenizerFast, text: str, max_tokens: int) -> tu
     """
     if max_tokens < 1:
         raise TokenizerError(f"max_tokens is {max_tokens}; allowed: 1 or more")
-    # split_special_tokens: a page that quotes "<|endoftext|>" must not inject a control token.
-    ids = tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+    ids = [*front, *plain_ids(tokenizer, text)]
     return ids[:max_tokens], len(ids)

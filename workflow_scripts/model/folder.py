@@ -8,15 +8,27 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import ConfigError
+from workflow_scripts.model.vocabulary import check_same_tokens, check_vocabulary
+from workflow_scripts.model.weights import check_pointer, check_weights
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
-WEIGHT_SUFFIXES = (".safetensors", ".bin")
 # A fast tokenizer, or what one can be made of.
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 CAUSAL_SUFFIXES = ("ForCausalLM", "LMHeadModel")
 # What configurations call the longest sequence their model takes.
 POSITION_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
-WRONG = "config key 'model.pretrained.path': the folder"
+PRETRAINED, QUERY = "model.pretrained", "model.query"
+# Files beside the weights that are read, where they are there.
+READ = ("generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "merges.txt")
+# Numbers that a query model shares with the document model, in the words of several architectures.
+SHARED = (
+    "vocab_size",
+    "hidden_size",
+    "n_embd",
+    "num_hidden_layers",
+    "n_layer",
+    "intermediate_size",
+)
 
 
 def check_reference(path: str, revision: str, max_tokens: int) -> None:
@@ -37,10 +49,14 @@ def check_reference(path: str, revision: str, max_tokens: int) -> None:
     check_folder(path)
     if not any((Path(path) / name).exists() for name in TOKENIZER_FILES):
         raise ConfigError(
-            f"{WRONG} {path} holds no tokenizer ({', '.join(TOKENIZER_FILES)}); save the model's "
-            "tokenizer there with save_pretrained"
+            f"config key '{PRETRAINED}.path': the folder {path} holds no tokenizer "
+            f"({', '.join(TOKENIZER_FILES)}); save the model's tokenizer there with save_pretrained"
         )
-    positions = longest_sequence(read_config(path))
+    for name in (*TOKENIZER_FILES, *READ):
+        check_pointer(Path(path) / name)
+    config = read_config(path)
+    check_vocabulary(path, config.get("vocab_size"))
+    positions = longest_sequence(config)
     if positions is not None and positions < max_tokens:
         raise ConfigError(
             f"config key 'corpus.max_tokens' is {max_tokens}, but the model in {path} takes "
@@ -48,7 +64,36 @@ def check_reference(path: str, revision: str, max_tokens: int) -> None:
         )
 
 
-def check_revision(path: str, revision: str) -> None:
+def check_query_reference(path: str, revision: str, document_path: str) -> None:
+    """Check ``model.query`` as far as that is possible without loading the model.
+
+    Args:
+        path: ``model.query.path`` with ``<data>`` resolved.
+        revision: ``model.query.revision``.
+        document_path: folder of the study's model, or what is no folder here.
+
+    Raises:
+        ConfigError: a folder that is no causal language model, or one of another shape or with
+            other tokens than the study's model; a hub id without a pinned commit.
+    """
+    if not Path(path).is_dir():
+        check_revision(path, revision, QUERY)
+        return
+    check_folder(path, QUERY)
+    if not Path(document_path).is_dir():
+        return
+    own, other = read_config(document_path), read_config(path)
+    for name in SHARED:
+        if name in own and name in other and own[name] != other[name]:
+            raise ConfigError(
+                f"config key '{QUERY}.path': the model in {path} has {name} {other[name]}, the "
+                f"study's model {own[name]}, and they must be the same; take a model that was "
+                "tuned from it"
+            )
+    check_same_tokens(path, document_path)
+
+
+def check_revision(path: str, revision: str, key: str = PRETRAINED) -> None:
     """Refuse a hub id that no commit pins.
 
     Raises:
@@ -56,35 +101,32 @@ def check_revision(path: str, revision: str) -> None:
     """
     if not COMMIT.fullmatch(revision):
         raise ConfigError(
-            f"config key 'model.pretrained.path' is {path!r}, which is no folder here; to use it "
-            f"as a hub id, pin 'model.pretrained.revision' (now {revision!r}) to a 40-digit commit"
+            f"config key '{key}.path' is {path!r}, which is no folder here; to use it "
+            f"as a hub id, pin '{key}.revision' (now {revision!r}) to a 40-digit commit"
         )
 
 
-def check_folder(folder: str | os.PathLike) -> None:
+def check_folder(folder: str | os.PathLike, key: str = PRETRAINED) -> None:
     """Refuse a folder that holds no causal language model with its weights.
+
+    Args:
+        folder: of the model.
+        key: config section that names it.
 
     Raises:
         ConfigError: names what is missing, or the architecture that is not one.
     """
-    folder = Path(folder)
+    folder, wrong = Path(folder), f"config key '{key}.path': the folder {folder}"
     if not (folder / "config.json").exists():
-        raise ConfigError(
-            f"{WRONG} {folder} has no config.json, so it is no model in Hugging Face format"
-        )
+        raise ConfigError(f"{wrong} has no config.json, so it is no model in Hugging Face format")
+    check_pointer(folder / "config.json")
     names = read_config(folder).get("architectures") or []
     if names and not any(str(name).endswith(CAUSAL_SUFFIXES) for name in names):
         raise ConfigError(
-            f"{WRONG} {folder} holds the architecture {', '.join(map(str, names))} (config.json); "
+            f"{wrong} holds the architecture {', '.join(map(str, names))} (config.json); "
             "allowed: a causal language model, such as LlamaForCausalLM or GPTNeoXForCausalLM"
         )
-    if not weight_files(folder):
-        raise ConfigError(f"{WRONG} {folder} holds no weights ({' or '.join(WEIGHT_SUFFIXES)})")
-
-
-def weight_files(folder: str | os.PathLike) -> list[Path]:
-    """The weight files of a model folder, sorted by name."""
-    return [path for path in sorted(Path(folder).iterdir()) if path.suffix in WEIGHT_SUFFIXES]
+    check_weights(folder, f"{key}.path")
 
 
 def read_config(folder: str | os.PathLike) -> dict[str, Any]:

@@ -9,10 +9,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workflow_scripts.common.errors import DataError, IntegrityError
+from workflow_scripts.common.errors import DataError, IntegrityError, first_line
 from workflow_scripts.common.files import file_digest, read_json, value_digest
 from workflow_scripts.common.streams import stream
-from workflow_scripts.model.folder import check_folder, weight_files
+from workflow_scripts.model.folder import check_folder
+from workflow_scripts.model.weight_fit import check_loading
+from workflow_scripts.model.weights import loaded_weights
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +30,7 @@ def describe_folder(folder: str | os.PathLike) -> dict[str, str]:
     check_folder(folder)
     return {
         path.name: file_digest(path)
-        for path in [Path(folder) / "config.json", *weight_files(folder)]
+        for path in [Path(folder) / "config.json", *loaded_weights(folder)]
     }
 
 
@@ -67,7 +69,8 @@ def load_model(
             visible GPUs, for a model too large for one).
 
     Raises:
-        DataError: there is no such device here, or transformers cannot make a model of it.
+        DataError: there is no such device here, transformers cannot make a model of it, or its
+            weights are not those of its architecture.
         IntegrityError: a local file is not the one that the record was made of.
     """
     from transformers import AutoModelForCausalLM
@@ -81,12 +84,19 @@ def load_model(
         _check_files(record)
     dealt = {"device_map": "auto"} if device == "auto" else {}
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            record["path"], revision=record["revision"] or None, dtype=dtype, **dealt
+        model, info = AutoModelForCausalLM.from_pretrained(
+            record["path"],
+            revision=record["revision"] or None,
+            dtype=dtype,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # judged below, in one line
+            **dealt,
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DataError(f"no model can be loaded from {record['path']!r}: {reason}") from error
+        raise DataError(
+            f"no model can be loaded from {record['path']!r}: {first_line(error)}"
+        ) from error
+    check_loading(model, info, record["path"])
     if dealt:
         _check_dealt(model)
         return model.eval()

@@ -193,10 +193,19 @@ MODEL = {
         seconds=lambda s, b: s.weight_bytes / 200e6,
         start=TORCH_START,
     ),
+    # Headers and shapes alone: no weight is read.
+    "check_model": Demand(
+        "model",
+        when(lambda s: not has_train(s)),
+        memory=lambda s, b: ENGINE,
+        seconds=lambda s, b: 60,
+    ),
 }
-MODEL["reference_query_model"] = replace(
-    MODEL["reference_model"], jobs=when(lambda s: s.query_model)
-)
+for checked, rule in (
+    ("reference_query_model", "reference_model"),
+    ("check_query_model", "check_model"),
+):
+    MODEL[checked] = replace(MODEL[rule], jobs=when(lambda s: s.query_model))
 
 RATE = {
     # No job of a study: snakemake measure_rate asks for it alone.

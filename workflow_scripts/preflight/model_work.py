@@ -11,7 +11,7 @@ from typing import Any
 
 from workflow_scripts.common.files import read_json
 from workflow_scripts.corpus.sources import resolve
-from workflow_scripts.model.folder import weight_files
+from workflow_scripts.model.weights import loaded_weights
 from workflow_scripts.preflight.sizes import BYTES, Sizes
 
 FORWARD = 2
@@ -83,8 +83,12 @@ def encoder_parameters(sizes: Sizes) -> float:
     if not path:
         return sizes.shape.parameters
     folder = Path(resolve(path, sizes.config["data"]))
+    if not folder.is_dir():
+        return 0
     # A weight has at least two bytes.
-    return sum(file.stat().st_size for file in weight_files(folder)) / 2 if folder.is_dir() else 0
+    return (
+        sum(file.stat().st_size for file in loaded_weights(folder, "validation.embedding.path")) / 2
+    )
 
 
 def forward_seconds(sizes: Sizes, tokens: float) -> float:

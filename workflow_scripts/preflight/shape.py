@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.errors import ConfigError
+from workflow_scripts.common.errors import ConfigError, first_line
 from workflow_scripts.corpus.sources import resolve
+from workflow_scripts.model.folder import check_folder
+from workflow_scripts.model.weights import loaded_weights, shapes_of
 
 # A parameter inside a numbered layer: model.layers.12.mlp.up_proj.weight
 IN_LAYER = re.compile(r"\.(\d+)\..*weight$")
@@ -63,7 +65,10 @@ def shape_of(config: Mapping[str, Any]) -> ModelShape:
     if model["source"] == "train":
         return trained_shape(model["train"], config["corpus"]["vocab_size"])
     reference = model["pretrained"]
-    folder = _folder(resolve(reference["path"], config["data"]), reference["revision"])
+    path = resolve(reference["path"], config["data"])
+    if Path(path).is_dir():
+        check_folder(path)
+    folder = _folder(path, reference["revision"])
     if folder:
         return read_shape(folder)
     stated = config["preflight"]["model"]
@@ -108,8 +113,7 @@ def read_shape(folder: Path) -> ModelShape:
     Raises:
         ConfigError: its config.json cannot be understood.
     """
-    weights = sorted(folder.glob("*.safetensors"))
-    shapes = dict(_headers(weights) if weights else _meta_parameters(folder))
+    shapes = _file_shapes(folder) or dict(_meta_parameters(folder))
     settings = json.loads((folder / "config.json").read_text())
     matrices = [
         (int(IN_LAYER.search(name)[1]), shape)
@@ -137,14 +141,13 @@ def read_shape(folder: Path) -> ModelShape:
     )
 
 
-def _headers(files: list[Path]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Names and shapes of the tensors of safetensors files, from their headers alone."""
-    from safetensors import safe_open
-
-    for file in files:
-        with safe_open(file, framework="np") as tensors:
-            for name in tensors.keys():  # noqa: SIM118 - no mapping
-                yield name, tuple(tensors.get_slice(name).get_shape())
+def _file_shapes(folder: Path) -> Mapping[str, tuple[int, ...]]:
+    """Shapes in the headers of a folder's safetensors files; empty where it has none."""
+    try:
+        weights = loaded_weights(folder)
+    except ConfigError:
+        return {}
+    return shapes_of(weights) if weights[0].suffix == ".safetensors" else {}
 
 
 def _meta_parameters(folder: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -152,8 +155,11 @@ def _meta_parameters(folder: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
+    try:
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ConfigError(f"model folder {folder}: {first_line(error)}") from None
     for name, parameter in model.named_parameters():
         yield name, tuple(parameter.shape)
 

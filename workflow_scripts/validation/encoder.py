@@ -9,13 +9,15 @@ import numpy as np
 
 from workflow_scripts.common.errors import ConfigError
 from workflow_scripts.common.progress import Progress
-from workflow_scripts.model.folder import TOKENIZER_FILES, longest_sequence, weight_files
+from workflow_scripts.model.folder import TOKENIZER_FILES, longest_sequence
+from workflow_scripts.model.weights import check_weights, loaded_weights
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-KEY = "config key 'validation.embedding.path'"
+NAME = "validation.embedding.path"
+KEY = f"config key {NAME!r}"
 
 
 def encoder_files(folder: str) -> list[str]:
@@ -31,10 +33,10 @@ def encoder_files(folder: str) -> list[str]:
             "Hugging Face format, or leave the key empty for the study's own model"
         )
     tokenizers = [path / name for name in TOKENIZER_FILES if (path / name).is_file()]
-    weights = weight_files(path)
-    for files, kind in ((weights, "weights"), (tokenizers, "tokenizer")):
-        if not files:
-            raise ConfigError(f"{KEY}: the folder {folder} holds no {kind}")
+    weights = loaded_weights(path, NAME)
+    if not tokenizers:
+        raise ConfigError(f"{KEY}: the folder {folder} holds no tokenizer")
+    check_weights(path, NAME)
     return [str(file) for file in [path / "config.json", *weights, *tokenizers]]
 
 

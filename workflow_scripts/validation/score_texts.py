@@ -1,8 +1,8 @@
 """Map the benchmarks by what needs no gradient, and look for the questions in the documents.
 
-in   sample: documents and folds; documents: their text, by part; queries: of every benchmark;
-     summary: documents and sites per bin; where a scorer needs them: shards (tokens), sketches
-     (losses), the model's record and tokenizer, or the files of another encoder
+in   shards: documents, folds and lengths; documents: their text, by part; queries: of every
+     benchmark; summary: documents and sites per bin; where a scorer needs them: sketches (losses),
+     the model's record and tokenizer, or the files of another encoder
 out  a map per scorer, in the columns of influence/bin_influence; leakage: per bin what was
      found of the questions, hits: which questions and documents
 """
@@ -23,7 +23,7 @@ def main(snakemake: Any) -> None:
     """Score, search and write."""
     source, output, params = snakemake.input, snakemake.output, snakemake.params
     makeup = read_makeup(source.summary)
-    maps = all_maps(read_working_set(source.sample), source, params)
+    maps = all_maps(read_working_set(source.shards), source, params)
     for scorer in params.scorers:
         logger.info("map by %s", scorer)
         of_benchmarks = zip(params.benchmarks, maps.pop(scorer), strict=True)

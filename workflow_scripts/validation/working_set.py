@@ -44,10 +44,11 @@ class WorkingSet:
         return GroupMeans(self.groups[:, 0], self.groups[:, 1], self.counts, means)
 
 
-def read_working_set(sample: str) -> WorkingSet:
-    """The documents of ``corpus/sample``, in the order of doc_id whatever the parts."""
+def read_working_set(shards: Sequence[str]) -> WorkingSet:
+    """The documents of the tables ``corpus/shards``, in the order of doc_id."""
     columns = ["doc_id", "topic", "format", "fold"]
-    documents = read_table(sample, "corpus/sample", columns).sort("doc_id")
+    tables = [read_table(path, "corpus/shards", columns) for path in shards]
+    documents = pl.concat(tables).sort("doc_id")
     bins, folds = bin_positions(documents), documents["fold"].to_numpy()
     return WorkingSet(documents, *occupied_groups(bins, folds))
 
