@@ -6,7 +6,8 @@ import pytest
 from matplotlib.collections import QuadMesh
 
 from workflow_scripts.report.grid import colour_scale, draw_grid, grid, row_means
-from workflow_scripts.report.style import counted, new_figure, number_text, style
+from workflow_scripts.report.numbers import counted, number_text
+from workflow_scripts.report.style import new_figure, style
 
 
 def test_a_bin_lies_at_its_topic_and_format_and_the_rest_is_nan():

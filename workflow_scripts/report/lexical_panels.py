@@ -10,16 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from workflow_scripts.influence.lexical_profile import BY_SHARE
-from workflow_scripts.report.style import (
-    CATEGORIES,
-    FAINT,
-    INK,
-    ROLE_COLOURS,
-    counted,
-    heading,
-    new_figure,
-    number_text,
-)
+from workflow_scripts.report.numbers import counted, number_text
+from workflow_scripts.report.style import CATEGORIES, FAINT, INK, ROLE_COLOURS, heading, new_figure
 
 # Measure -> the title of its panel, in order.
 MEASURES = {
