@@ -42,7 +42,7 @@ COLUMNS = [
 ]
 # Inches: the page grows with the rows that are drawn; a cell is at most so wide and high.
 LEFT, GRID, CELL, STRIP, SIDE, BAR, BOTTOM = 2.05, (7.0, 5.04), (0.75, 0.42), 0.55, 0.88, 1.5, 1.53
-HEAD, LINE = 0.65, 0.165
+HEAD, LINE, BELOW = 0.65, 0.165, 0.7
 # What the heading says of where the numbers come from: attribution, or an existing matrix.
 SOURCES = (
     "Influence: mean cosine of preconditioned gradients of a bin's documents and the "
@@ -100,22 +100,22 @@ def draw_map(
     width = min(GRID[0], CELL[0] * len(shown.formats))
     height = min(GRID[1], CELL[1] * len(shown.topics))
     head = HEAD + LINE * len(lines)
-    page = head + STRIP + max(height, BAR) + BOTTOM
+    strip = STRIP if _with_sides(shown) else 0
+    page = head + strip + max(height + BOTTOM, BAR + BELOW)
     figure = new_figure(height=page)
-    base = page - head - STRIP - height
+    base = page - head - strip - height
     axes = _add(figure, LEFT, base, width, height)
     draw_grid(axes, values, scale.limit, shown, marked)
     if _with_sides(shown):
         above = _add(figure, LEFT, base + height + 0.05, width, STRIP - 0.05, sharex=axes)
         beside = _add(figure, LEFT + width + 0.07, base, SIDE, height, sharey=axes)
         _side_bars(above, beside, values, shown)
-    right = LEFT + width + SIDE + 0.6
-    span = max(BAR, 0.66 * height)
-    bar = _add(figure, right, base + height - max(BAR, 0.84 * height), 0.16, span)
+    right, low = LEFT + width + SIDE + 0.6, base + height - max(BAR, 0.84 * height)
+    bar = _add(figure, right, low, 0.16, max(BAR, 0.66 * height))
     what = "the matrix's values" if matrix else "mean cosine"
     draw_colour_bar(bar, scale.limit, f"z of {what} over bins\n(+ = supports)", scale.n_clipped > 0)
     heading(figure, title, lines, top=1 - 0.2 / page, left=0.25 / PAGE[0])
-    _foot(figure, right, marked.any(), shown.cut(values), matrix, scale)
+    _foot(figure, (right, low), marked.any(), shown.cut(values), matrix, scale)
     return figure
 
 
@@ -130,7 +130,7 @@ def _add(
 
 def _foot(
     figure: Figure,
-    left: float,
+    bar: tuple[float, float],
     marked: bool,
     values: np.ndarray,
     matrix: bool,
@@ -140,7 +140,7 @@ def _foot(
     width, height = figure.get_size_inches()
     without = "" if np.isfinite(values).all() else "value" if matrix else "documents"
     if entries := grid_legend(f"q < {SIGNIFICANT:g}" if marked else "", without):
-        place = ((left - 0.25) / width, (BOTTOM - 0.2) / height)
+        place = ((bar[0] - 0.25) / width, (bar[1] - 0.2) / height)
         figure.legend(handles=entries, loc="upper left", bbox_to_anchor=place, fontsize=8)
     note = f"{scale.note()}. The scale is the same in all maps of the study."
     look = {"fontsize": 7.5, "color": FAINT, "ha": "right"}

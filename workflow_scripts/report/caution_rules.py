@@ -83,7 +83,7 @@ def unreliable_maps(reliability: pl.DataFrame, titles: Mapping[str, str]) -> lis
         for reason, overs in unknown.items():
             text = (
                 f"{title}: whether other {' or '.join(overs)} would give the same map is not known "
-                f"({reason}); {' and '.join(REMEDY[over] for over in overs)}"
+                f"({reason}): take the map as one draw, not as the map"
             )
             found.append(caution("reliability_unknown", NOTE, text, [name]))
     return found

@@ -49,7 +49,7 @@ NOTHING = (
 # Inches: the page grows with the contrasts and rows that are drawn; a cell is at most so large.
 LEFT, PANEL, SIDE, GAP, RIGHT, NARROW = 1.75, 3.55, 0.85, 0.22, 1.05, 2.2
 BOTTOM, GRID_HEIGHT, STRIP, CELL, BAR = 1.45, 4.6, 0.66, (0.45, 0.35), 1.4
-HEAD, LINE = 1.05, 0.165
+HEAD, LINE, BELOW = 1.05, 0.165, 0.7
 
 
 def draw_contrasts(
@@ -78,8 +78,9 @@ def draw_contrasts(
     lines = _lines(contrasts, maps, confidence, matrix, shown)
     head = HEAD + LINE * len(lines)
     width = max(PAGE[0], LEFT + len(present) * (wide + SIDE + GAP) + RIGHT)
-    height = head + STRIP + max(high, BAR) + BOTTOM
-    figure, base = new_figure(width, height), height - head - STRIP - high
+    strip = STRIP if sides else 0.05
+    height = head + strip + max(high + BOTTOM, BAR + BELOW)
+    figure, base = new_figure(width, height), height - head - strip - high
     limits = [_side_limit(contrasts.filter(axis=axis)) for axis in ("topic", "format")]
     for number, (name, table) in enumerate(tables.items()):
         left = LEFT + number * (wide + SIDE + GAP)
@@ -95,16 +96,16 @@ def draw_contrasts(
             _intervals(above, table.filter(axis="format"), "format", limits[1], shown)
             if number:
                 above.tick_params(axis="y", labelleft=False)
-        _panel_title(figure, (left, base + high + STRIP), name, cells)
+        _panel_title(figure, (left, base + high + strip), name, cells)
         if table["confounded"].any():
-            _confounded(figure, (left + wide, base + high + STRIP))
+            _confounded(figure, (left + wide, base + high + strip))
     right = LEFT + len(present) * (wide + SIDE + GAP) + 0.05
-    span = max(BAR, 0.7 * high)
-    bar = _add(figure, right, base + high - max(BAR, 0.85 * high), 0.15, span)
+    low = base + high - max(BAR, 0.85 * high)
+    bar = _add(figure, right, low, 0.15, max(BAR, 0.7 * high))
     label = "difference of z\n(+ = social more)"
     draw_colour_bar(bar, scale.limit, label, scale.n_clipped > 0)
     heading(figure, TITLE, lines, top=1 - 0.2 / height, left=0.25 / width)
-    _foot(figure, maps, tables, scale.note(), right, matrix)
+    _foot(figure, maps, tables, scale.note(), (right, low), matrix)
     return figure
 
 
@@ -160,7 +161,7 @@ def _foot(
     maps: Mapping[str, np.ndarray],
     tables: Mapping[str, pl.DataFrame],
     note: str,
-    right: float,
+    bar: tuple[float, float],
     matrix: bool,
 ) -> None:
     """Legend under the scale, and what a reader must know of the colours."""
@@ -171,7 +172,7 @@ def _foot(
     marked = any(table.height for table in bins)
     without = "" if full else "value" if matrix else "documents"
     if entries := grid_legend(f"q < {SIGNIFICANT:g}" if marked else "", without):
-        place = ((right - 0.2) / width, (BOTTOM - 0.15) / height)
+        place = ((bar[0] - 0.2) / width, (bar[1] - 0.2) / height)
         figure.legend(handles=entries, loc="upper left", bbox_to_anchor=place, fontsize=7.5)
     look = {"fontsize": 7.5, "color": FAINT, "ha": "right"}
     figure.text(1 - 0.2 / width, 0.12 / height, f"{note}." if note else "", **look)

@@ -126,7 +126,7 @@ def add_foot(figure: Figure, foot: Sequence[str]) -> Bbox | None:
 
 def sentence_figure(title: str, lines: Sequence[str]) -> Figure:
     """A short page that says in words why there is nothing to draw."""
-    broken = [part for line in lines for part in wrap(line, 150)]
+    broken = [part for line in lines for part in wrap(line, 160)]
     height = 0.75 + 0.165 * len(broken)
     figure = new_figure(height=height)
     heading(figure, title, broken, top=1 - 0.2 / height, left=0.25 / PAGE[0])
