@@ -25,6 +25,7 @@ from workflow_scripts.report.style import (
     diverging,
     heading,
     new_figure,
+    plain_number,
     sentence_figure,
 )
 
@@ -211,6 +212,8 @@ def _intervals(axes: Axes, units: pl.DataFrame, axis: str, limit: float, shown: 
             axes.plot([place], [row["value"]], **look)
     tick = float(f"{limit / 1.5:.1g}")
     axes.tick_params(labelsize=6.5, length=2)
+    along = axes.xaxis if axis == "topic" else axes.yaxis
+    along.set_major_formatter(plain_number)
     axes.spines[["left", "bottom"]].set_visible(False)
     if axis == "topic":
         axes.set_xlim(-limit, limit)

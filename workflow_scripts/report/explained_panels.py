@@ -22,8 +22,8 @@ from workflow_scripts.report.style import (
 
 TITLE = "Would a simpler scorer give the same maps?"
 NOTHING = (
-    "Nothing can be said of it: a scorer is compared with a map over at least three bins, and no "
-    "scorer and map of this study have so many in common."
+    "No other scorer was run (validation.scorers and the controls are empty), or none could be "
+    "compared: that needs at least three bins with documents."
 )
 # What a scorer sees, its colour, and the scorers in the order of the figure.
 KINDS = {

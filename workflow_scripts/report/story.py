@@ -28,9 +28,12 @@ from workflow_scripts.report.story_text import (
 
 WHERE = (
     "The figures stand in the categories at the side, each with its caption, the table behind each "
-    "under *Tables*. The page under *Explorer* shows every bin of every map with its interval, "
-    "rank, q and number of documents."
+    "under *Tables*. The page under *Explorer* shows every bin of every map with {numbers}."
 )
+
+
+# Of a study of documents, and of a matrix.
+NUMBERS = ("its interval, rank, q and number of documents", "its value and rank")
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def write_story(story: Story) -> str:
         parts.append(section(title, lines))
     parts.append(section("What was done to check it", _checked(story)))
     parts.append(section("What this does not show", [bullets(limits(story.tables, story.matrix))]))
-    parts.append(section("Where to look", [WHERE]))
+    parts.append(section("Where to look", [WHERE.format(numbers=NUMBERS[story.matrix])]))
     return page(parts)
 
 

@@ -156,6 +156,11 @@ def heading(figure: Figure, title: str, lines: list[str], top: float, left: floa
         figure.text(left, below, line, fontsize=8.5, color=FAINT, va="top", ha="left")
 
 
+def plain_number(value: float, _: int = 0) -> str:
+    """A tick in as few digits as it needs, with a real minus sign."""
+    return f"{value:g}".replace("-", "\u2212")
+
+
 def panel_title(title: str) -> str:
     """A benchmark's name in lines that end within a panel of about two inches."""
     return fill(title, TITLE_WIDTH)
