@@ -1,8 +1,9 @@
 """Stage report: what a person looks at.
 
 Needs the bin tables, the contrasts, the base model's answers and, in a study with planted truth,
-what the validation found. Leaves every figure as PNG and SVG with the table behind it as CSV;
-snakemake --report binds them with their captions.
+what the validation found. Leaves the list of cautions, which all of them
+show, and every figure as PNG and SVG with the table behind it as CSV; snakemake --report binds them
+with their captions.
 """
 
 TITLES = {name: definition.title for name, definition in DEFINITIONS.items()}
@@ -20,11 +21,50 @@ ANSWERED = {
 }
 
 
+# What gives cause for cautions; a study of a matrix has its maps alone.
+CAUTIONED = {}
+if not MATRIX:
+    CAUTIONED = ANSWERED | {
+        "results": collect("<results>/benchmarks/{benchmark}/results.json", benchmark=BENCHMARKS),
+        "contract": "<results>/corpus/sample_contract.json",
+        "summary": "<results>/corpus/bin_summary.parquet",
+        "reliability": "<results>/influence/reliability.parquet",
+    }
+
+
+rule collect_cautions:
+    """What must be known before a map is read, in one list for all pages and figures."""
+    input:
+        **CAUTIONED,
+        bins="<results>/influence/bin_influence.parquet",
+    output:
+        cautions="<results>/report/cautions.json",
+    log:
+        "<logs>/collect_cautions.log",
+    benchmark:
+        "<timings>/collect_cautions.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        **needs("collect_cautions"),
+    params:
+        version=VERSION["report"],
+        benchmarks=BENCHMARKS,
+        titles=[TITLES[name] for name in BENCHMARKS],
+    script:
+        "../workflow_scripts/report/collect_cautions.py"
+
+
+TARGETS += [f"{RESULTS}/report/cautions.json"]
+
+
 # Figures beside the maps: the table of the stage influence that each shows, its category and title.
 FIGURES = {
     "marginals": ("Influence maps", "Topics and formats"),
-    "correlations": ("Agreement", "How alike the maps are"),
 }
+if len(BENCHMARKS) > 1:
+    FIGURES["correlations"] = ("Agreement", "How alike the maps are")
 if CONTRASTED:
     FIGURES["contrasts"] = ("Contrasts", "Social against STEM")
 if not MATRIX:
@@ -38,6 +78,7 @@ rule plot_influence:
         **ANSWERED,
         **{name: f"<results>/influence/{name}.parquet" for name in FIGURES},
         bins="<results>/influence/bin_influence.parquet",
+        cautions="<results>/report/cautions.json",
     output:
         **{f"{name}_png": f"<results>/report/figures/{name}.png" for name in FIGURES},
         **{
@@ -91,6 +132,7 @@ rule plot_influence:
         benchmarks=BENCHMARKS,
         titles=[TITLES[name] for name in BENCHMARKS],
         figures=list(FIGURES),
+        matrix=bool(MATRIX),
         cells={name: cell | {"title": TITLES[name]} for name, cell in CELLS.items()},
         confidence=config["influence"]["confidence"],
     script:
@@ -214,6 +256,7 @@ rule write_explorer:
         correlations="<results>/influence/correlations.parquet",
         marginals="<results>/influence/marginals.parquet",
         weighted="<results>/influence/weighted.parquet",
+        cautions="<results>/report/cautions.json",
     output:
         page=report(
             "<results>/report/explorer.html",
@@ -236,6 +279,7 @@ rule write_explorer:
         study=config["study"],
         benchmarks=BENCHMARKS,
         titles=[TITLES[name] for name in BENCHMARKS],
+        cells=CELLS,
         confidence=config["influence"]["confidence"],
         told={
             "confidence": config["influence"]["confidence"],

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from tests.validation.conftest import filled_columns
+from workflow_scripts.common.files import write_json
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
@@ -224,9 +225,11 @@ def study(request, tmp_path_factory):
         planted=folder / "validation" / "planted.parquet",
         lexical_profile=folder / "influence" / "lexical_profile.parquet",
         explained=folder / "validation" / "explained.parquet",
+        cautions=folder / "report" / "cautions.json",
         figures=folder / "report" / "figures",
         kind=request.param,
     )
+    write_json(paths.cautions, [])
     write_table(bins, paths.bins, "influence/bin_influence")
     write_table(make_contrasts(set(known)), paths.contrasts, "influence/contrasts")
     write_table(make_correlations(bins), paths.correlations, "influence/correlations")

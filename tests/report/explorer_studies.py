@@ -78,6 +78,7 @@ def make_correlations():
     return pl.DataFrame(rows)
 
 
+CELLS = {name: dict(zip(("domain", "capability"), name.split("_"), strict=True)) for name in TITLES}
 # What the front page is told of the settings.
 TOLD = {"confidence": 0.95, "multiplicity": "bh", "matrix": False}
 
@@ -113,12 +114,15 @@ def make_study(folder):
 def write_page_of(inputs, page, titles=None, study="made up", matrix=False):
     """The page as the rule writes it."""
     titles = TITLES if titles is None else titles
+    if "cautions" not in inputs:
+        inputs = inputs | {"cautions": str(page.with_name("cautions.json"))}
+        write_json(inputs["cautions"], [])
     params = {"study": study, "benchmarks": list(titles), "titles": list(titles.values())}
     call = rule_call(
         "write_explorer",
         input=inputs,
         output={"page": page, "story": page.with_suffix(".rst")},
-        params=params | {"confidence": 0.95, "told": TOLD | {"matrix": matrix}},
+        params=params | {"cells": CELLS, "confidence": 0.95, "told": TOLD | {"matrix": matrix}},
     )
     main(call)
     return page

@@ -8,9 +8,9 @@ from matplotlib.text import Text
 
 from tests.report.conftest import DRAWN, TITLES
 from tests.support import Named
-from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.report import plot_influence, plot_validation
+from workflow_scripts.report.contrast_panels import draw_contrasts
 from workflow_scripts.report.explained_panels import draw_explained
 from workflow_scripts.report.lexical_panels import compared, draw_words, signed
 from workflow_scripts.report.marginal_panels import draw_marginals
@@ -36,6 +36,7 @@ def influence_call(study, folder, figures=FIGURES):
     return SimpleNamespace(
         input=Named(
             bins=str(study.bins),
+            cautions=str(study.cautions),
             answers=[str(place / name / "answers.parquet") for name in DRAWN],
             queries=[str(place / name / "queries.parquet") for name in DRAWN],
             **{name: str(getattr(study, name)) for name in figures},
@@ -46,6 +47,7 @@ def influence_call(study, folder, figures=FIGURES):
             titles=[TITLES[name] for name in DRAWN],
             figures=list(figures),
             cells=CELLS,
+            matrix=False,
             confidence=0.95,
         ),
     )
@@ -223,22 +225,25 @@ def test_a_study_with_one_contrast_gets_one_panel(study, tmp_path):
 
 
 @pytest.mark.parametrize("study", ["full"], indirect=True)
-def test_contrasts_without_rows_are_refused_and_nothing_is_left(study, tmp_path):
+def test_contrasts_without_rows_are_a_sentence_and_not_an_error(study, tmp_path):
     none = read_table(study.contrasts, "influence/contrasts").clear()
     write_table(none, tmp_path / "none.parquet", "influence/contrasts")
     call = influence_call(study, tmp_path, ["contrasts"])
     call.input.contrasts = str(tmp_path / "none.parquet")
-    with pytest.raises(DataError, match="no contrast"):
-        plot_influence.main(call)
-    assert not list(tmp_path.glob("contrasts.*"))
+    plot_influence.main(call)
+    assert len(list(tmp_path.glob("contrasts.*"))) == 3
+    assert "No contrast can be drawn" in "".join(texts(draw_contrasts(none, CELLS, 0.95)))
 
 
 def test_a_map_of_an_existing_matrix_is_drawn_without_answers_or_questions(study, tmp_path):
     call = influence_call(study, tmp_path, ["correlations"])
     del call.input.answers, call.input.queries
+    call.params.matrix = True
     plot_influence.main(call)
     text = (tmp_path / f"map_{DRAWN[0]}.svg").read_text()
-    assert "Values of an existing matrix" in text and "correctly" not in text
+    assert "Values of an existing matrix" in text
+    for word in ("correctly", "cosine", "gradient"):
+        assert word not in text, word
 
 
 def test_figures_of_benchmarks_no_longer_in_the_study_are_removed(tmp_path):

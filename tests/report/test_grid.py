@@ -5,8 +5,9 @@ import polars as pl
 import pytest
 from matplotlib.collections import QuadMesh
 
-from workflow_scripts.report.grid import colour_scale, draw_grid, grid, row_means
-from workflow_scripts.report.style import counted, new_figure, number_text, style
+from workflow_scripts.report.grid import Shown, colour_scale, draw_grid, grid, row_means
+from workflow_scripts.report.numbers import counted, number_text
+from workflow_scripts.report.style import new_figure, style
 
 
 def test_a_bin_lies_at_its_topic_and_format_and_the_rest_is_nan():
@@ -21,14 +22,32 @@ def test_a_bin_lies_at_its_topic_and_format_and_the_rest_is_nan():
 def test_empty_bins_are_not_drawn_as_zero():
     values = np.full((24, 24), np.nan)
     values[3, 4], values[5, 6] = 0.0, 2.0
+    axes = drawn_grid(values)
+    mesh = next(item for item in axes.collections if isinstance(item, QuadMesh))
+    masked = np.ma.getmaskarray(mesh.get_array()).reshape(2, 2)
+    assert masked.tolist() == [[False, True], [True, False]]
+    assert axes.patch.get_hatch()
+
+
+def drawn_grid(values):
     with style():
         axes = new_figure().add_axes((0, 0, 1, 1))
-        draw_grid(axes, values, 2.0)
-    mesh = next(item for item in axes.collections if isinstance(item, QuadMesh))
-    drawn = np.ma.getmaskarray(mesh.get_array()).reshape(24, 24)
-    assert (~drawn).sum() == 2
-    assert not drawn[3, 4]
-    assert axes.patch.get_hatch()
+        draw_grid(axes, values, 2.0, Shown.of(values))
+    return axes
+
+
+def test_rows_and_columns_without_any_value_are_left_out_and_counted():
+    values = np.full((24, 24), np.nan)
+    values[3:5, 7] = 1.0
+    axes = drawn_grid(values)
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "Education & jobs",
+        "Electronics & hardware",
+    ]
+    assert len(axes.get_xticklabels()) == 1 and not axes.patch.get_hatch()
+    note = Shown.of(values).note()
+    assert note == "drawn: 2 of 24 topics and 1 of 24 formats; the others have no documents"
+    assert Shown.of(np.zeros((24, 24))).note() == ""
 
 
 def test_limits_are_symmetric_and_reach_the_largest_value():

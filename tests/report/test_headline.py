@@ -8,10 +8,13 @@ import polars as pl
 import pytest
 
 from tests.validation.conftest import filled_columns
+from workflow_scripts.common.files import write_json
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import display_name
 from workflow_scripts.report.headline import (
+    WIDTH,
     accuracy_lines,
+    caution_lines,
     end_run,
     headline,
     main,
@@ -107,8 +110,17 @@ def test_a_constant_map_names_no_bin_as_its_strongest(study):
     ]
 
 
-def test_a_benchmark_answered_by_guessing_has_a_warning_under_its_accuracy(tmp_path):
-    """Of 20 questions with four choices: 10 right are beyond guessing, 8 are not."""
+def test_cautions_of_the_study_stand_at_the_head_of_the_headline(study, tmp_path):
+    path = tmp_path / "report" / "cautions.json"
+    assert caution_lines(tmp_path) == []
+    write_json(path, [{"text": "Mind the gap. " * 20}, {"text": "Short."}])
+    lines = caution_lines(tmp_path)
+    assert len(lines) > 3 and lines[-1] == "- Short."
+    assert max(map(len, lines)) <= WIDTH
+    assert "Read with caution" not in headline(study.folder)
+
+
+def test_accuracy_stands_beside_chance(tmp_path):
     for name, right in (("known", 10), ("guessed", 8)):
         place = tmp_path / "benchmarks" / name
         ids = pl.DataFrame({"query_id": [f"q{i:02d}" for i in range(20)]})
@@ -118,6 +130,7 @@ def test_a_benchmark_answered_by_guessing_has_a_warning_under_its_accuracy(tmp_p
             frame = filled_columns(f"benchmarks/{table}", frame)
             write_table(frame, place / f"{table}.parquet", f"benchmarks/{table}")
     lines = accuracy_lines(tmp_path, ["known", "guessed"])
-    assert [line.split()[0] for line in lines[1:3]] == ["known", "guessed"]
-    assert "not above chance: the map shows which texts resemble the questions" in lines[3]
-    assert len(lines) == 4
+    assert [line.split() for line in lines[1:]] == [
+        ["known", "20", "50%", "25%"],
+        ["guessed", "20", "40%", "25%"],
+    ]

@@ -19,9 +19,9 @@ from tests.report.conftest import (
 )
 from tests.validation.conftest import filled_columns
 from workflow_scripts.common.taxonomy import display_name
-from workflow_scripts.report.cautions import above_chance
+from workflow_scripts.report.cautions import NOTE, WARNING, above_chance, caution
 from workflow_scripts.report.story import Story, write_story
-from workflow_scripts.report.story_checks import ORDER, found, leakage
+from workflow_scripts.report.story_checks import ORDER, found
 from workflow_scripts.report.story_text import between_off_zero, p_text, plain
 from workflow_scripts.validation.planted_truth import compare_with_truth
 
@@ -220,7 +220,7 @@ def test_a_study_of_a_matrix_says_that_its_values_were_not_computed(story):
     assert "values of an existing bin matrix" in text and "gradients of its" not in text
     assert "without errors no bin can be tested" in text
     assert "No bin is <em>called</em> here" in text and "q &lt; 0.05" not in text
-    assert "neither a second projection nor" in text
+    assert "no second projection and no retraining can check it" in text
 
 
 def test_where_no_bin_is_called_the_page_says_so(story):
@@ -296,18 +296,18 @@ def test_accuracy_is_above_chance_where_its_exact_interval_is():
     assert not above_chance(5_000, 20_000, 0.25)
 
 
-def test_a_benchmark_answered_by_guessing_has_a_warning_at_its_map(story):
-    assert "The map shows which texts resemble" not in write_story(story)
-    text = write_story(replace(story, guessed=(DRAWN[1],)))
-    place = text.index("The map shows which texts resemble the questions, not where")
-    assert text.count("The map shows which texts") == 1
-    assert place > text.index(f"**{TITLES[DRAWN[1]]}.** ")
-
-
-def test_planted_documents_are_spoken_of_only_where_truth_was_planted(story):
-    assert "planted to teach" in write_story(story)
-    assert "planted to teach" not in write_story(without(story, "planted"))
-    assert "planted to teach" not in leakage(make_leakage(), None, NAMES)[0]
+def test_cautions_stand_once_before_the_maps_and_a_map_of_one_points_to_them(story):
+    assert "Read with caution" not in write_story(story)
+    cautions = [
+        caution("near_chance", WARNING, "Answers *guessed*.", [DRAWN[1]]),
+        caution("left_out_rows", NOTE, "7 rows left out."),
+    ]
+    text = write_story(replace(story, cautions=cautions))
+    assert "* **Answers \\*guessed\\*.**" in text and "* 7 rows left out." in text
+    assert text.count("guessed") == 1
+    place = text.index("**Read the cautions about it first.**")
+    assert text.count("**Read the cautions about it first.**") == 1
+    assert text.index("guessed") < text.index(f"**{TITLES[DRAWN[1]]}.** ") < place
 
 
 def test_a_constant_map_names_no_bin_as_its_highest(story):

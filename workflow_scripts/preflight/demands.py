@@ -31,7 +31,13 @@ DEMANDS: dict[str, Demand] = {
     **RATE,
 }
 # Rules of a study whose maps are an existing matrix; it has no other.
-MATRIX_RULES = ("import_matrix", "compare_maps", "plot_influence", "write_explorer")
+MATRIX_RULES = (
+    "import_matrix",
+    "compare_maps",
+    "collect_cautions",
+    "plot_influence",
+    "write_explorer",
+)
 # What a job asks for beyond its estimate: memory for what the formula leaves out; time for a slow
 # machine, after minutes for the start on a shared file system.
 MEMORY_MARGIN, TIME_MARGIN, START_MINUTES = 1.25, 2, 10

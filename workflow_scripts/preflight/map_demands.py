@@ -336,6 +336,12 @@ def figure(jobs: Callable[[Sizes], Counter]) -> Demand:
 
 
 REPORT = {
+    "collect_cautions": Demand(
+        "report",
+        once,
+        memory=lambda s, b: TABLES + 100 * s.all_questions,
+        seconds=lambda s, b: 10 + s.all_questions / 1e5,
+    ),
     "plot_influence": figure(once),
     "plot_validation": figure(once),
     "plot_unlearning": figure(when(lambda s: s.forgotten)),

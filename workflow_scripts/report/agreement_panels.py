@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from workflow_scripts.common.taxonomy import display_name
+from workflow_scripts.report.numbers import counted, number_text
 from workflow_scripts.report.story_text import p_text
 from workflow_scripts.report.style import (
     CATEGORIES,
@@ -15,22 +16,34 @@ from workflow_scripts.report.style import (
     INK,
     heading,
     new_figure,
-    number_text,
+    sentence_figure,
 )
 
 OVER = {"documents": "halves of the documents", "questions": "halves of the questions"}
+NO_CORRELATION = (
+    "No two maps can be correlated: that needs at least three bins with documents, and maps on "
+    "which they differ."
+)
 # Inches.
 WIDTH, LEFT, PLOT, ROW, TOP, BOTTOM = 11.69, 2.8, 5.0, 0.36, 1.05, 0.85
 
 
-def draw_correlations(correlations: pl.DataFrame, titles: Mapping[str, str], n_bins: int) -> Figure:
+def draw_correlations(
+    correlations: pl.DataFrame, titles: Mapping[str, str], n_bins: int, matrix: bool = False
+) -> Figure:
     """Pearson's r of each pair of maps with the range when one bin is left out.
 
     Args:
         correlations: the table ``influence/correlations``.
         titles: benchmark -> its name for people.
         n_bins: bins with documents.
+        matrix: whether the maps are an existing matrix.
     """
+    if correlations["pearson"].is_null().all():
+        return sentence_figure("How alike are the maps?", [NO_CORRELATION])
+    others = {
+        name: look for name, look in _OTHERS.items() if correlations[name].is_not_null().any()
+    }
     figure, axes = _rows(max(correlations.height, 1), _lowest(correlations, "loo_low", "spearman"))
     for place, row in enumerate(correlations.iter_rows(named=True)):
         if row["pearson"] is None:
@@ -42,7 +55,7 @@ def draw_correlations(correlations: pl.DataFrame, titles: Mapping[str, str], n_b
             ends = [row["loo_low"], row["loo_high"]]
             axes.plot(ends, [above, above], color=INK, linewidth=2.2, solid_capstyle="butt")
         axes.plot([row["pearson"]], [above], marker="o", markersize=5.5, color=INK)
-        for column, look in _OTHERS.items():
+        for column, look in others.items():
             if row[column] is not None:
                 axes.plot([row[column]], [place + _BELOW[column]], **look)
         axes.text(1.04, place, _moved(row), fontsize=7.5, va="center", color=FAINT)
@@ -51,16 +64,21 @@ def draw_correlations(correlations: pl.DataFrame, titles: Mapping[str, str], n_b
         for a, b in correlations.select("benchmark_a", "benchmark_b").iter_rows()
     ]
     axes.set_yticks(range(len(names)), names, fontsize=8)
-    axes.set_xlabel("correlation of influence over bins (positive = the same bins support both)")
-    lines = [
-        f"{n_bins:,} bins with documents. Bar: range of Pearson's r when any one bin is left out; "
-        "a long bar means that one bin makes the correlation.",
+    what = "the matrix's values" if matrix else "influence"
+    axes.set_xlabel(f"correlation of {what} over bins (positive = the same bins support both)")
+    noise = (
         "Corrected: the noise of documents and questions taken out; its absence means that too "
-        "little of a map is above its noise. p: against relabelled topics and formats.",
+        "little of a map is above its noise. "
+    )
+    lines = [
+        f"{counted(n_bins, 'bin')} with {'a value' if matrix else 'documents'}. Bar: range of "
+        "Pearson's r when any one bin is left out; a long bar means that one bin makes the "
+        "correlation.",
+        f"{'' if matrix else noise}p: against relabelled topics and formats.",
     ]
     handles = [
         Line2D([], [], marker="o", markersize=6.5, color=INK, label="Pearson, leave one bin out"),
-        *(Line2D([], [], **look) for look in _OTHERS.values()),
+        *(Line2D([], [], **look) for look in others.values()),
     ]
     return _finish(figure, "How alike are the maps?", lines, handles)
 
@@ -99,6 +117,16 @@ def draw_reliability(
         titles: benchmark -> its name for people, in the order of the study.
         confidence: share of the splits that the bars span.
     """
+    if reliability["corrected"].is_null().all():
+        known = reliability.select("benchmark", "over", "reason").iter_rows()
+        return sentence_figure(
+            "Would the map be found again?",
+            [
+                f"{titles[name]}, {OVER[over]}: not known ({reason or 'not measured'})."
+                for name, over, reason in known
+                if name in titles
+            ],
+        )
     lowest = _lowest(reliability, "ci_low", "pearson")
     figure, axes = _rows(len(titles) * len(OVER), lowest)
     table = {(row["benchmark"], row["over"]): row for row in reliability.iter_rows(named=True)}

@@ -10,13 +10,24 @@ from matplotlib.figure import Figure
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 from workflow_scripts.common.thresholds import SIGNIFICANT
 from workflow_scripts.report.grid import (
+    Shown,
     colour_scale,
     draw_colour_bar,
     draw_grid,
     grid,
     grid_legend,
 )
-from workflow_scripts.report.style import FAINT, INK, diverging, heading, new_figure
+from workflow_scripts.report.numbers import counted
+from workflow_scripts.report.style import (
+    FAINT,
+    INK,
+    PAGE,
+    diverging,
+    heading,
+    new_figure,
+    plain_number,
+    sentence_figure,
+)
 
 ORDER = ("reasoning", "knowledge", "difference")
 COLUMNS = [
@@ -31,13 +42,22 @@ COLUMNS = [
     "q_value",
     "confounded",
 ]
-# Inches: the page grows with the number of contrasts, a panel keeps its size.
-LEFT, PANEL, SIDE, GAP, RIGHT = 1.75, 3.55, 0.85, 0.22, 1.05
-HEIGHT, BOTTOM, GRID_HEIGHT, STRIP = 8.27, 1.45, 4.6, 0.6
+TITLE = "Social against STEM: which regions tell the domains apart"
+NOTHING = (
+    "No contrast can be drawn: it compares bins, and fewer than two of them hold documents and "
+    "differ on the maps. Give the corpus documents in more bins."
+)
+# Inches: the page grows with the contrasts and rows that are drawn; a cell is at most so large.
+LEFT, PANEL, SIDE, GAP, RIGHT, NARROW = 1.75, 3.55, 0.85, 0.22, 1.05, 2.2
+BOTTOM, GRID_HEIGHT, STRIP, CELL, BAR = 1.45, 4.6, 0.66, (0.45, 0.35), 1.4
+HEAD, LINE, BELOW = 1.05, 0.165, 0.7
 
 
 def draw_contrasts(
-    contrasts: pl.DataFrame, cells: Mapping[str, Mapping[str, str]], confidence: float
+    contrasts: pl.DataFrame,
+    cells: Mapping[str, Mapping[str, str]],
+    confidence: float,
+    matrix: bool = False,
 ) -> Figure:
     """Draw each contrast per bin, with its topic and format means and their intervals.
 
@@ -45,34 +65,82 @@ def draw_contrasts(
         contrasts: the table ``influence/contrasts``.
         cells: benchmark -> title, domain and capability.
         confidence: coverage of the intervals.
+        matrix: whether the maps are an existing matrix.
     """
     present = [name for name in ORDER if name in contrasts["contrast"].unique()]
     tables = {name: contrasts.filter(contrast=name) for name in present}
     maps = {name: grid(table.filter(axis="bin"), "value") for name, table in tables.items()}
-    scale = colour_scale(*maps.values())
-    width = LEFT + max(len(present), 1) * (PANEL + SIDE + GAP) + RIGHT
-    figure = new_figure(width, HEIGHT)
+    if not any(np.isfinite(values).any() for values in maps.values()):
+        return sentence_figure(TITLE, [NOTHING])
+    scale, shown = colour_scale(*maps.values()), Shown.of(*maps.values())
+    wide = min(PANEL, max(CELL[0] * len(shown.formats), NARROW))
+    high = min(GRID_HEIGHT, CELL[1] * len(shown.topics))
+    sides = len(shown.topics) > 1 and len(shown.formats) > 1
+    lines = _lines(contrasts, maps, confidence, matrix, shown)
+    head = HEAD + LINE * len(lines)
+    width = max(PAGE[0], LEFT + len(present) * (wide + SIDE + GAP) + RIGHT)
+    strip = STRIP if sides else 0.05
+    height = head + strip + max(high + BOTTOM, BAR + BELOW)
+    figure, base = new_figure(width, height), height - head - strip - high
     limits = [_side_limit(contrasts.filter(axis=axis)) for axis in ("topic", "format")]
     for number, (name, table) in enumerate(tables.items()):
-        left = LEFT + number * (PANEL + SIDE + GAP)
-        axes = _add(figure, left, BOTTOM, PANEL, GRID_HEIGHT)
+        left = LEFT + number * (wide + SIDE + GAP)
+        axes = _add(figure, left, base, wide, high)
         marked = grid(table.with_columns(found=found()).filter(axis="bin"), "found") == 1
-        draw_grid(axes, maps[name], scale.limit, marked, fontsize=7, upright=True)
+        draw_grid(axes, maps[name], scale.limit, shown, marked, fontsize=7, upright=True)
         if number:
             axes.tick_params(axis="y", labelleft=False)
-        top = _add(figure, left, BOTTOM + GRID_HEIGHT + 0.06, PANEL, STRIP, sharex=axes)
-        side = _add(figure, left + PANEL + 0.06, BOTTOM, SIDE - 0.06, GRID_HEIGHT, sharey=axes)
-        _intervals(side, table.filter(axis="topic"), "topic", limits[0])
-        _intervals(top, table.filter(axis="format"), "format", limits[1])
-        if number:
-            top.tick_params(axis="y", labelleft=False)
-        _panel_title(top, name, cells, bool(table["confounded"].any()))
-    bar = _add(figure, width - RIGHT + 0.22, BOTTOM + 0.9, 0.15, GRID_HEIGHT - 1.4)
-    draw_colour_bar(
-        bar, scale.limit, "difference of z (positive = social more)", scale.n_clipped > 0
-    )
-    _finish(figure, maps, tables, confidence, scale.note())
+        if sides:
+            above = _add(figure, left, base + high + 0.06, wide, STRIP - 0.06, sharex=axes)
+            beside = _add(figure, left + wide + 0.06, base, SIDE - 0.06, high, sharey=axes)
+            _intervals(beside, table.filter(axis="topic"), "topic", limits[0], shown)
+            _intervals(above, table.filter(axis="format"), "format", limits[1], shown)
+            if number:
+                above.tick_params(axis="y", labelleft=False)
+        _panel_title(figure, (left, base + high + strip), name, cells)
+        if table["confounded"].any():
+            _confounded(figure, (left + wide, base + high + strip))
+    right = LEFT + len(present) * (wide + SIDE + GAP) + 0.05
+    low = base + high - max(BAR, 0.85 * high)
+    bar = _add(figure, right, low, 0.15, max(BAR, 0.7 * high))
+    label = "difference of z\n(+ = social more)"
+    draw_colour_bar(bar, scale.limit, label, scale.n_clipped > 0)
+    heading(figure, TITLE, lines, top=1 - 0.2 / height, left=0.25 / width)
+    _foot(figure, maps, tables, scale.note(), (right, low), matrix)
     return figure
+
+
+def _lines(
+    contrasts: pl.DataFrame,
+    maps: Mapping[str, np.ndarray],
+    confidence: float,
+    matrix: bool,
+    shown: Shown,
+) -> list[str]:
+    """What the heading says: of these intervals and marks alone that are drawn."""
+    known = np.any([np.isfinite(values) for values in maps.values()], axis=0)
+    what = "a value" if matrix else "documents"
+    intervals = contrasts["ci_low"].is_not_null().any()
+    sides = "Sides: mean over the bins of a topic or format" + (
+        f" with {confidence:.0%} intervals. " if intervals else "; a matrix gives no intervals. "
+    )
+    bins = contrasts.filter(axis="bin")["q_value"].is_not_null().any()
+    marks = "Dots and filled points" if bins else "Filled points"
+    lines = [
+        f"Differences of z over {counted(int(known.sum()), 'bin')} with {what}; positive (red) = "
+        "the region supports the social benchmark more than the STEM benchmark of the same "
+        "capability",
+    ]
+    if len(shown.topics) > 1 and len(shown.formats) > 1:
+        lines.append(
+            f"{sides}{marks}: q < {SIGNIFICANT:g}, the false discovery rate over the units of the "
+            "axis"
+        )
+    elif bins:
+        lines.append(f"Dots: q < {SIGNIFICANT:g}, the false discovery rate over the bins")
+    if note := shown.note("values" if matrix else "documents"):
+        lines.append(f"Rows and columns {note}")
+    return lines
 
 
 def found() -> pl.Expr:
@@ -89,55 +157,41 @@ def _add(
     return figure.add_axes(place, **shared)
 
 
-def _finish(
+def _foot(
     figure: Figure,
     maps: Mapping[str, np.ndarray],
     tables: Mapping[str, pl.DataFrame],
-    confidence: float,
     note: str,
+    bar: tuple[float, float],
+    matrix: bool,
 ) -> None:
-    known = np.any([np.isfinite(values) for values in maps.values()], axis=0)
-    lines = [
-        f"Differences of z over {int(known.sum())} bins with documents; positive (red) = the "
-        "region supports the social benchmark more than the STEM benchmark of the same capability",
-        f"Sides: mean over the bins of a topic or format with {confidence:.0%} intervals. "
-        f"Dots and filled points: q < {SIGNIFICANT:g}, the false discovery rate over the units "
-        "of the axis",
-    ]
+    """Legend under the scale, and what a reader must know of the colours."""
     width, height = figure.get_size_inches()
-    title = "Social against STEM: which regions tell the domains apart"
-    heading(figure, title, lines, top=1 - 0.2 / height, left=0.25 / width)
+    shown = Shown.of(*maps.values())
+    full = all(np.isfinite(shown.cut(values)).all() for values in maps.values())
     bins = [table.filter(found(), axis="bin") for table in tables.values()]
     marked = any(table.height for table in bins)
-    entries = grid_legend(f"q < {SIGNIFICANT:g}" if marked else "", not known.all())
-    if entries:
-        figure.legend(
-            handles=entries,
-            loc="lower right",
-            bbox_to_anchor=(1 - 0.05 / width, BOTTOM / height),
-            fontsize=7.5,
-        )
-    figure.text(
-        1 - 0.2 / width,
-        0.12 / height,
-        f"{note}." if note else "",
-        fontsize=7.5,
-        color=FAINT,
-        ha="right",
-    )
+    without = "" if full else "value" if matrix else "documents"
+    if entries := grid_legend(f"q < {SIGNIFICANT:g}" if marked else "", without):
+        place = ((bar[0] - 0.2) / width, (bar[1] - 0.2) / height)
+        figure.legend(handles=entries, loc="upper left", bbox_to_anchor=place, fontsize=7.5)
+    look = {"fontsize": 7.5, "color": FAINT, "ha": "right"}
+    figure.text(1 - 0.2 / width, 0.12 / height, f"{note}." if note else "", **look)
 
 
 def _side_limit(units: pl.DataFrame) -> float:
     """Largest interval end of all contrasts, so that their sides compare."""
     ends = units.select(pl.max_horizontal(pl.col("value", "ci_low", "ci_high").abs()).max()).item()
-    return 1.08 * ends if ends else 1.0
+    # Room for half a marker at the ends.
+    return 1.15 * ends if ends else 1.0
 
 
-def _intervals(axes: Axes, units: pl.DataFrame, axis: str, limit: float) -> None:
+def _intervals(axes: Axes, units: pl.DataFrame, axis: str, limit: float, shown: Shown) -> None:
     """Draw values with intervals along a map's side; filled where the unit stands out."""
-    labels = TOPICS if axis == "topic" else FORMATS
+    drawn, labels = (shown.topics, TOPICS) if axis == "topic" else (shown.formats, FORMATS)
+    places = {labels[position]: place + 0.5 for place, position in enumerate(drawn)}
     for row in units.with_columns(found=found()).drop_nulls("value").iter_rows(named=True):
-        place = labels.index(row[axis]) + 0.5
+        place = places[row[axis]]
         colour = diverging()(0.92 if row["value"] > 0 else 0.08)
         ends = (row["ci_low"], row["ci_high"])
         look = {
@@ -146,6 +200,7 @@ def _intervals(axes: Axes, units: pl.DataFrame, axis: str, limit: float) -> None
             "color": colour,
             "markerfacecolor": colour if row["found"] else "white",
             "markeredgewidth": 0.8,
+            "clip_on": False,
         }
         if axis == "topic":
             if None not in ends:
@@ -157,6 +212,8 @@ def _intervals(axes: Axes, units: pl.DataFrame, axis: str, limit: float) -> None
             axes.plot([place], [row["value"]], **look)
     tick = float(f"{limit / 1.5:.1g}")
     axes.tick_params(labelsize=6.5, length=2)
+    along = axes.xaxis if axis == "topic" else axes.yaxis
+    along.set_major_formatter(plain_number)
     axes.spines[["left", "bottom"]].set_visible(False)
     if axis == "topic":
         axes.set_xlim(-limit, limit)
@@ -171,9 +228,12 @@ def _intervals(axes: Axes, units: pl.DataFrame, axis: str, limit: float) -> None
 
 
 def _panel_title(
-    axes: Axes, name: str, cells: Mapping[str, Mapping[str, str]], confounded: bool
+    figure: Figure,
+    place: tuple[float, float],
+    name: str,
+    cells: Mapping[str, Mapping[str, str]],
 ) -> None:
-    """Name the contrast and the benchmarks on its sides."""
+    """Name the contrast and the benchmarks on its sides, above a place in inches."""
 
     def side(domain: str) -> str:
         titles = [
@@ -186,8 +246,16 @@ def _panel_title(
     below = "reasoning \u2212 knowledge"
     if name != "difference":
         below = f"{side('social')} \u2212 {side('stem')}"
-    axes.text(0, 1.42, name.capitalize(), transform=axes.transAxes, fontsize=10, fontweight="bold")
-    axes.text(0, 1.16, below, transform=axes.transAxes, fontsize=8, color=INK)
-    if confounded:
-        warning = "confounded: sides answer in different forms"
-        axes.text(1, 1.42, warning, transform=axes.transAxes, fontsize=7, color=FAINT, ha="right")
+    width, height = figure.get_size_inches()
+    left, top = place[0] / width, place[1]
+    look = {"fontsize": 10, "fontweight": "bold"}
+    figure.text(left, (top + 0.27) / height, name.capitalize(), **look)
+    figure.text(left, (top + 0.1) / height, below, fontsize=8, color=INK)
+
+
+def _confounded(figure: Figure, place: tuple[float, float]) -> None:
+    """Say above a panel's right end that its sides were not asked alike."""
+    width, height = figure.get_size_inches()
+    warning = "confounded: sides answer in different forms"
+    look = {"fontsize": 7, "color": FAINT, "ha": "right"}
+    figure.text(place[0] / width, (place[1] + 0.44) / height, warning, **look)

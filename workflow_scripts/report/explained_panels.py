@@ -7,6 +7,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from workflow_scripts.report.numbers import number_text
 from workflow_scripts.report.scorer_names import NAMES
 from workflow_scripts.report.style import (
     CATEGORIES,
@@ -15,10 +16,15 @@ from workflow_scripts.report.style import (
     PAGE,
     heading,
     new_figure,
-    number_text,
     panel_title,
+    sentence_figure,
 )
 
+TITLE = "Would a simpler scorer give the same maps?"
+NOTHING = (
+    "No other scorer was run (validation.scorers and the controls are empty), or none could be "
+    "compared: that needs at least three bins with documents."
+)
 # What a scorer sees, its colour, and the scorers in the order of the figure.
 KINDS = {
     "texts": (CATEGORIES[0], ("tfidf", "bm25", "embedding", "length", "loss", "texts")),
@@ -44,11 +50,13 @@ def draw_explained(explained: pl.DataFrame, titles: Mapping[str, str], confidenc
         titles: benchmark -> its name for people, in the order of the study.
         confidence: coverage of the intervals.
     """
+    if explained.is_empty():
+        return sentence_figure(TITLE, [NOTHING])
     known = set(explained["scorer"])
     scorers = [name for _, names in KINDS.values() for name in names if name in known]
     width = max(PAGE[0], LEFT + len(titles) * (PANEL + GAP) + RIGHT)
     panel = (width - LEFT - RIGHT) / len(titles) - GAP
-    rows = ROW * max(len(scorers), 1)
+    rows = ROW * len(scorers)
     height = TOP + 2 * rows + BETWEEN + BOTTOM
     figure = new_figure(width, height)
     for line, measure in enumerate(MEASURES):
@@ -127,8 +135,5 @@ def _explain(figure: Figure, explained: pl.DataFrame, confidence: float) -> None
         f"Lines: {confidence:.0%} intervals, topics and formats drawn anew. Where a few bins carry "
         "a map they are wide: a draw may hold those bins often or not at all.",
     ]
-    if explained.is_empty():
-        lines = ["No other scorer was run: validation.scorers and the controls are empty."]
     width, height = figure.get_size_inches()
-    title = "Would a simpler scorer give the same maps?"
-    heading(figure, title, lines, top=1 - 0.2 / height, left=0.25 / width)
+    heading(figure, TITLE, lines, top=1 - 0.2 / height, left=0.25 / width)

@@ -9,35 +9,36 @@ from typing import Any
 
 import altair as alt
 
-from workflow_scripts.common.taxonomy import FORMATS, TOPICS, display_name
-
-TOPIC_NAMES = [display_name(label) for label in TOPICS]
-FORMAT_NAMES = [display_name(label) for label in FORMATS]
 # Gaps between cells, as a share of a cell.
 GAP = 0.07
 # How far from its middle a mark lies, as a share of a cell.
 CORNER = 0.25
 
 
-def charts() -> dict[str, dict[str, Any]]:
-    """Specification of every chart by its name in the page."""
+def charts(topics: list[str], formats: list[str]) -> dict[str, dict[str, Any]]:
+    """Specification of every chart by its name in the page.
+
+    Args:
+        topics: names of the rows of the map, from the top.
+        formats: names of its columns, from the left.
+    """
     drawn = {
-        "map": _map(),
-        "topics": _strip("topic"),
-        "formats": _strip("format"),
+        "map": _map(topics, formats),
+        "topics": _strip("topic", topics),
+        "formats": _strip("format", formats),
         "compare": _compare(),
         "scatter": _scatter(),
     }
     return {name: chart.to_dict() for name, chart in drawn.items()}
 
 
-def _topic(**axis: Any) -> alt.Y:
-    scale = alt.Scale(domain=TOPIC_NAMES, paddingInner=GAP, paddingOuter=GAP / 2)
+def _topic(names: list[str], **axis: Any) -> alt.Y:
+    scale = alt.Scale(domain=names, paddingInner=GAP, paddingOuter=GAP / 2)
     return alt.Y("topic:N", sort=None, scale=scale, axis=alt.Axis(title=None, **axis))
 
 
-def _format(**axis: Any) -> alt.X:
-    scale = alt.Scale(domain=FORMAT_NAMES, paddingInner=GAP, paddingOuter=GAP / 2)
+def _format(names: list[str], **axis: Any) -> alt.X:
+    scale = alt.Scale(domain=names, paddingInner=GAP, paddingOuter=GAP / 2)
     return alt.X("format:N", sort=None, scale=scale, axis=alt.Axis(title=None, **axis))
 
 
@@ -54,9 +55,9 @@ def _cell(share: float, axis: str) -> alt.ExprRef:
     return alt.ExprRef(f"{share} * bandwidth('{axis}')")
 
 
-def _map() -> alt.LayerChart:
-    """24 x 24 cells; marks on them; what was planted; the chosen bins with their letters."""
-    place = {"x": _format(labelAngle=-45), "y": _topic()}
+def _map(topics: list[str], formats: list[str]) -> alt.LayerChart:
+    """A cell for each bin; marks on them; what was planted; the chosen bins with their letters."""
+    place = {"x": _format(formats, labelAngle=-45), "y": _topic(topics)}
     cells = (
         _data("bins")
         .mark_rect()
@@ -116,13 +117,13 @@ def _map() -> alt.LayerChart:
     return alt.layer(cells, dots, *corners, planted, frames, letters)
 
 
-def _strip(axis: str) -> alt.LayerChart:
+def _strip(axis: str, names: list[str]) -> alt.LayerChart:
     """Mean of each topic (bars to the right) or format (bars upward), with its interval."""
     value = {"axis": alt.Axis(title=None, tickCount=3, grid=True), "scale": alt.Scale(nice=False)}
     if axis == "topic":
-        place, long, second = {"y": _topic(labels=False)}, alt.X, alt.X2
+        place, long, second = {"y": _topic(names, labels=False)}, alt.X, alt.X2
     else:
-        place, long, second = {"x": _format(labels=False)}, alt.Y, alt.Y2
+        place, long, second = {"x": _format(names, labels=False)}, alt.Y, alt.Y2
     channel, other = ("x", "x2") if axis == "topic" else ("y", "y2")
     rows = _data("rows")
     bars = rows.mark_bar(strokeWidth=0.5).encode(

@@ -9,7 +9,7 @@ import polars as pl
 from workflow_scripts.common.files import read_json
 from workflow_scripts.common.provenance import sidecar_path
 from workflow_scripts.report.capability_map import BenchmarkFacts
-from workflow_scripts.report.style import counted
+from workflow_scripts.report.numbers import counted
 
 SHORT = 12
 

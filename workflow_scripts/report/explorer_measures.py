@@ -67,9 +67,10 @@ MEASURES = (
         "mass",
         "Weighted by natural mass",
         "Mass",
-        "Influence above the corpus's mean, times the bin's share of the corpus's documents: where "
-        "the whole corpus's push comes from; the map sums to 0; positive = supports. Mass counts "
-        "documents. Does not compare between benchmarks.",
+        "Influence above the corpus's mean, times the bin's share of the corpus's documents (all "
+        "that the source has, not those drawn of each bin): where the whole corpus's push comes "
+        "from; the map sums to 0; positive = supports. Mass counts documents, not tokens. Does not "
+        "compare between benchmarks.",
         None,
         False,
     ),
@@ -91,7 +92,15 @@ OF_A_MATRIX = {
         "short": "Value",
         "about": "The number that the matrix gives for the bin; positive = supports. Does not "
         "compare between benchmarks.",
-    }
+    },
+    "mass": {
+        "label": "Weighted by the matrix's documents",
+        "short": "Weighted",
+        "about": "Value above the mean over the documents that the matrix counts, times the bin's "
+        "share of them; the map sums to 0; positive = supports. Where counts were capped, as in a "
+        "draw of so many documents a bin, the weights are those of the draw, not of the corpus. "
+        "Does not compare between benchmarks.",
+    },
 }
 
 

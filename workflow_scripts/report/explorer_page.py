@@ -8,12 +8,11 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from workflow_scripts.common.taxonomy import FORMATS, TOPICS, display_name
 from workflow_scripts.report.explorer_charts import charts
 from workflow_scripts.report.style import dark_diverging, diverging
 
 ASSETS = Path(__file__).with_name("explorer")
-SCRIPTS = ("core.js", "charts.js", "drawing.js", "panels.js", "table.js", "main.js")
+SCRIPTS = ("core.js", "charts.js", "drawing.js", "cautions.js", "panels.js", "table.js", "main.js")
 # Steps of each palette in the page; colours between two steps are not told apart.
 STEPS = 65
 
@@ -39,20 +38,15 @@ def _hex(colour: tuple[float, ...]) -> str:
     return "#" + "".join(f"{round(255 * part):02x}" for part in colour[:3])
 
 
-def taxonomy() -> dict[str, list[list[str]]]:
-    """Label and name of every topic and format, in the order of the map."""
-    axes = {"topics": TOPICS, "formats": FORMATS}
-    return {key: [[label, display_name(label)] for label in axis] for key, axis in axes.items()}
-
-
 def write_page(payload: dict[str, Any]) -> str:
     """The whole page.
 
     Args:
-        payload: study, facts, measures, bins and maps as the page's scripts read them; the
-            taxonomy, the palettes and the charts are added here.
+        payload: study, facts, measures, topics, formats, bins and maps as the page's scripts read
+            them; the palettes and the charts are added here.
     """
-    data = {**payload, **taxonomy(), "palettes": palettes(), "charts": charts()}
+    names = [[name for _, name in payload[axis]] for axis in ("topics", "formats")]
+    data = {**payload, "palettes": palettes(), "charts": charts(*names)}
     parts = {
         "TITLE": _text(payload["study"]),
         "STYLE": (ASSETS / "page.css").read_text(),

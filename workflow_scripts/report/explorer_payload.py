@@ -1,13 +1,14 @@
 """The explorer's data from the study's tables: what there is, and what is left out without it."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from statistics import NormalDist
 from typing import Any
 
 import polars as pl
 
 from workflow_scripts.common.thresholds import SIGNIFICANT
+from workflow_scripts.report.cautions import Caution, concerning
 from workflow_scripts.report.explorer_data import (
     add_marginals,
     add_scales,
@@ -17,8 +18,9 @@ from workflow_scripts.report.explorer_data import (
     contrast_map,
     numbers,
 )
+from workflow_scripts.report.explorer_fold import fold
 from workflow_scripts.report.explorer_measures import measures_of
-from workflow_scripts.report.style import counted
+from workflow_scripts.report.numbers import counted
 
 CONTRASTS = ("reasoning", "knowledge", "difference")
 # From this share of near-duplicates on a bin is marked.
@@ -38,13 +40,28 @@ class Tables:
     truth: pl.DataFrame | None = None
 
 
+@dataclass(frozen=True)
+class Kind:
+    """Traits of a study that its tables do not tell.
+
+    Attributes:
+        matrix: whether the maps are an existing matrix, whose values are of a kind of their own.
+        cells: benchmark -> domain and capability, for the sides of the contrasts.
+        cautions: what must be known before a map is read.
+    """
+
+    matrix: bool = False
+    cells: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    cautions: Sequence[Caution] = ()
+
+
 def explorer_payload(
     study: str,
     tables: Tables,
     benchmarks: Mapping[str, Mapping[str, Any]],
     facts: list[tuple[str, str]],
     confidence: float,
-    matrix: bool = False,
+    kind: Kind | None = None,
 ) -> dict[str, Any]:
     """Everything that the page shows, JSON-ready.
 
@@ -54,27 +71,42 @@ def explorer_payload(
         benchmarks: facts of each (title, questions, accuracy, chance) in the order of the study.
         facts: what the page says of the study, as pairs of label and words.
         confidence: of the intervals.
-        matrix: whether the maps are an existing matrix, whose values are of a kind of their own.
+        kind: of the study; by default one of documents, without contrasts or cautions.
     """
+    kind = kind or Kind()
     maps = [_benchmark(tables, name, known, confidence) for name, known in benchmarks.items()]
     if tables.contrasts is not None:
         parts = {name: tables.contrasts.filter(contrast=name) for name in CONTRASTS}
         maps += [contrast_map(name, rows) for name, rows in parts.items() if not rows.is_empty()]
     add_scales(maps)
+    for made in maps:
+        about = concerning(kind.cautions, _benchmarks_of(made, kind.cells))
+        made["cautions"] = [kind.cautions.index(one) for one in about]
     present = {key for made in maps for key in made["measures"]}
-    return {
+    payload = {
         "study": study,
-        "lead": _lead(tables, len(benchmarks), matrix),
+        "lead": _lead(tables, len(benchmarks), kind.matrix),
         "facts": facts,
-        "how": _how(confidence, maps, tables.truth is not None, matrix),
+        "how": _how(confidence, maps, tables.truth is not None, kind.matrix),
+        "cautions": list(kind.cautions),
+        "empty": "no value" if kind.matrix else "no documents",
         "significant": SIGNIFICANT,
         "confidence": confidence,
         "alike": ALIKE,
-        "measures": [asdict(measure) for measure in measures_of(present, matrix)],
+        "measures": [asdict(measure) for measure in measures_of(present, kind.matrix)],
         "bins": bin_columns(tables.summary),
         "maps": maps,
         "correlations": _correlations(tables.correlations),
     }
+    return fold(payload)
+
+
+def _benchmarks_of(made: Mapping[str, Any], cells: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Benchmarks that a map is of, or is a contrast of."""
+    if made["kind"] == "benchmark":
+        return [made["key"]]
+    name = made["key"].partition(":")[2]
+    return [each for each, cell in cells.items() if name in (cell["capability"], "difference")]
 
 
 def _benchmark(
@@ -159,8 +191,9 @@ def _how(confidence: float, maps: list[dict[str, Any]], planted: bool, matrix: b
         first + "Positive supports, negative opposes.",
         *_dots(maps),
         intervals,
-        "Hatched cells have no documents: no evidence, which is not no influence. A number that "
-        "the study does not have is shown as n/a.",
+        f"Hatched cells have {'no value' if matrix else 'no documents'}: no evidence, which is not "
+        f"{'a value of 0' if matrix else 'no influence'}. A number that the study does not have is "
+        "left out, or shown as n/a.",
         last,
     ]
     if planted:

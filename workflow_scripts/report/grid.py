@@ -12,7 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS, bin_index, display_name
-from workflow_scripts.report.style import EMPTY, EMPTY_HATCH, FAINT, INK, counted, diverging
+from workflow_scripts.report.numbers import counted
+from workflow_scripts.report.style import EMPTY, EMPTY_HATCH, FAINT, INK, diverging
 
 # The largest value sets the colours unless it is this many times a map's third largest.
 CLIP_FACTOR = 1.5
@@ -37,8 +38,8 @@ class ColourScale:
         if not self.n_clipped:
             return ""
         return (
-            f"Colours end at \u00b1{self.limit:.1f}; {counted(self.n_clipped, 'bin')} beyond, "
-            f"up to {self.largest:.1f} in size"
+            f"Colours end at \u00b1{self.limit:.1f}; {counted(self.n_clipped, 'bin')} of all "
+            f"maps beyond, up to {self.largest:.1f} in size"
         )
 
 
@@ -78,10 +79,47 @@ def row_means(values: np.ndarray, axis: int) -> np.ndarray:
     return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """Rows and columns of the grid that are drawn: those in which some bin has a value.
+
+    Attributes:
+        topics: their positions among the topics.
+        formats: their positions among the formats.
+    """
+
+    topics: list[int]
+    formats: list[int]
+
+    @classmethod
+    def of(cls, *grids: np.ndarray) -> "Shown":
+        """Rows and columns in which any of these maps has a value; all where none has one."""
+        known = np.any([np.isfinite(values) for values in grids], axis=0)
+        if not known.any():
+            known[:] = True
+        rows, columns = np.flatnonzero(known.any(axis=1)), np.flatnonzero(known.any(axis=0))
+        return cls(rows.tolist(), columns.tolist())
+
+    def cut(self, values: np.ndarray) -> np.ndarray:
+        """What is drawn of a (24, 24) array."""
+        return values[np.ix_(self.topics, self.formats)]
+
+    def note(self, what: str = "documents") -> str:
+        """How much of the grid is drawn; empty where all of it is."""
+        axes = ((self.topics, TOPICS, "topic"), (self.formats, FORMATS, "format"))
+        parts = [
+            f"{len(drawn)} of {counted(len(labels), name)}"
+            for drawn, labels, name in axes
+            if len(drawn) < len(labels)
+        ]
+        return f"drawn: {' and '.join(parts)}; the others have no {what}" if parts else ""
+
+
 def draw_grid(
     axes: Axes,
     values: np.ndarray,
     limit: float,
+    shown: Shown,
     marked: np.ndarray | None = None,
     fontsize: float = 8,
     upright: bool = False,
@@ -92,10 +130,12 @@ def draw_grid(
         axes: where.
         values: (24, 24) float; NaN for a bin without a value.
         limit: colours run from -limit to limit.
+        shown: the rows and columns that are drawn.
         marked: (24, 24) bool; bins that get a dot.
         fontsize: of the labels.
         upright: turn the format labels by 90 degrees, for narrow columns, not by 45.
     """
+    values = shown.cut(values)
     sns.heatmap(
         values,
         ax=axes,
@@ -107,8 +147,8 @@ def draw_grid(
         cbar=False,
         linewidths=0.4,
         linecolor="white",
-        xticklabels=[display_name(label) for label in FORMATS],
-        yticklabels=[display_name(label) for label in TOPICS],
+        xticklabels=[display_name(FORMATS[place]) for place in shown.formats],
+        yticklabels=[display_name(TOPICS[place]) for place in shown.topics],
     )
     if not np.isfinite(values).all():
         axes.patch.set(facecolor=EMPTY, edgecolor=EMPTY_HATCH, hatch="////", visible=True)
@@ -120,24 +160,27 @@ def draw_grid(
             va="center" if upright else "top",
             rotation_mode="anchor",
         )
+    # Of a single row seaborn turns the name.
+    for label in axes.get_yticklabels():
+        label.set(rotation=0, va="center")
     if marked is not None and marked.any():
-        rows, columns = np.nonzero(marked)
+        rows, columns = np.nonzero(shown.cut(marked))
         strong = np.abs(values[rows, columns]) > 0.6 * limit
         colours = np.where(strong, "white", INK)
         axes.scatter(columns + 0.5, rows + 0.5, s=7, c=list(colours), linewidths=0, zorder=3)
 
 
-def grid_legend(mark: str, with_empty: bool) -> list[Line2D | Patch]:
+def grid_legend(mark: str, empty: str) -> list[Line2D | Patch]:
     """Legend entries for what the colours do not say.
 
     Args:
         mark: what a dot means; empty where there is none.
-        with_empty: whether some bins are grey.
+        empty: what a grey bin lacks; empty where there is none.
     """
     look = {"marker": "o", "linestyle": "", "markersize": 3.2, "color": INK}
     grey = {"facecolor": EMPTY, "edgecolor": EMPTY_HATCH, "hatch": "//////"}
     dots = [Line2D([], [], label=mark, **look)] if mark else []
-    return dots + ([Patch(label="no documents", **grey)] if with_empty else [])
+    return dots + ([Patch(label=f"no {empty}", **grey)] if empty else [])
 
 
 def draw_colour_bar(axes: Axes, limit: float, label: str, clipped: bool) -> None:

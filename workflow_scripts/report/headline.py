@@ -8,14 +8,16 @@ import os
 import re
 import sys
 from pathlib import Path
+from textwrap import wrap
 
 import polars as pl
 
 from workflow_scripts.common.errors import AtlasError, DataError
+from workflow_scripts.common.files import read_json
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.taxonomy import display_name
 from workflow_scripts.common.thresholds import SIGNIFICANT
-from workflow_scripts.report.cautions import GUESSED, above_chance, all_equal
+from workflow_scripts.report.cautions import all_equal, texts
 from workflow_scripts.report.headline_maps import comparison
 from workflow_scripts.report.run_options import report_command
 
@@ -34,9 +36,19 @@ def accuracy_lines(folder: Path, benchmarks: list[str]) -> list[str]:
         queries = read_table(place / "queries.parquet", "benchmarks/queries", ["choices"])
         right, chance = answers["correct"], (1 / queries["choices"].list.len()).mean()
         lines.append(f"{name:24} {answers.height:>9,}  {right.mean():>8.0%}  {chance:>6.0%}")
-        if not above_chance(int(right.sum()), answers.height, chance):
-            lines.append(f"    not above chance: {GUESSED.partition(':')[0]}")
     return lines
+
+
+def caution_lines(folder: Path) -> list[str]:
+    """The cautions of the study, warnings first; none where an earlier version made it."""
+    path = folder / "report" / "cautions.json"
+    if not path.exists():
+        return []
+    return [
+        line
+        for text in texts(read_json(path))
+        for line in wrap(text, WIDTH, initial_indent="- ", subsequent_indent="  ")
+    ]
 
 
 def map_lines(bins: pl.DataFrame) -> list[str]:
@@ -147,6 +159,8 @@ def headline(folder: Path) -> str:
     documents = "" if counts.has_nulls() else f"{counts.sum():,} documents in "
     title = f"Capability Atlas: study {folder.name}, {documents}{filled} of {first.height} bins"
     parts = [[title, "=" * min(len(title), WIDTH)]]
+    if lines := caution_lines(folder):
+        parts.append(["Read with caution", *_indent(lines)])
     if (folder / "benchmarks").exists():
         parts.append(["Base model", *_indent(accuracy_lines(folder, benchmarks))])
     parts.append(["What supports each benchmark most", *_indent(map_lines(bins))])

@@ -10,17 +10,22 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from workflow_scripts.influence.lexical_profile import BY_SHARE
+from workflow_scripts.report.numbers import counted, number_text
 from workflow_scripts.report.style import (
     CATEGORIES,
     FAINT,
     INK,
     ROLE_COLOURS,
-    counted,
     heading,
     new_figure,
-    number_text,
+    sentence_figure,
 )
 
+TITLE = "Which words do the regions use?"
+NOTHING = (
+    "No two groups of bins can be compared: that needs a benchmark's top bins beside others, or "
+    "interactional beside expository formats, with documents in both."
+)
 # Measure -> the title of its panel, in order.
 MEASURES = {
     "words": "Words a document",
@@ -59,11 +64,17 @@ def draw_words(groups: pl.DataFrame, titles: Mapping[str, str], confidence: floa
         titles: benchmark -> its name for people, in the order of the study.
         confidence: coverage of the intervals.
     """
-    rows = [(name, *PAIRS[0]) for name in titles] + [(None, *PAIRS[1])]
     table = {
         (row["benchmark"], row["group"], row["measure"]): row
         for row in groups.iter_rows(named=True)
     }
+    rows = [
+        row
+        for row in [*((name, *PAIRS[0]) for name in titles), (None, *PAIRS[1])]
+        if _comparable(table, row)
+    ]
+    if not rows:
+        return sentence_figure(TITLE, [NOTHING])
     lines = -(-len(MEASURES) // COLUMNS)
     block = TITLE + ROW * len(rows) + AXIS
     width = LEFT + COLUMNS * (PANEL + NOTE + GAP) + RIGHT
@@ -81,6 +92,13 @@ def draw_words(groups: pl.DataFrame, titles: Mapping[str, str], confidence: floa
         axes.set_yticks(range(len(names)), names, fontsize=7.5)
     _explain(figure, confidence)
     return figure
+
+
+def _comparable(table: Mapping[tuple, Mapping[str, Any]], row: tuple[str | None, str, str]) -> bool:
+    """Whether both groups of a row have documents."""
+    benchmark, *pair = row
+    found = [table.get((benchmark, group, "words")) for group in pair]
+    return all(part is not None and part["n_docs"] for part in found)
 
 
 def _measure(
@@ -183,7 +201,7 @@ def _explain(figure: Figure, confidence: float) -> None:
         "Bold: the interval excludes 0. * No bin is called: the 5% of bins with the highest "
         "influence. The top bins were chosen on the same documents. No cause is shown.",
     ]
-    heading(figure, "Which words do the regions use?", lines, 1 - 0.15 / height, left=0.15 / width)
+    heading(figure, TITLE, lines, 1 - 0.15 / height, left=0.15 / width)
     handles = [
         Line2D([], [], marker="o", markersize=4, linewidth=1.6, color=colour, label=label)
         for colour, label in LOOKS.values()

@@ -9,7 +9,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS, display_name
-from workflow_scripts.report.style import FAINT, PAGE, diverging, heading, new_figure, panel_title
+from workflow_scripts.report.style import (
+    FAINT,
+    PAGE,
+    diverging,
+    heading,
+    new_figure,
+    panel_title,
+    sentence_figure,
+)
 
 COLUMNS = [
     "benchmark",
@@ -25,39 +33,66 @@ COLUMNS = [
     "bins_high",
     "rank",
 ]
-# Inches: the page grows with the number of benchmarks, a panel keeps its size.
+TITLE = "Which topics and formats support each benchmark"
+NOTHING = (
+    "There is one topic and one format with bins that differ, so neither can be compared with "
+    "another: the mean of a map's z is 0."
+)
+# Inches: the page grows with the benchmarks and units, a panel keeps its size.
 LEFT, PANEL, GAP, RIGHT = 1.75, 2.25, 0.14, 0.2
-ROWS, TOP, BETWEEN, BOTTOM = 3.45, 1.2, 0.3, 0.65
+ROW, HEAD, LINE, BETWEEN, BOTTOM = 3.45 / 24, 0.87, 0.165, 0.3, 0.65
 
 
-def draw_marginals(marginals: pl.DataFrame, titles: Mapping[str, str], confidence: float) -> Figure:
+def draw_marginals(
+    marginals: pl.DataFrame, titles: Mapping[str, str], confidence: float, matrix: bool = False
+) -> Figure:
     """Mean z of every topic (above) and format (below), one column of panels a benchmark.
+
+    Units without a value on any map are left out, and a whole axis where a single one is left:
+    its mean is that of the map, 0.
 
     Args:
         marginals: the table ``influence/marginals``.
         titles: benchmark -> its name for people, in the order of the study.
         confidence: coverage of the intervals.
+        matrix: whether the maps are an existing matrix.
     """
+    axes_drawn = {
+        axis: names
+        for axis, labels in (("topic", TOPICS), ("format", FORMATS))
+        if len(names := _occupied(marginals, axis, labels)) > 1
+    }
+    if not axes_drawn:
+        return sentence_figure(TITLE, [NOTHING])
     width = max(PAGE[0], LEFT + len(titles) * (PANEL + GAP) + RIGHT)
-    height = TOP + 2 * ROWS + BETWEEN + BOTTOM
+    rows = [ROW * len(names) for names in axes_drawn.values()]
+    lines = _lines(marginals, axes_drawn, confidence, matrix)
+    top = HEAD + LINE * len(lines)
+    height = top + sum(rows) + BETWEEN * (len(rows) - 1) + BOTTOM
     panel = (width - LEFT - RIGHT) / len(titles) - GAP
-    figure = new_figure(width, height)
-    limit = _limit(marginals)
-    for row, (axis, labels) in enumerate((("topic", TOPICS), ("format", FORMATS))):
-        bottom = BOTTOM + (1 - row) * (ROWS + BETWEEN)
+    figure, bottom, limit = new_figure(width, height), height - top, _limit(marginals)
+    for number, (axis, names) in enumerate(axes_drawn.items()):
+        bottom -= rows[number] + BETWEEN * (number > 0)
         for column, (name, title) in enumerate(titles.items()):
             left = LEFT + column * (panel + GAP)
-            place = (left / width, bottom / height, panel / width, ROWS / height)
+            place = (left / width, bottom / height, panel / width, rows[number] / height)
             axes = figure.add_axes(place)
-            _units(axes, marginals.filter(benchmark=name, axis=axis), axis, labels, limit)
-            if row == 0:
+            _units(axes, marginals.filter(benchmark=name, axis=axis), axis, names, limit)
+            if number == 0:
                 axes.set_title(panel_title(title), fontsize=9.5, fontweight="bold", loc="left")
-            else:
+            if number == len(axes_drawn) - 1:
                 axes.set_xlabel("mean z (positive = supports)", fontsize=7.5)
             if column:
                 axes.tick_params(axis="y", labelleft=False)
-    _explain(figure, marginals, confidence)
+    heading(figure, TITLE, lines, top=1 - 0.2 / height, left=0.25 / width)
+    _legend(figure, marginals)
     return figure
+
+
+def _occupied(marginals: pl.DataFrame, axis: str, labels: tuple[str, ...]) -> list[str]:
+    """Topics or formats that have a mean on some map, in their order."""
+    known = set(marginals.filter(axis=axis).drop_nulls("z")[axis])
+    return [label for label in labels if label in known]
 
 
 def _limit(marginals: pl.DataFrame) -> float:
@@ -67,9 +102,7 @@ def _limit(marginals: pl.DataFrame) -> float:
     return 1.06 * largest if largest else 1.0
 
 
-def _units(
-    axes: Axes, units: pl.DataFrame, axis: str, labels: tuple[str, ...], limit: float
-) -> None:
+def _units(axes: Axes, units: pl.DataFrame, axis: str, labels: list[str], limit: float) -> None:
     """One row a topic or format; a unit without documents has none."""
     places = {label: place for place, label in enumerate(labels)}
     for row in units.drop_nulls("z").iter_rows(named=True):
@@ -91,22 +124,42 @@ def _units(
     axes.spines["left"].set_visible(False)
 
 
-def _explain(figure: Figure, marginals: pl.DataFrame, confidence: float) -> None:
+def _lines(
+    marginals: pl.DataFrame, axes_drawn: Mapping[str, list[str]], confidence: float, matrix: bool
+) -> list[str]:
+    """What the heading says of the means, their intervals, and what is not drawn."""
     bins = marginals.filter(axis="topic").group_by("benchmark").agg(pl.col("n_bins").sum())
-    several = marginals["ci_low"].null_count() < marginals.height
+    what = "a value" if matrix else "documents"
     lines = [
-        f"Mean of z over the bins with documents of a topic or format "
+        f"Mean of z over the bins with {what} of a topic or format "
         f"({int(bins['n_bins'].max() or 0):,} bins in all); positive (red) = supports.",
         "Thin line: the unit's bins as draws; it asks whether the unit as such differs from 0"
-        + ("." if not several else ". Thick line: documents and questions as draws, bins given.")
+        + (
+            ". Thick line: documents and questions as draws, bins given."
+            if _both(marginals)
+            else "."
+        )
         + f" {confidence:.0%} intervals.",
     ]
+    parts = []
+    for axis, labels in (("topic", TOPICS), ("format", FORMATS)):
+        if axis not in axes_drawn:
+            parts.append(f"a single {axis}, which has nothing to be compared with, is not drawn")
+        elif len(axes_drawn[axis]) < len(labels):
+            parts.append(f"{len(axes_drawn[axis])} of {len(labels)} {axis}s have {what}")
+    return [*lines, f"{'; '.join(parts).capitalize()}."] if parts else lines
+
+
+def _both(marginals: pl.DataFrame) -> bool:
+    """Whether documents and questions gave intervals too."""
+    return marginals["ci_low"].null_count() < marginals.height
+
+
+def _legend(figure: Figure, marginals: pl.DataFrame) -> None:
     width, height = figure.get_size_inches()
-    title = "Which topics and formats support each benchmark"
-    heading(figure, title, lines, top=1 - 0.2 / height, left=0.25 / width)
     look = {"color": FAINT, "marker": ""}
     entries = [Line2D([], [], linewidth=0.8, label="bins as draws", **look)]
-    if several:
+    if _both(marginals):
         entries.append(Line2D([], [], linewidth=2.6, label="documents and questions", **look))
     figure.legend(
         handles=entries,

@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from workflow_scripts.common.streams import stream
+from workflow_scripts.report.numbers import counted
 from workflow_scripts.report.scorer_names import NAMES
 from workflow_scripts.report.style import (
     CATEGORIES,
     FAINT,
     INK,
     ROLE_COLOURS,
-    counted,
     heading,
     new_figure,
     panel_title,

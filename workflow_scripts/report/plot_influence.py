@@ -1,7 +1,8 @@
 """Draw what the tables of influence say: maps, contrasts, marginals, agreement, words.
 
 in   bins, answers, queries: for the maps, the latter two of every benchmark in the order of
-     params.benchmarks (none in a study of a matrix); per name in params.figures its table
+     params.benchmarks (none in a study of a matrix); cautions: what must be known of a map;
+     per name in params.figures its table
 out  map_png, map_svg, map_csv: per benchmark; per figure {name}_png, {name}_svg, {name}_csv
 """
 
@@ -12,12 +13,13 @@ from typing import Any
 import polars as pl
 from matplotlib.figure import Figure
 
-from workflow_scripts.common.errors import DataError
+from workflow_scripts.common.files import read_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.report import capability_map, contrast_panels, marginal_panels
 from workflow_scripts.report.agreement_panels import draw_correlations, draw_reliability
 from workflow_scripts.report.capability_map import BenchmarkFacts, benchmark_facts, draw_map
+from workflow_scripts.report.cautions import Caution, concerning, guessed, own, texts
 from workflow_scripts.report.contrast_panels import draw_contrasts
 from workflow_scripts.report.grid import colour_scale, grid
 from workflow_scripts.report.lexical_panels import compared, draw_words
@@ -28,9 +30,9 @@ from workflow_scripts.report.style import save_csv, save_figure, style
 COLUMNS = {"contrasts": contrast_panels.COLUMNS, "marginals": marginal_panels.COLUMNS}
 # From the table, the parameters and the number of bins with documents.
 DRAW: dict[str, Callable[[pl.DataFrame, Any, int], Figure]] = {
-    "contrasts": lambda table, p, n: draw_contrasts(table, p.cells, p.confidence),
-    "marginals": lambda table, p, n: draw_marginals(table, _titles(p), p.confidence),
-    "correlations": lambda table, p, n: draw_correlations(table, _titles(p), n),
+    "contrasts": lambda table, p, n: draw_contrasts(table, p.cells, p.confidence, p.matrix),
+    "marginals": lambda table, p, n: draw_marginals(table, _titles(p), p.confidence, p.matrix),
+    "correlations": lambda table, p, n: draw_correlations(table, _titles(p), n, p.matrix),
     "reliability": lambda table, p, n: draw_reliability(table, _titles(p), p.confidence),
     "lexical_profile": lambda table, p, n: draw_words(table, _titles(p), p.confidence),
 }
@@ -43,23 +45,18 @@ def main(snakemake: Any) -> None:
     remove_earlier(Path(output.map_png[0]).parent, stems | set(params.figures))
     with style():
         bins = read_table(source.bins, "influence/bin_influence")
-        draw_maps(bins, source, output, params)
+        cautions = read_json(source.cautions)
+        draw_maps(bins, cautions, source, output, params)
         n_bins = bins.drop_nulls("influence").select("topic", "format").n_unique()
         for name in params.figures:
-            path = getattr(source, name)
-            table = read_table(path, f"influence/{name}")
+            table = read_table(getattr(source, name), f"influence/{name}")
             table = table.select(COLUMNS.get(name, table.columns))
             if name == "lexical_profile":
                 table = compared(table)
-            if name == "contrasts" and table.is_empty():
-                raise DataError(
-                    f"{path} has no contrast: fewer than two bins hold documents; "
-                    "give the corpus documents in more bins"
-                )
             save_csv(table, getattr(output, f"{name}_csv"))
             figure = DRAW[name](table, params, n_bins)
             png, svg = getattr(output, f"{name}_png"), getattr(output, f"{name}_svg")
-            save_figure(figure, png, svg)
+            save_figure(figure, png, svg, texts(own(cautions, params.benchmarks)))
 
 
 def remove_earlier(folder: Path, kept: set[str]) -> None:
@@ -79,8 +76,10 @@ def remove_earlier(folder: Path, kept: set[str]) -> None:
             path.unlink()
 
 
-def draw_maps(table: pl.DataFrame, source: Any, output: Any, params: Any) -> None:
-    """Draw the maps of all benchmarks on one colour scale."""
+def draw_maps(
+    table: pl.DataFrame, cautions: list[Caution], source: Any, output: Any, params: Any
+) -> None:
+    """Draw the maps of all benchmarks on one colour scale, each with the cautions about it."""
     maps = {
         name: table.filter(benchmark=name).select(capability_map.COLUMNS)
         for name in params.benchmarks
@@ -91,12 +90,13 @@ def draw_maps(table: pl.DataFrame, source: Any, output: Any, params: Any) -> Non
         source.get("answers", nothing), source.get("queries", nothing), params.titles, strict=True
     )
     paths = zip(output.map_png, output.map_svg, output.map_csv, strict=True)
-    for bins, (answers, queries, title), (png, svg, csv) in zip(
-        maps.values(), facts, paths, strict=True
+    for (name, bins), (answers, queries, title), (png, svg, csv) in zip(
+        maps.items(), facts, paths, strict=True
     ):
         known = _facts(title, answers, queries)
         save_csv(bins, csv)
-        save_figure(draw_map(bins, known, scale), png, svg)
+        figure = draw_map(bins, known, scale, name in guessed(cautions))
+        save_figure(figure, png, svg, texts(concerning(cautions, [name])))
 
 
 def _facts(title: str, answers: str | None, queries: str | None) -> BenchmarkFacts:

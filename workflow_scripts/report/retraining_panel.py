@@ -7,16 +7,9 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from workflow_scripts.report.numbers import number_text
 from workflow_scripts.report.scorer_names import NAMES, STUDY, TRUTH
-from workflow_scripts.report.style import (
-    CATEGORIES,
-    FAINT,
-    INK,
-    heading,
-    new_figure,
-    number_text,
-    panel_title,
-)
+from workflow_scripts.report.style import CATEGORIES, FAINT, INK, heading, new_figure, panel_title
 
 # What contrasts are called for people; benchmarks have their own titles.
 CONTRASTS = {

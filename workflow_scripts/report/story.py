@@ -4,12 +4,14 @@ Every number is read from a table of the study. A part whose table the study doe
 out; where its absence bears on what may be concluded, a line says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from workflow_scripts.report.cautions import WARNING, Caution
+from workflow_scripts.report.numbers import number_text
 from workflow_scripts.report.story_bins import supports
 from workflow_scripts.report.story_checks import checks, limits
 from workflow_scripts.report.story_contrasts import contrasted
@@ -23,13 +25,15 @@ from workflow_scripts.report.story_text import (
     section,
     table,
 )
-from workflow_scripts.report.style import number_text
 
 WHERE = (
     "The figures stand in the categories at the side, each with its caption, the table behind each "
-    "under *Tables*. The page under *Explorer* shows every bin of every map with its interval, "
-    "rank, q and number of documents."
+    "under *Tables*. The page under *Explorer* shows every bin of every map with {numbers}."
 )
+
+
+# Of a study of documents, and of a matrix.
+NUMBERS = ("its interval, rank, q and number of documents", "its value and rank")
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Story:
         multiplicity: how q values are made.
         matrix: whether the maps are the values of an existing matrix.
         retrained: whether the study's model can be trained again.
-        guessed: benchmarks that the model does not answer better than by guessing.
+        cautions: what must be known before a map is read.
     """
 
     study: str
@@ -56,7 +60,7 @@ class Story:
     multiplicity: str
     matrix: bool
     retrained: bool = False
-    guessed: tuple[str, ...] = ()
+    cautions: Sequence[Caution] = ()
 
 
 def write_story(story: Story) -> str:
@@ -65,13 +69,16 @@ def write_story(story: Story) -> str:
         f"**Which regions of the corpus does the model's capability come from?** Study "
         f"*{plain(story.study)}*.",
         section("What was asked", asked(story)),
+        *([section("Read with caution", [warned(story)])] if story.cautions else []),
         section(
             "What supports each benchmark",
-            supports(story.tables, story.titles, story.multiplicity, story.guessed),
+            supports(story.tables, story.titles, story.multiplicity, story.matrix, story.cautions),
         ),
         section(
             "Social against STEM",
-            contrasted(story.tables.get("contrasts"), story.tables.get("contrast_extremes")),
+            contrasted(
+                story.tables.get("contrasts"), story.tables.get("contrast_extremes"), story.matrix
+            ),
         ),
         section("How alike the maps are", alike(story)),
     ]
@@ -81,8 +88,8 @@ def write_story(story: Story) -> str:
     ):
         parts.append(section(title, lines))
     parts.append(section("What was done to check it", _checked(story)))
-    parts.append(section("What this does not show", [bullets(limits(story.tables))]))
-    parts.append(section("Where to look", [WHERE]))
+    parts.append(section("What this does not show", [bullets(limits(story.tables, story.matrix))]))
+    parts.append(section("Where to look", [WHERE.format(numbers=NUMBERS[story.matrix])]))
     return page(parts)
 
 
@@ -108,6 +115,14 @@ def asked(story: Story) -> list[str]:
     return [meaning, bullets(f"{plain(label)}: {plain(words)}" for label, words in story.facts)]
 
 
+def warned(story: Story) -> str:
+    """The cautions, those in bold that can change what a map means."""
+    return bullets(
+        f"**{plain(one['text'])}**" if one["severity"] == WARNING else plain(one["text"])
+        for one in story.cautions
+    )
+
+
 def alike(story: Story) -> list[str]:
     """Correlation of each pair of maps, without its strongest bin and against chance."""
     if "correlations" not in story.tables:
@@ -118,14 +133,15 @@ def alike(story: Story) -> list[str]:
             number_text(row["pearson"]),
             between(row["loo_low"], row["loo_high"]),
             number_text(row["spearman"]),
-            number_text(row["corrected"]),
+            *([] if story.matrix else [number_text(row["corrected"])]),
             p_text(row["p_value"]),
         )
         for row in story.tables["correlations"].iter_rows(named=True)
     ]
     if not rows:
         return ["The study has one map, so there is nothing to compare it with."]
-    head = ("Maps", "Pearson's r", "without any one bin", "Spearman", "corrected for noise", "p")
+    noise = [] if story.matrix else ["corrected for noise"]
+    head = ("Maps", "Pearson's r", "without any one bin", "Spearman", *noise, "p")
     return [
         "Positive: the same bins support both benchmarks. A wide range without one bin means that "
         "one bin makes the correlation. p is from relabelled topics and formats.",

@@ -1,18 +1,20 @@
 """What the front page says of the bins and topics that support each benchmark."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from workflow_scripts.common.taxonomy import display_name
 from workflow_scripts.common.thresholds import SIGNIFICANT
-from workflow_scripts.report.cautions import GUESSED, all_equal
+from workflow_scripts.report.cautions import WARNING, Caution, all_equal, own
+from workflow_scripts.report.numbers import counted, number_text
 from workflow_scripts.report.story_text import between, between_off_zero, p_text, plain, table
-from workflow_scripts.report.style import counted, number_text
 
 # Bins and topics that are named per benchmark with their numbers, and bins in a list beyond.
 NAMED, LISTED = 5, 20
+# Up to so many topics none need lie off 0 by chance.
+FEW = 9
 
 
 def called(bins: pl.DataFrame, sign: int) -> pl.DataFrame:
@@ -42,7 +44,8 @@ def supports(
     tables: Mapping[str, pl.DataFrame],
     titles: Mapping[str, str],
     multiplicity: str,
-    guessed: Collection[str] = (),
+    matrix: bool = False,
+    cautions: Sequence[Caution] = (),
 ) -> list[str]:
     """Per benchmark: how many bins are called, the first of them, and the topics.
 
@@ -50,19 +53,20 @@ def supports(
         tables: name -> table, of those that the study has.
         titles: benchmark -> its name for people, in the order of the study.
         multiplicity: how q values are made.
-        guessed: benchmarks that the model does not answer better than by guessing.
+        matrix: whether the maps are an existing matrix.
+        cautions: what must be known before a map is read.
     """
     parts = [_rule(tables, multiplicity)]
     judged = with_truth(tables["bins"], tables.get("truth"))
     for name, title in titles.items():
         bins = judged.filter(benchmark=name).drop_nulls("influence")
         words = _counts(bins)
-        if name in guessed:
-            words += f" **{GUESSED[0].upper()}{GUESSED[1:]}.**"
+        if any(one["severity"] == WARNING for one in own(cautions, [name])):
+            words += " **Read the cautions about it first.**"
         parts.append(f"**{plain(title)}.** {words}")
         if all_equal(bins):
             continue
-        parts += [_named(bins), *_also(bins)]
+        parts += [_named(bins, matrix), *_also(bins)]
         if "marginals" in tables:
             parts.append(_topics(tables["marginals"].filter(benchmark=name, axis="topic")))
     return parts
@@ -127,23 +131,26 @@ def _also(bins: pl.DataFrame) -> list[str]:
     return lines
 
 
-def _named(bins: pl.DataFrame) -> str:
+def _named(bins: pl.DataFrame, matrix: bool) -> str:
     """The bins of highest influence, with what is known of how sure they are."""
+    tested = bins["q_unusual"].is_not_null().any() or bins["ci_low"].is_not_null().any()
+    counts, planted = bins["n_docs"].is_not_null().any(), bins["planted"].is_not_null().any()
     rows = [
         (
             _place(row),
             number_text(row["z"], 1),
             number_text(row["influence"], 4),
-            between(row["ci_low"], row["ci_high"], 4),
-            p_text(row["q_unusual"]),
-            "n/a" if row["n_docs"] is None else f"{row['n_docs']:,}",
-            *([row["planted"]] if row["planted"] else []),
+            *([between(row["ci_low"], row["ci_high"], 4)] if tested else []),
+            *([p_text(row["q_unusual"])] if tested else []),
+            *(["n/a" if row["n_docs"] is None else f"{row['n_docs']:,}"] if counts else []),
+            *([row["planted"] or "n/a"] if planted else []),
         )
         for row in _ranked(bins).head(NAMED).iter_rows(named=True)
     ]
-    head = ["Highest bins", "z", "influence", "interval", "q", "documents"]
-    if bins["planted"].is_not_null().any():
-        head.append("planted")
+    head = ["Highest bins", "z", "value" if matrix else "influence"]
+    head += ["interval", "q"] if tested else []
+    head += ["documents"] if counts else []
+    head += ["planted"] if planted else []
     return table(head, rows)
 
 
@@ -162,14 +169,19 @@ def _topics(topics: pl.DataFrame) -> str:
         if names:
             more = f" and {rows.height - len(names)} more" if rows.height > len(names) else ""
             words.append(f"{side} the average bin: {', '.join(names)}{more}")
-    if not words and known.height:
+    if known.height < 2:
+        return "The bins are of a single topic, which has no other to be compared with."
+    if not words:
         first = known.row(0, named=True)
         words = [
             "none differs from the average bin; the highest is "
             f"{plain(display_name(first['topic']))} ({number_text(first['z'])}, "
             f"{between(first['bins_low'], first['bins_high'])})"
         ]
+    many = ""
+    if known.height > FEW:
+        many = f" With {known.height} topics one or two lie off 0 by chance."
     return (
         "Topics (mean z over their bins; interval with the bins as draws): "
-        f"{'; '.join(words) or 'none'}. With {known.height} topics one or two lie off 0 by chance."
+        f"{'; '.join(words)}.{many}"
     )

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from workflow_scripts.report.numbers import number_text
 from workflow_scripts.report.story_bins import called, planted_words
 from workflow_scripts.report.story_text import between, bullets, plain, range_of, table
-from workflow_scripts.report.style import number_text
 
 # Scorer -> its name, in the order of the page.
 JUDGED = {
@@ -40,6 +40,8 @@ def checks(
         matrix: whether the maps are an existing matrix.
         retrained: whether the study's model can be trained again.
     """
+    if matrix:
+        return _apart(matrix, retrained)
     parts = [*truth(tables.get("planted")), *found(tables), *explained(tables.get("explained"))]
     parts += leakage(
         tables.get("leakage"), tables.get("leakage_maps"), titles, planted="planted" in tables
@@ -51,8 +53,9 @@ def _apart(matrix: bool, retrained: bool) -> list[str]:
     """Checks that are no part of a run of the study, and the command of each."""
     if matrix:
         return [
-            "**Not run.** A matrix has no documents and no model: neither a second projection nor "
-            "retraining can check it."
+            "None: a matrix has no documents and no model, so no baseline, no search for "
+            "questions, no second projection and no retraining can check it. The planted study, "
+            "the workflow's default, shows how the method fares where the truth is known."
         ]
     lines = [
         "a second projection of the gradients (are the maps those of the projection?): "
@@ -193,8 +196,14 @@ def leakage(
     ]
 
 
-def limits(tables: Mapping[str, pl.DataFrame]) -> list[str]:
+def limits(tables: Mapping[str, pl.DataFrame], matrix: bool = False) -> list[str]:
     """What the study leaves open."""
+    if matrix:
+        return [
+            "What a value proves depends on how the matrix was made; this study does not know it.",
+            "A bin without a value (grey in the maps) is no evidence, not a value of 0.",
+            "A matrix states no errors: which differences of bins are noise is not known here.",
+        ]
     lines = [
         "Influence is a first-order estimate of what training on a document does to an answer. It "
         "is no proof that the capability would be missing without it.",

@@ -6,8 +6,8 @@ from typing import Any
 import polars as pl
 
 from workflow_scripts.common.taxonomy import display_name
+from workflow_scripts.report.numbers import number_text
 from workflow_scripts.report.story_text import between_off_zero, p_text, plain, table
-from workflow_scripts.report.style import number_text
 
 # Contrast -> what it is, in the order of the page.
 CONTRASTS = {
@@ -15,11 +15,14 @@ CONTRASTS = {
     "knowledge": "knowledge, social less STEM",
     "difference": "reasoning contrast less knowledge contrast",
 }
+DRAWS = "Interval: documents and questions as draws. "
 # Topics of each contrast that are named.
 NAMED = 3
 
 
-def contrasted(contrasts: pl.DataFrame | None, extremes: pl.DataFrame | None) -> list[str]:
+def contrasted(
+    contrasts: pl.DataFrame | None, extremes: pl.DataFrame | None, matrix: bool = False
+) -> list[str]:
     """The largest topics of every contrast, and how the largest of two contrasts compare."""
     topics = pl.DataFrame() if contrasts is None else contrasts.filter(axis="topic")
     topics = topics.drop_nulls("value") if topics.height else topics
@@ -31,14 +34,15 @@ def contrasted(contrasts: pl.DataFrame | None, extremes: pl.DataFrame | None) ->
     rows = [
         row
         for name, label in CONTRASTS.items()
-        for row in _largest(topics.filter(contrast=name), label)
+        for row in _largest(topics.filter(contrast=name), label, matrix)
     ]
+    head = ("Contrast", "topic", "difference of z", *([] if matrix else ["interval"]), "q")
     parts = [
         "A contrast is mean z on the social benchmark less mean z on the STEM one, over the bins "
         f"of a topic; positive = supports the social one more. Named are the {NAMED} topics of the "
-        "largest absolute value. Interval: documents and questions as draws (none in a matrix). q: "
-        "false discovery rate over all topics of the contrast.",
-        table(("Contrast", "topic", "difference of z", "interval", "q"), rows),
+        f"largest absolute value. {'' if matrix else DRAWS}q: false discovery rate over all topics "
+        "of the contrast.",
+        table(head, rows),
     ]
     mixed = [
         CONTRASTS[name]
@@ -53,14 +57,14 @@ def contrasted(contrasts: pl.DataFrame | None, extremes: pl.DataFrame | None) ->
     return [*parts, *_ratio(extremes)]
 
 
-def _largest(topics: pl.DataFrame, label: str) -> list[tuple[str, ...]]:
+def _largest(topics: pl.DataFrame, label: str, matrix: bool) -> list[tuple[str, ...]]:
     ranked = topics.sort(pl.col("value").abs(), "topic", descending=[True, False])
     return [
         (
             label,
             plain(display_name(row["topic"])),
             number_text(row["value"]),
-            between_off_zero(row["ci_low"], row["ci_high"]),
+            *([] if matrix else [between_off_zero(row["ci_low"], row["ci_high"])]),
             p_text(row["q_value"]),
         )
         for row in ranked.head(NAMED).iter_rows(named=True)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from workflow_scripts.report.style import number_text
+from workflow_scripts.report.numbers import number_text
 
 # Snakemake's page centres the text between the window's edges, which cuts the head off a long one.
 LOOKS = """.. raw:: html

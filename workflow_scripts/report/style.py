@@ -1,16 +1,16 @@
 """How every figure looks, and how it is saved: one palette, one order of bins, same bytes."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from textwrap import fill
-from typing import Any
+from textwrap import fill, wrap
 
 import matplotlib as mpl
 import polars as pl
 import seaborn as sns
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from workflow_scripts.common.files import atomic_path
 
@@ -23,6 +23,9 @@ INK = "#222222"
 FAINT = "#6b6b6b"
 EMPTY = "#ececec"
 EMPTY_HATCH = "#cfcfcf"
+CAUTION = "#9c4a00"
+# Inches, cautions below a figure at most, and letters of their size to an inch.
+FOOT_LEFT, FOOT_LINE, FOOT_ENTRIES, FOOT_LETTERS = 0.25, 0.145, 8, 16
 # Okabe and Ito's colours, told apart by colour-blind readers and in grey by their lightness.
 ROLE_COLOURS = {
     "support": "#c44e52",
@@ -75,12 +78,59 @@ def new_figure(width: float = PAGE[0], height: float = PAGE[1]) -> Figure:
     return Figure(figsize=(width, height), facecolor="white")
 
 
-def save_figure(figure: Figure, png: str | os.PathLike, svg: str | os.PathLike) -> None:
-    """Write a figure as PNG and SVG, atomically, without a date."""
+def save_figure(
+    figure: Figure, png: str | os.PathLike, svg: str | os.PathLike, foot: Sequence[str] = ()
+) -> None:
+    """Write a figure as PNG and SVG, atomically, without a date.
+
+    Args:
+        figure: the figure.
+        png: where to.
+        svg: where to.
+        foot: cautions that concern the picture; they stand below all that is drawn.
+    """
+    box = add_foot(figure, foot)
     with atomic_path(png) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+        metadata = {"Software": None}
+        figure.savefig(temporary, format="png", dpi=DPI, metadata=metadata, bbox_inches=box)
     with atomic_path(svg) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+        figure.savefig(temporary, format="svg", metadata={"Date": None}, bbox_inches=box)
+
+
+def add_foot(figure: Figure, foot: Sequence[str]) -> Bbox | None:
+    """Write lines of small type below a figure, where nothing is drawn.
+
+    Returns:
+        What to save, in inches: the figure and its foot; None where there is no foot.
+    """
+    if not foot:
+        return None
+    width, height = figure.get_size_inches()
+    shown = list(foot[:FOOT_ENTRIES])
+    if len(foot) > len(shown):
+        shown.append(f"{len(foot) - len(shown)} more cautions stand in report/cautions.json")
+    letters = int((width - 2 * FOOT_LEFT) * FOOT_LETTERS)
+    lines = [
+        line
+        for entry in shown
+        for line in wrap(f"\u25b8 {entry}", letters, subsequent_indent="   ")
+    ]
+    depth = FOOT_LINE * (len(lines) + 2)
+    look = {"fontsize": 7.5, "va": "top", "ha": "left"}
+    left, below = FOOT_LEFT / width, -FOOT_LINE / 2 / height
+    figure.text(left, below, "Read with caution", fontweight="bold", color=CAUTION, **look)
+    for number, line in enumerate(lines, start=1):
+        figure.text(left, below - FOOT_LINE * number / height, line, color=INK, **look)
+    return Bbox([[0, -depth], [width, height]])
+
+
+def sentence_figure(title: str, lines: Sequence[str]) -> Figure:
+    """A short page that says in words why there is nothing to draw."""
+    broken = [part for line in lines for part in wrap(line, 160)]
+    height = 0.75 + 0.165 * len(broken)
+    figure = new_figure(height=height)
+    heading(figure, title, broken, top=1 - 0.2 / height, left=0.25 / PAGE[0])
+    return figure
 
 
 def save_csv(frame: pl.DataFrame, path: str | os.PathLike) -> None:
@@ -106,19 +156,11 @@ def heading(figure: Figure, title: str, lines: list[str], top: float, left: floa
         figure.text(left, below, line, fontsize=8.5, color=FAINT, va="top", ha="left")
 
 
+def plain_number(value: float, _: int = 0) -> str:
+    """A tick in as few digits as it needs, with a real minus sign."""
+    return f"{value:g}".replace("-", "\u2212")
+
+
 def panel_title(title: str) -> str:
     """A benchmark's name in lines that end within a panel of about two inches."""
     return fill(title, TITLE_WIDTH)
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """``1 bin``, ``12 bins``, ``4,608 documents``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def number_text(value: Any, digits: int = 2) -> str:
-    """A number with a real minus sign, or ``n/a`` for none; what rounds to zero has no sign."""
-    if value is None:
-        return "n/a"
-    text = f"{value:.{digits}f}"
-    return text.replace("-", "" if float(text) == 0 else "\u2212")

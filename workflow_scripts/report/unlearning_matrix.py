@@ -9,15 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from workflow_scripts.report.style import (
-    FAINT,
-    INK,
-    counted,
-    diverging,
-    heading,
-    new_figure,
-    number_text,
-)
+from workflow_scripts.report.numbers import counted, number_text
+from workflow_scripts.report.style import FAINT, INK, diverging, heading, new_figure
 from workflow_scripts.report.unlearning_panels import ARM_NAMES, runs_left_out
 
 # Characters of a line in the labels of the matrix, so that neighbours do not touch.

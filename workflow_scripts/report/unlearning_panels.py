@@ -10,13 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from workflow_scripts.common.taxonomy import display_name
-from workflow_scripts.report.style import (
-    FAINT,
-    counted,
-    heading,
-    new_figure,
-    number_text,
-)
+from workflow_scripts.report.numbers import counted, number_text
+from workflow_scripts.report.style import FAINT, heading, new_figure
 from workflow_scripts.unlearning.pairs import left_out_text
 
 # Okabe and Ito (2008).

@@ -3,7 +3,7 @@
 in   bins, contrasts, correlations: tables of the stage influence; summary, contract, record:
      working set and model; answers, queries: in the order of params.benchmarks; truth, planted:
      where planted; tests: where documents were forgotten; reliability, explained, leakage,
-     leakage_maps: where the study has them; contrast_extremes
+     leakage_maps: where the study has them; contrast_extremes; cautions: report/cautions.json
 out  page: report/explorer.html, which needs no network; story: report/story.rst
 """
 
@@ -16,10 +16,9 @@ from workflow_scripts.common.files import atomic_path, read_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.report.capability_map import benchmark_facts
-from workflow_scripts.report.cautions import above_chance
 from workflow_scripts.report.explorer_facts import question_facts, study_facts
 from workflow_scripts.report.explorer_page import write_page
-from workflow_scripts.report.explorer_payload import Tables, explorer_payload
+from workflow_scripts.report.explorer_payload import Kind, Tables, explorer_payload
 from workflow_scripts.report.story import Story, write_story
 
 TABLES = {
@@ -69,25 +68,21 @@ def main(snakemake: Any) -> None:
     records = {name: read_json(path) for name, path in records.items() if path}
     facts = study_facts(list(source), source.bins, records, tables.summary, known)
     matrix = params.told["matrix"]
-    payload = explorer_payload(params.study, tables, known, facts, params.confidence, matrix)
+    cautions = read_json(source.cautions)
+    payload = explorer_payload(
+        params.study,
+        tables,
+        known,
+        facts,
+        params.confidence,
+        Kind(matrix, params.cells, cautions),
+    )
     with atomic_path(snakemake.output.page) as temporary:
         Path(temporary).write_text(write_page(payload), encoding="utf-8")
     told = shown | _read(source, TOLD)
-    guessed = tuple(name for name in titles if not _knows(source, name, params.benchmarks))
-    story = Story(params.study, titles, facts, told, guessed=guessed, **params.told)
+    story = Story(params.study, titles, facts, told, cautions=cautions, **params.told)
     with atomic_path(snakemake.output.story) as temporary:
         Path(temporary).write_text(write_story(story), encoding="utf-8")
-
-
-def _knows(source: Any, name: str, benchmarks: list[str]) -> bool:
-    """Whether the model answers a benchmark better than by guessing; true if not asked."""
-    if not source.get("answers"):
-        return True
-    place = benchmarks.index(name)
-    answers = read_table(source.answers[place], "benchmarks/answers", ["correct"])
-    queries = read_table(source.queries[place], "benchmarks/queries", ["choices"])
-    facts = benchmark_facts(name, answers, queries)
-    return above_chance(int(answers["correct"].sum()), answers.height, facts.chance)
 
 
 def _read(source: Any, schemas: dict[str, str]) -> dict[str, pl.DataFrame]:

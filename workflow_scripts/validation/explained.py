@@ -18,6 +18,7 @@ import polars as pl
 from scipy.stats import rankdata
 
 from workflow_scripts.common.streams import stream
+from workflow_scripts.common.tables import polars_schema
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
 from workflow_scripts.validation.scoring import map_of
 
@@ -25,6 +26,7 @@ from workflow_scripts.validation.scoring import map_of
 GRADIENTS = ("cosine", "dot", "untrained")
 CONTROLS = ("shuffled", "random")
 DRAWS_AT_ONCE = 128
+SCHEMA = polars_schema("validation/explained")
 
 
 def r_squared(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -157,6 +159,10 @@ def explained_table(
         confidence: coverage of the intervals.
         bootstraps: draws of topics and formats.
         seed: the bootstrap's.
+
+    Returns:
+        Frame with the columns of ``SCHEMA``; without rows of a benchmark whose maps share fewer
+        than three bins, to which no line can be fitted.
     """
     texts = [name for name in maps if name not in GRADIENTS + CONTROLS]
     joint = {"texts": texts, "all": [name for name in maps if name not in CONTROLS]}
@@ -174,7 +180,7 @@ def explained_table(
             x = np.column_stack([columns[each][known] for each in scorers])
             row = explained_row(x, y[known], weight, confidence)
             rows.append({"benchmark": benchmark, "scorer": name, **row})
-    return pl.DataFrame(rows, infer_schema_length=None)
+    return pl.DataFrame(rows, schema=SCHEMA)
 
 
 def strongest(explained: pl.DataFrame, scorers: Sequence[str]) -> pl.DataFrame:

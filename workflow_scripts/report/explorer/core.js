@@ -59,7 +59,7 @@ function change(changes) {
 function remember() {
   const kept = { map: state.map, measure: state.wanted || state.measure, across: state.across, up: state.up };
   if (state.chosen.length) kept.bins = state.chosen.map((bin) => bin.index).join(".");
-  if (state.search) kept.search = state.search;
+  if (state.search.trim()) kept.search = state.search.trim();
   for (const name of ["mask", "truth"]) if (state[name]) kept[name] = "1";
   try {
     history.replaceState(null, "", `#${new URLSearchParams(kept)}`);
@@ -106,6 +106,8 @@ const valueOf = (bin, part = measured()) => (part ? part.value[bin] : null);
 // By the rule of the figures.
 const isUnusual = (bin, map = current()) => map.found[bin] === 1;
 const isTested = (map = current()) => map.found.some((one) => one !== null);
+/** Whether any bin of a map has an interval: those of a matrix have none. */
+const hasIntervals = (part) => part.low.some((end) => end !== null);
 /** Few documents; a bin without any is hatched and carries no mark beside. */
 const isThin = (bin) => column("n_docs", bin) !== 0 && (flagged("underfilled", bin) || thinByCount(bin));
 const isAlike = (bin) =>

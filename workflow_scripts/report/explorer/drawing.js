@@ -14,12 +14,12 @@ function mapLayout() {
   const inner = byId("map-card").clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
   if (isNarrow()) {
     const left = 128;
-    const cell = Math.max(8, (inner - left - 2) / COLUMNS);
+    const cell = Math.min(40, Math.max(8, (inner - left - 2) / COLUMNS));
     return { left, right: 2, top: 4, bottom: 104, cell, height: 15, font: 9.5, angle: -90, strip: inner };
   }
   const left = 166;
   const strip = 112;
-  const cell = Math.min(24, Math.max(12, (inner - left - strip - 4) / COLUMNS));
+  const cell = Math.min(COLUMNS > 12 ? 24 : 40, Math.max(12, (inner - left - strip - 4) / COLUMNS));
   return { left, right: 4, top: 4, bottom: 100, cell, height: Math.max(19, Math.min(22, cell)), font: 11, angle: -45, strip };
 }
 

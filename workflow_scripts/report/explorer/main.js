@@ -124,7 +124,7 @@ function hearStrip(axis) {
     const at = barAt(event);
     if (at === null) return;
     const name = (axis === "topic" ? DATA.topics : DATA.formats)[at][1].toLowerCase();
-    change({ search: state.search.toLowerCase() === name ? "" : name });
+    change({ search: state.search.trim().toLowerCase() === name ? "" : name });
   });
 }
 
@@ -148,7 +148,7 @@ function hearControls() {
   hear("measure-choice", "change", ({ value }) => ({ measure: value }));
   hear("scatter-x", "change", ({ value }) => ({ across: value }));
   hear("scatter-y", "change", ({ value }) => ({ up: value }));
-  hear("search", "input", ({ value }) => ({ search: value.trim() }));
+  hear("search", "input", ({ value }) => ({ search: value }));
   for (const id of ["mask", "truth", "several"]) hear(id, "change", ({ checked }) => ({ [id]: checked }));
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
   byId("scatter-card").hidden = MAPS.size < 2;

@@ -22,6 +22,7 @@ function drawControls() {
   byId("scatter-x").value = state.across;
   byId("scatter-y").value = state.up;
   if (byId("search").value !== state.search) byId("search").value = state.search;
+  byId("search-note").textContent = searchWords();
   const canMask = isTested();
   byId("mask").checked = state.mask;
   byId("mask").disabled = !canMask;
@@ -32,6 +33,13 @@ function drawControls() {
   byId("truth").checked = state.truth;
   byId("truth-field").hidden = !current().truth;
   byId("several").checked = state.several;
+}
+
+/** How much the search finds; nothing where nothing is looked for. */
+function searchWords() {
+  if (!wordsOf(state.search).length) return "";
+  const found = [...Array(BINS).keys()].filter(matches).length;
+  return found ? `${counted(found, "bin")} found` : "nothing found: no topic and format have all of these words";
 }
 
 // ---- Words above and below the map.
@@ -63,8 +71,9 @@ function drawMapWords() {
   byId("map-chart").setAttribute("aria-label", `Map of ${map.title}: ${DATA.topics.length} topics by ${COLUMNS} formats`);
   const about = MEASURES.get(state.measure)?.about || "This map has no numbers.";
   const beyond = part?.beyond ? ` ${counted(part.beyond, "bin")} beyond the last colour.` : "";
-  const found = state.search ? ` Search: ${counted([...Array(BINS).keys()].filter(matches).length, "bin")} found.` : "";
-  byId("map-note").textContent = `${about}${beyond}${found}`;
+  const folded = DATA.folded ? ` ${DATA.folded}` : "";
+  byId("map-note").textContent = `${about}${beyond}${folded}`;
+  drawMapCautions(map);
   byId("strip-note").textContent = `means${unitWords(part)}${drawWords(part)}`;
 }
 
@@ -101,7 +110,7 @@ function drawMarkLegend() {
   add(all.some((bin) => isUnusual(bin)), '<circle cx="8" cy="8" r="2.6" fill="currentColor"/>', `stands out (q < ${DATA.significant}, false discovery rate)`);
   add(all.some(isThin), `<path d="M3 8.5h6l-3 4z" ${stroke} stroke-width="1.3"/>`, MARKS.thin);
   add(all.some(isAlike), `<path d="M7 9h6M7 12h6" ${stroke} stroke-width="1.5"/>`, MARKS.alike);
-  add(all.some((bin) => valueOf(bin) === null), "", "no documents", "url(#hatch)");
+  add(all.some((bin) => valueOf(bin) === null), "", DATA.empty, "url(#hatch)");
   if (state.truth && current().truth) {
     for (const [role, shape] of Object.entries(ROLES)) {
       const words = role === "decoy" ? "planted decoy (style alone)" : `planted ${role} (thicker: larger dose)`;
@@ -115,13 +124,11 @@ function drawMarkLegend() {
 function mainRows(bin) {
   const map = current();
   const part = measured();
-  if (!part || part.value[bin] === null) return [["", "no documents: no evidence"]];
-  const rows = [
-    [shortName(), numberOf(part.value[bin])],
-    [`${percent(DATA.confidence)} interval`, intervalOf(part.low[bin], part.high[bin])],
-    ["Rank", rankWords(bin)],
-    ["q (false discovery rate)", `${probability(map.q[bin])}${isUnusual(bin) ? ", stands out" : ""}`],
-  ];
+  if (!part || part.value[bin] === null) return [["", `${DATA.empty}: no evidence`]];
+  const rows = [[shortName(), numberOf(part.value[bin])]];
+  if (hasIntervals(part)) rows.push([`${percent(DATA.confidence)} interval`, intervalOf(part.low[bin], part.high[bin])]);
+  rows.push(["Rank", rankWords(bin)]);
+  if (isTested(map)) rows.push(["q (false discovery rate)", `${probability(map.q[bin])}${isUnusual(bin) ? ", stands out" : ""}`]);
   const documents = column("n_docs", bin);
   if (documents !== null) rows.push(["Documents (n)", count(documents)]);
   return rows;
@@ -150,7 +157,7 @@ function moreRows(bin) {
   add("Effective documents", column("n_effective", bin), (value) => number(value, 1));
   add("Tokens", known.n_tokens?.[bin], count);
   add("Available in the corpus", known.n_available?.[bin], count);
-  add("Share of the corpus", known.weight?.[bin], (value) => percent(value, 2));
+  add("Share of the corpus's documents", known.weight?.[bin], (value) => percent(value, 2));
   add("Near-duplicates", known.near_duplicate_share?.[bin], percent);
   add("Largest site", known.largest_site_share?.[bin], percent);
   add("Cut at max_tokens", known.share_truncated?.[bin], percent);
@@ -182,6 +189,7 @@ function drawCard() {
   const words = bin === null ? ["Click a cell of the map, or a row of the table."] : markWords(bin);
   byId("bin-flags").textContent = words.length ? words.join("; ").replace(/^./, (first) => first.toUpperCase()) : "";
   byId("bin-flags").hidden = !words.length;
+  drawBinCautions(bin);
   const chips = [...state.chosen].sort((a, b) => a.place - b.place).map(({ index, place }) => {
     const chip = make("button", { type: "button", class: "chip", "aria-label": `Remove ${nameOf(index)}` }, badge(place), nameOf(index), make("i", { "aria-hidden": "true" }, "\u00d7"));
     chip.addEventListener("click", () => change({ chosen: state.chosen.filter((other) => other.index !== index) }));
@@ -241,5 +249,6 @@ function drawAbout() {
   byId("facts").replaceChildren(
     ...DATA.facts.flatMap(([label, words]) => [make("dt", {}, label), make("dd", {}, words)]),
   );
+  drawAllCautions();
   byId("how").replaceChildren(...DATA.how.map((line) => make("li", {}, line)));
 }

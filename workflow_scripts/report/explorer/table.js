@@ -16,7 +16,9 @@ function tableColumns() {
     { key: "n", words: "n", wide: true, value: (bin) => column("n_docs", bin), cell: (bin) => count(column("n_docs", bin)) },
     { key: "marks", words: "Marks", text: true, wide: true, value: (bin) => tableMarks(bin), cell: tableMarks },
   ];
-  return columns;
+  // A column that no bin of the map could fill is left out.
+  const absent = [part && hasIntervals(part) ? "" : "low", isTested() ? "" : "q", column("n_docs", 0) === null ? "n" : ""];
+  return columns.filter(({ key }) => !absent.includes(key));
 }
 
 /** q, with the map's dot where the bin stands out. */
@@ -37,7 +39,7 @@ function tableMarks(bin) {
 function valueCell(bin) {
   const part = measured();
   const value = valueOf(bin);
-  if (value === null) return "no documents";
+  if (value === null) return DATA.empty;
   const swatch = make("span", { class: "swatch", "aria-hidden": "true", style: `background: ${colour(value, part.limit)}` });
   const cell = document.createDocumentFragment();
   cell.append(swatch, numberOf(value));
