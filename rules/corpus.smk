@@ -31,7 +31,12 @@ except AtlasError as error:
 # A hub dataset's files lie in the hub's cache, where Snakemake has no business: each part has a
 # receipt of its own in their place.
 FROM_HUB = config["corpus"]["source"] == "hub"
-ANNOTATED = any(config["corpus"]["annotate"][f"{kind}_model"] for kind in ("topic", "format"))
+CLASSIFIERS = {
+    kind: resolve(path, config["data"])
+    for kind in ("topic", "format")
+    if (path := config["corpus"]["annotate"][f"{kind}_model"])
+}
+ANNOTATED = bool(CLASSIFIERS)
 PART_SOURCES = {part: [] if FROM_HUB else files for part, files in PART_FILES.items()}
 RECEIPT = ["<results>/corpus/hub/{part}.json"] if FROM_HUB else []
 ANNOTATIONS = ["<results>/corpus/annotations/{part}.parquet"] if ANNOTATED else []
@@ -133,6 +138,7 @@ if ANNOTATED:
             layout=SOURCE_LAYOUT,
             data=config["data"],
             annotate=config["corpus"]["annotate"],
+            models=CLASSIFIERS,
             device=config["model"]["device"],
             precision=config["model"]["precision"],
         script:
@@ -162,6 +168,7 @@ rule index_documents:
     params:
         version=VERSION["corpus"],
         layout=SOURCE_LAYOUT,
+        data=config["data"],
         strict=config["corpus"]["max_malformed_share"] == 0,
     script:
         "../workflow_scripts/corpus/index_documents.py"
@@ -217,6 +224,7 @@ rule collect_documents:
     params:
         version=VERSION["corpus"],
         layout=SOURCE_LAYOUT,
+        data=config["data"],
     script:
         "../workflow_scripts/corpus/collect_documents.py"
 

@@ -112,8 +112,8 @@ def annotate(models, folder, files, layout, form="text", kinds=("topic", "format
         output={"annotations": folder / "a.parquet"},
         params={
             "layout": layout,
-            "data": "data",
             "annotate": settings,
+            "models": {kind: str(models / kind) for kind in kinds},
             "device": "cpu",
             "precision": "float32",
         },

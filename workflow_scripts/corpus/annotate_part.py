@@ -23,7 +23,6 @@ from workflow_scripts.corpus.classifiers import Classifier
 from workflow_scripts.corpus.fetch_files import open_source
 from workflow_scripts.corpus.records import Document, field_value, read_document
 from workflow_scripts.corpus.side_labels import KINDS, SideLabels, with_labels
-from workflow_scripts.corpus.sources import resolve
 
 logger = logging.getLogger("atlas")
 
@@ -120,11 +119,11 @@ def main(snakemake: Any) -> None:
     """Label the part, some thousand documents at a time."""
     params, source = snakemake.params, snakemake.input
     layout, settings = params.layout, params.annotate
-    kinds = [kind for kind in KINDS if settings[f"{kind}_model"]]
+    kinds = list(params.models)
     classifiers = {
         kind: Classifier(
             kind,
-            resolve(settings[f"{kind}_model"], params.data),
+            params.models[kind],
             settings[f"{kind}_revision"],
             layout.get(f"{kind}s", ()),
             params.device,
@@ -133,7 +132,8 @@ def main(snakemake: Any) -> None:
         )
         for kind in kinds
     }
-    files, root = open_source(source.documents, source.get("receipt", []), layout)
+    receipts, data = source.get("receipt", []), snakemake.params.get("data", "")
+    files, root = open_source(source.documents, receipts, layout, data)
     waiting = unlabelled(files, SideLabels(layout, root), layout, kinds)
     with table_writer(snakemake.output.annotations, "corpus/annotations") as table:
         while documents := list(itertools.islice(waiting, DOCUMENTS_AT_ONCE)):

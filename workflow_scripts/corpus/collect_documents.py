@@ -68,7 +68,8 @@ def main(snakemake: Any) -> None:
     table = scan_table(snakemake.input.sample, "corpus/sample", columns)
     sample = table.filter(pl.col("part") == part).collect()
     layout, source = snakemake.params.layout, snakemake.input
-    files, root = open_source(source.documents, source.get("receipt", []), layout)
+    receipts, data = source.get("receipt", []), snakemake.params.get("data", "")
+    files, root = open_source(source.documents, receipts, layout, data)
     frames = [pl.DataFrame(schema=polars_schema("corpus/documents"))]
     progress = Progress(sample.height, "documents")
     for file in files:

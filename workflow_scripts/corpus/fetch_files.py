@@ -67,7 +67,7 @@ def _not_fetched(file: str, layout: Mapping[str, Any], error: Exception) -> Data
 
 
 def open_source(
-    documents: Sequence[str], receipts: Sequence[str], layout: Mapping[str, Any]
+    documents: Sequence[str], receipts: Sequence[str], layout: Mapping[str, Any], data: str = ""
 ) -> tuple[list[str], str]:
     """The source files of a part as artifacts name them, and the folder below which they lie.
 
@@ -75,12 +75,14 @@ def open_source(
         documents: source files that are inputs of the rule; none for a hub dataset.
         receipts: the receipt of :mod:`fetch_files`, for a hub dataset.
         layout: as :func:`~workflow_scripts.corpus.sources.source_layout` gives it.
+        data: config key ``data``. Files below it are named from there, so that the folder can be
+            moved and no artifact tells where it was.
 
     Raises:
         DataError: a fetched file is no longer in the cache.
     """
     if not receipts:
-        return list(documents), ""
+        return _below(documents, data)
     record, root = read_json(receipts[0]), snapshot(layout)
     for file in [*record["documents"], *record["beside"]]:
         if not os.path.isfile(os.path.join(root, file)):
@@ -89,6 +91,14 @@ def open_source(
                 f"delete {receipts[0]} and run again to fetch it anew"
             )
     return list(record["documents"]), root
+
+
+def _below(files: Sequence[str], folder: str) -> tuple[list[str], str]:
+    """Names of files from a folder, and the folder; as they are where one lies elsewhere."""
+    names = [os.path.relpath(file, folder) for file in files] if folder else []
+    if not names or any(name.startswith(os.pardir) for name in names):
+        return list(files), ""
+    return names, folder
 
 
 def main(snakemake: Any) -> None:

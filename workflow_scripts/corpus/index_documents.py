@@ -27,7 +27,8 @@ def main(snakemake: Any) -> None:
     """
     layout, malformed = snakemake.params.layout, MalformedRows()
     source = snakemake.input
-    files, root = open_source(source.documents, source.get("receipt", []), layout)
+    receipts, data = source.get("receipt", []), snakemake.params.get("data", "")
+    files, root = open_source(source.documents, receipts, layout, data)
     made = source.get("annotations", [])
     annotations = read_table(made[0], "corpus/annotations") if made else None
     with table_writer(snakemake.output.manifest, "corpus/manifest") as table:

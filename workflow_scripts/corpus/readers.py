@@ -50,7 +50,7 @@ def raw_rows(
             file is not aligned with it.
     """
     path = os.path.join(root, file)
-    stated = partition_columns(file)
+    stated = partition_columns(path)
     rows = _rows(path, layout, wanted, stated)
     if not stated:
         yield from rows
