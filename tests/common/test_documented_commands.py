@@ -46,6 +46,7 @@ RUN_BY = {
     "make matrix FILE": (MATRIX, 'clone.make("matrix", f"FILE={published}")'),
     "make matrix FILE STUDY": (MATRIX, 'clone.make("matrix", f"FILE={matrix}", "STUDY='),
     "make lds CONFIG": ("tests/workflow/test_retraining.py", 'clone.make("lds", MADE)'),
+    "make check-benchmark": ("Makefile", "name the benchmark: make check-benchmark NAME=x"),
     "make check-benchmark NAME": (CHECK, '"check-benchmark"'),
     "make check-benchmark NAME CONFIG": (CHECK, '"check-benchmark"'),
     "make simulate": ("tests/influence/test_simulation.py", "workflow_scripts.influence.simulate"),
