@@ -98,7 +98,7 @@ def study(request, tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_published_folder_runs_the_study_again_to_the_same_map(study, tmp_path):
-    """Elsewhere, with the data in another folder, from the folder's config and definitions alone."""
+    """Elsewhere, with other folders of data, from its config and definitions alone."""
     code, text = study.run("--configfile", "configs/mine.yaml", "--", "publish")
     assert code == 0, text[-3000:]
     folder, root = study.folder / "results" / "mine" / "publish", study.folder.parent
