@@ -7,8 +7,10 @@ import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import polars as pl
 import pytest
+from safetensors.numpy import save_file
 
 from tests.support import rule_call, write_arc
 from tests.validation.conftest import filled_columns
@@ -350,3 +352,12 @@ def test_page_says_what_weights_of_capped_counts_are(tmp_path):
     assert "at most 7 in a bin; 82 of 576 bins have that many and may hold more" in page
     assert "are those of the draw, not of the corpus" in page
     assert "at most" not in (share(tmp_path / "more").folder / "README.md").read_text()
+
+
+def test_the_header_of_an_adapter_is_looked_at(tmp_path):
+    places = places_of(load_study() | {"data": "/srv/private/corpora"}, Path("/srv/project"))
+    save_file({"a": np.zeros(2)}, tmp_path / "a.safetensors", {"base": "/srv/project/model"})
+    with pytest.raises(DataError, match=r"a\.safetensors holds '/srv/project'"):
+        check_anonymous(tmp_path, places)
+    save_file({"a": np.zeros(2)}, tmp_path / "a.safetensors", {"base": "model"})
+    check_anonymous(tmp_path, places)

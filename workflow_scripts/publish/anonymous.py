@@ -14,6 +14,7 @@ from workflow_scripts.publish.places import DATA, Places
 TEXTS = {".html", ".csv", ".json", ".md", ".rst", ".svg", ".yaml", ".txt", ".cff", ".py"}
 # Columns that hold texts of the corpus and the questions, which are nobody's paths here.
 CONTENT = {"text", "prompt", "choices", "target"}
+HEADER = 2**27  # bytes of a safetensors header, at most
 EMBEDDED = re.compile(r"base64,([A-Za-z0-9+/]{40,}={0,2})")
 
 
@@ -97,6 +98,10 @@ def _texts(path: Path) -> list[str]:
         strings = pl.read_parquet(path).select(pl.col(pl.String, pl.Categorical)).get_columns()
         named = [column.cast(pl.String) for column in strings if column.name not in CONTENT]
         return ["\n".join(column.unique().drop_nulls().to_list()) for column in named]
+    if path.suffix == ".safetensors":
+        with path.open("rb") as handle:
+            header = handle.read(int.from_bytes(handle.read(8), "little") % HEADER)
+        return [header.decode("utf-8", "replace")]  # the rest is numbers
     text = path.read_bytes().decode("utf-8", "replace")
     if path.suffix not in TEXTS:
         return [text]
