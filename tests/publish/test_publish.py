@@ -61,7 +61,11 @@ def share(folder, per_bin=10_000, **settings):
     adapter = results / "unlearning" / "a" / "top01" / "seed1" / "targeted.safetensors"
     adapter.parent.mkdir(parents=True)
     adapter.write_bytes(b"weights")
-    files = [table, results / "benchmarks" / "a" / "results.json", adapter]
+    examples = results / "influence" / "examples.parquet"
+    row = {"benchmark": "a", "doc_id": "d1", "text": SECRET, "topic": BINS[1][0]}
+    made = filled_columns("influence/examples", pl.DataFrame([row | {"format": BINS[1][1]}]))
+    write_table(made, examples, "influence/examples")
+    files = [table, results / "benchmarks" / "a" / "results.json", adapter, examples]
     call = rule_call(
         "publish",
         input={"study": [str(path) for path in files]},
@@ -97,6 +101,8 @@ def test_folder_passes_its_own_checksums_and_they_name_every_file(shared):
     }
     assert there == listed | {"SHA256SUMS"}
     assert "unlearning/a/top01/seed1/targeted.safetensors" in listed
+    examples = pl.read_parquet(shared.folder / "influence" / "examples.parquet")
+    assert examples["text"].to_list() == [None]  # the words stay at home, the row does not
 
 
 def test_a_changed_byte_fails_the_checksums(tmp_path):

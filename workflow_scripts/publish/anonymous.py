@@ -44,7 +44,8 @@ def _copy_table(source: Path, target: Path, name: str | None, data: str, places:
     frame = pl.read_parquet(source)
     shared = without_paths(frame, data, places)
     if shared.equals(frame):
-        shutil.copyfile(source, target)
+        if source != target:
+            shutil.copyfile(source, target)
         return False
     if name:
         write_table(shared, target, name)

@@ -16,6 +16,7 @@ from workflow_scripts.common.files import read_json, write_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.provenance import sidecar_path
+from workflow_scripts.common.reference import tables_page
 from workflow_scripts.common.tables import read_table, table_schema
 from workflow_scripts.publish.anonymous import check_anonymous, copy_file
 from workflow_scripts.publish.crate import files_of, write_metadata, write_sums
@@ -82,7 +83,7 @@ def _add_made(
     for name in ("LICENSE", "CITATION.cff"):
         shutil.copyfile(ROOT / name, folder / name)
     shutil.copytree(ROOT / "schemas" / "tables", folder / "schemas")
-    shutil.copyfile(ROOT / "docs" / "tables.md", folder / "schemas" / "tables.md")
+    (folder / "schemas" / "tables.md").write_text(tables_page())
     config = shared_config(params.config, places)
     (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     records = {place: sidecar_path(source) for place, source in sources.items()}
