@@ -1,4 +1,4 @@
-# Two commands do everything on a fresh machine with Python 3.11 or newer: make demo, make test.
+# Two commands do everything on a fresh machine with Python 3.11 to 3.13: make demo, make test.
 PYTHON ?= python3
 CORES ?= all
 VENV := .venv

@@ -1,11 +1,12 @@
 """A folder to share: snakemake publish (or make publish).
 
 Needs the finished study. Leaves <results>/publish/ with everything that may be shared, without the
-text of documents unless the config says otherwise. No rule of the study depends on it.
+text of documents unless the config says otherwise, and without a path of this machine. No rule of the study depends on it.
 """
 
 from pathlib import Path
 
+from workflow_scripts.benchmarks.definitions import definition_inputs
 from workflow_scripts.publish.selection import shared_runs, shared_targets
 
 PUBLISHED = shared_targets(TARGETS, config["publish"])
@@ -27,6 +28,14 @@ rule publish:
     """Everything that may be shared in one folder, with checksums and metadata."""
     input:
         study=sorted(set(PUBLISHED)),
+        # Read by their names in the config; here for Snakemake to see when they change.
+        benchmarks=sorted(
+            {
+                path
+                for definition in DEFINITIONS.values()
+                for path in definition_inputs(definition, RESULTS, config["data"])
+            }
+        ),
     output:
         sums="<results>/publish/SHA256SUMS",
     log:

@@ -57,7 +57,7 @@ def test_an_environment_that_cannot_be_written_is_used_as_it_is(project, tmp_pat
     assert make(project, "setup").returncode == 0
 
 
-@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("there", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_a_link_to_a_folder_that_is_empty_or_not_there_is_filled(project, tmp_path, there):
     """venv refuses a link; what it points to is made in its place."""
     if there:

@@ -76,4 +76,4 @@ def test_make_report_writes_no_report_of_another_study(tmp_path):
         check=False,
     )
     assert done.returncode != 0
-    assert "name its config (make report CONFIG=configs/x.yaml STUDY=mine)" in done.stdout
+    assert "name its config (make report CONFIG=configs/x.yaml)" in done.stdout

@@ -68,6 +68,16 @@ def start(folder):
         time.sleep(0.05)
 
 
+def settled(folder):
+    """Times of all files, once Snakemake has written down what has ended."""
+    before, files = None, {}
+    while files != before:
+        before = files
+        time.sleep(0.3)
+        files = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    return files
+
+
 def by_rule(status):
     return {each.rule: each for each in status.rules}
 
@@ -76,7 +86,7 @@ def test_a_running_study_is_seen_and_not_disturbed(folder, capsys):
     (folder / "fail").touch()
     process = start(folder)
     try:
-        files = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+        files = settled(folder)
         status = study_status(load_study())
         assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == files
         rules = by_rule(status)

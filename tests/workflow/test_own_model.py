@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -93,6 +94,31 @@ def study(request, tmp_path_factory):
     code, text = clone.run("--configfile", "configs/mine.yaml", timeout=1800)
     assert code == 0, text[-5000:]
     return clone
+
+
+@pytest.mark.slow
+def test_the_published_folder_runs_the_study_again_to_the_same_map(study, tmp_path):
+    """Elsewhere, with other folders of data, from its config and definitions alone."""
+    code, text = study.run("--configfile", "configs/mine.yaml", "--", "publish")
+    assert code == 0, text[-3000:]
+    folder, root = study.folder / "results" / "mine" / "publish", study.folder.parent
+    for path in folder.rglob("*"):
+        content = path.read_bytes() if path.is_file() else b""
+        assert not [w for w in (str(root), str(Path.home()) + "/") if w.encode() in content], path
+    sample = pl.read_parquet(folder / "corpus" / "sample.parquet")
+    assert sample["file"].unique().to_list() == ["<data>/pages-0.jsonl.zst"]
+    assert "looked for at `<data>/model`" in (folder / "README.md").read_text()
+
+    again = Clone(tmp_path / "again")
+    shutil.copytree(folder / "definitions", again.folder / "benchmarks", dirs_exist_ok=True)
+    shutil.copytree(root / "data", again.folder / "data")
+    shutil.copytree(root / "model", again.folder / "data" / "model")
+    words = ("--configfile", folder / "config.yaml", "--")
+    target = Path("results", "mine", "influence", "bin_influence.parquet")
+    code, text = again.run(*words, target)
+    assert code == 0, text[-3000:]
+    assert (again.folder / target).read_bytes() == (study.folder / target).read_bytes()
+    assert "Nothing to be done" in again.run("--dry-run", *words, target)[1]
 
 
 @pytest.mark.slow

@@ -232,6 +232,11 @@ def test_published_folder_passes_its_checksums_and_gives_the_same_maps_again(clo
     folder = results(clone, "publish")
     check = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
     assert subprocess.run(check, cwd=folder).returncode == 0
+    for path in folder.rglob("*"):
+        content = path.read_bytes() if path.is_file() else b""
+        assert str(clone.folder).encode() not in content, path
+    # The config is the study's own: with it there is nothing to be done.
+    assert clone.plan("--configfile", folder / "config.yaml") == set()
     matrix = folder.parent / "publish" / "bin_matrix.csv"
     words = ["--configfile", "configs/matrix.yaml", "--config", f"influence={{matrix: {matrix}}}"]
     code, text = clone.run(*words)

@@ -4,4 +4,4 @@ Raise VERSION when what the folder holds changes: its rule carries it as a param
 Snakemake sees edits of a rule's script but not of modules it imports.
 """
 
-VERSION = 1
+VERSION = 2

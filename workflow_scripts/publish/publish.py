@@ -1,6 +1,6 @@
 """Put what a finished study found into one folder that can be shared.
 
-in   study: the files to share; examples: text of examples, where the study keeps any
+in   study: the files to share; benchmarks: definitions and local files of questions
 out  sums: SHA256SUMS of the folder, written last; the folder holds what it lists
 """
 
@@ -16,9 +16,13 @@ from workflow_scripts.common.files import read_json, write_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.provenance import sidecar_path
+from workflow_scripts.common.reference import tables_page
 from workflow_scripts.common.tables import read_table, table_schema
+from workflow_scripts.publish.anonymous import check_anonymous, copy_file
 from workflow_scripts.publish.crate import files_of, write_metadata, write_sums
-from workflow_scripts.publish.readme import readme
+from workflow_scripts.publish.places import Places, places_of, shared_config
+from workflow_scripts.publish.questions import share_benchmarks
+from workflow_scripts.publish.readme import Notes, readme
 from workflow_scripts.publish.tables import (
     EXAMPLES,
     bin_matrix,
@@ -35,15 +39,19 @@ def main(snakemake: Any) -> None:
     _empty(folder)
     sources = {
         Path(path).relative_to(folder.parent).as_posix(): Path(path)
-        for path in map(str, snakemake.input)
+        for path in map(str, snakemake.input.study)
     }
+    places, shortened = places_of(params.config), []
     progress = Progress(len(sources), "files copied")
     for place, source in sources.items():
-        _copy(source, folder / place, place, params.settings["text"])
+        if _copy(source, folder / place, place, params, places):
+            shortened.append(place)
         progress.advance()
-    _add_made(folder, sources, params)
+    share_benchmarks(folder, params.config, places)
+    _add_made(folder, sources, params, places, shortened)
     if not params.settings["text"] and f"{EXAMPLES}.parquet" in sources:
         check_no_text(folder, text_pieces(read_table(sources[f"{EXAMPLES}.parquet"], EXAMPLES)))
+    check_anonymous(folder, places)
     write_sums(folder)
 
 
@@ -53,15 +61,19 @@ def _empty(folder: Path) -> None:
         shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
-def _copy(source: Path, target: Path, place: str, text: bool) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if table_name(place) == EXAMPLES and not text:
+def _copy(source: Path, target: Path, place: str, params: Any, places: Places) -> bool:
+    """Copy a file without text of documents and paths; returns whether paths were replaced."""
+    name = table_name(place)
+    if name == EXAMPLES and not params.settings["text"]:
+        target.parent.mkdir(parents=True, exist_ok=True)
         write_without_text(source, target, EXAMPLES)
-    else:
-        shutil.copyfile(source, target)
+        source = target
+    return copy_file(source, target, name, params.config["data"], places)
 
 
-def _add_made(folder: Path, sources: dict[str, Path], params: Any) -> None:
+def _add_made(
+    folder: Path, sources: dict[str, Path], params: Any, places: Places, shortened: list[str]
+) -> None:
     """Add what is not a file of the study: matrix, schemas, records, licence, the page on it."""
     bins = read_table(sources["influence/bin_influence.parquet"], "influence/bin_influence")
     matrix = bin_matrix(bins)
@@ -71,8 +83,9 @@ def _add_made(folder: Path, sources: dict[str, Path], params: Any) -> None:
     for name in ("LICENSE", "CITATION.cff"):
         shutil.copyfile(ROOT / name, folder / name)
     shutil.copytree(ROOT / "schemas" / "tables", folder / "schemas")
-    shutil.copyfile(ROOT / "docs" / "tables.md", folder / "schemas" / "tables.md")
-    (folder / "config.yaml").write_text(yaml.safe_dump(params.config, sort_keys=False))
+    (folder / "schemas" / "tables.md").write_text(tables_page())
+    config = shared_config(params.config, places)
+    (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     records = {place: sidecar_path(source) for place, source in sources.items()}
     kept = {place: read_json(path) for place, path in records.items() if path.exists()}
     write_json(folder / "provenance.json", kept)
@@ -89,7 +102,9 @@ def _add_made(folder: Path, sources: dict[str, Path], params: Any) -> None:
         "licence": params.settings["licence"],
         "version": version,
     }
-    (folder / "README.md").write_text(readme(folder, bins, facts, params.settings))
+    per_bin = params.config["corpus"]["documents_per_bin"]
+    notes = Notes(tuple(places.moved.values()), tuple(shortened), config["data"], per_bin)
+    (folder / "README.md").write_text(readme(folder, bins, facts, params.settings, notes))
     write_metadata(folder, facts, about)
 
 

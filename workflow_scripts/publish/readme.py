@@ -1,6 +1,7 @@
 """The page that says what is what in the folder."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +11,8 @@ from workflow_scripts.publish.crate import files_of
 # What stands where, in the order of the page.
 PLACES = {
     "bin_matrix.csv": "one row a topic x format bin, one column a benchmark: influence (mean "
-    "cosine, positive = the bin supports the benchmark); `bin_matrix.parquet` is the same",
+    "cosine, positive = the bin supports the benchmark) and `doc_count`, the documents drawn; "
+    "`bin_matrix.parquet` is the same",
     "bin_influence.csv": "the same numbers as a long table with standard errors, intervals, z, "
     "ranks, p and q values; `influence/bin_influence.parquet` is the same",
     "influence": "bins, contrasts between domains, correlations of maps, and what else was "
@@ -22,8 +24,10 @@ PLACES = {
     "attribution": "the score of every document",
     "model": "which model it was",
     "report": "figures, the explorer page, and Snakemake's report where it was made",
+    "definitions": "the benchmarks: their definitions, and in `questions.json` the digests of the "
+    "files of questions, which are not here",
     "schemas": "every table's columns, units and signs; `schemas/tables.md` to read",
-    "config.yaml": "the complete configuration; with it the workflow runs the study again",
+    "config.yaml": "the complete configuration; with it the workflow runs the study again (below)",
     "provenance.json": "of every file its digest, seeds, package versions and inputs",
     "ro-crate-metadata.json": "RO-Crate 1.1 metadata of this folder",
     "SHA256SUMS": "digests of all files: `sha256sum -c SHA256SUMS`",
@@ -32,8 +36,29 @@ PLACES = {
 }
 
 
+@dataclass(frozen=True)
+class Notes:
+    """What the page says beside what is there.
+
+    Attributes:
+        moved: places of files that the study read outside of its data folder.
+        shortened: files in which paths were replaced.
+        data: the config key ``data`` of the shared config.
+        documents_per_bin: at most so many documents were drawn in a bin.
+    """
+
+    moved: tuple[str, ...]
+    shortened: tuple[str, ...]
+    data: str
+    documents_per_bin: int
+
+
 def readme(
-    folder: Path, bins: pl.DataFrame, facts: Mapping[str, str], settings: Mapping[str, object]
+    folder: Path,
+    bins: pl.DataFrame,
+    facts: Mapping[str, str],
+    settings: Mapping[str, object],
+    notes: Notes,
 ) -> str:
     """The page, in Markdown.
 
@@ -42,6 +67,7 @@ def readme(
         bins: the table ``influence/bin_influence``.
         facts: name, date and licence of the folder, version of the software.
         settings: the config section ``publish``.
+        notes: on paths and counts.
     """
     there = {Path(path).parts[0] for path in files_of(folder)} | {
         "ro-crate-metadata.json",
@@ -69,9 +95,46 @@ def readme(
         "| --- | --- |",
         *(f"| `{place}` | {what} |" for place, what in PLACES.items() if place in there),
         "",
+        *_counts(counts, notes.documents_per_bin),
         "To load the map again, set `influence.matrix` to `bin_matrix.csv` in a config of the",
-        "workflow; the tables and figures that need no documents are made from it.",
+        "workflow (`make matrix FILE=bin_matrix.csv`); the tables and figures that need no",
+        "documents are made from it.",
         "",
+        *_again(notes),
         "The folder is made anew each time: keep no files of your own in it.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _counts(counts: pl.Series, most: int) -> list[str]:
+    """What weights mean that are taken from ``doc_count``."""
+    full = int((counts >= most).sum())
+    if not full:
+        return []
+    return [
+        f"`doc_count` is the number of documents drawn, at most {most:,} in a bin; {full} of "
+        f"{counts.len()} bins have",
+        "that many and may hold more in the corpus. Weights that are computed from it, as in",
+        "`influence/weighted.parquet` of a study of this matrix, are those of the draw, not of the",
+        "corpus; `corpus/bin_summary.parquet` has the corpus's own (`n_available`, `weight`).",
+        "",
+    ]
+
+
+def _again(notes: Notes) -> list[str]:
+    """How the study is run again from the folder."""
+    lines = [
+        "To run the study again, copy `definitions/` over `benchmarks/` of the workflow and start",
+        "`snakemake --cores all --configfile config.yaml`; `<data>` is the config key `data` (here",
+        f"`{notes.data}`), the folder with the study's own inputs, which are not here.",
+    ]
+    if notes.moved:
+        named = ", ".join(f"`{place}`" for place in notes.moved)
+        lines.append(f"These stood outside of it and are looked for at {named}.")
+    if notes.shortened:
+        named = ", ".join(f"`{place}`" for place in notes.shortened)
+        lines.append(
+            f"Paths of the machine that made it were replaced in {named}; the digests of these in "
+            "`provenance.json` are those of the study's own files."
+        )
+    return [*lines, ""]
