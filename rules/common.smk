@@ -11,7 +11,7 @@ from workflow_scripts.benchmarks.definitions import (
     matrix_definitions,
     study_definitions,
 )
-from workflow_scripts.common.paths import check_files
+from workflow_scripts.common.paths import check_files, check_python
 from workflow_scripts.corpus.sources import resolve
 from workflow_scripts.preflight.demands import resources_of
 from workflow_scripts.preflight.sizes import sizes_of
@@ -47,6 +47,7 @@ def check_own_files(*groups):
 
 
 try:
+    check_python(sys.executable)
     SIZES = sizes_of(config)
     DEFINITIONS = (
         matrix_definitions(BENCHMARKS)

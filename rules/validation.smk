@@ -93,6 +93,7 @@ if EMBEDDING.get("encoder"):
     EMBEDDING["encoder"] = resolve(EMBEDDING["encoder"], config["data"])
     try:
         TEXT_INPUT["encoder"] = encoder_files(EMBEDDING["encoder"])
+        check_own_files(TEXT_INPUT["encoder"])
     except AtlasError as error:
         print(f"config error: {error}", file=sys.stderr)
         sys.exit(1)

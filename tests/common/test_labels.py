@@ -37,6 +37,7 @@ def test_every_label_is_read_in_the_spellings_of_tables_figures_and_classifiers(
         ("topic", "Science<br>& Tech.", "science_math_and_technology"),
         ("format", "About Page (Organization)", "about_org"),
         ("format", "Q&A", "q_a_forum"),
+        ("topic", "Food &amp; Dining", "food_and_dining"),
         ("format", "__LABEL__Spam / Ads", "spam_ads"),
         ("topic", "helth", None),
         ("topic", "faq", None),

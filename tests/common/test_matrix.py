@@ -164,6 +164,11 @@ def test_the_index_of_a_parquet_table_is_no_benchmark(written, tmp_path):
     assert read_matrix(str(tmp_path / "index.parquet")).benchmarks == ("first", "second")
 
 
+def test_empty_columns_and_rows_of_a_spreadsheet_are_passed_over(written):
+    padded = "\n".join(f"{line},," for line in [*FULL.splitlines(), ",,,,"])
+    assert read_matrix(written(padded)) == read_matrix(written(FULL, "plain.csv"))
+
+
 def test_a_nameless_column_of_other_values_is_refused(written):
     with pytest.raises(DataError, match="column '' cannot be the name of a benchmark"):
         read_matrix(written("topic,format,\nhealth,faq,0.5\ngames,faq,0.5\n"))

@@ -7,7 +7,12 @@ import pytest
 
 from workflow_scripts.common.config import complete
 from workflow_scripts.common.errors import ConfigError
-from workflow_scripts.common.paths import SECONDS_AHEAD, check_files, path_problem
+from workflow_scripts.common.paths import (
+    SECONDS_AHEAD,
+    check_files,
+    check_python,
+    path_problem,
+)
 
 
 @pytest.mark.parametrize(
@@ -41,4 +46,13 @@ def test_file_of_a_time_to_come_is_refused_with_the_way_out(tmp_path):
     os.utime(file, (0, time.time() + 3600))
     with pytest.raises(ConfigError, match=r"it's\.jsonl.*is dated .*clock.*touch '/") as error:
         check_files([str(file)])
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("folder", ["my project", "it's", "a&b"])
+def test_environment_in_a_folder_that_snakemake_cannot_name_is_one_line(folder):
+    """Every job ended with 'unexpected EOF while looking for matching quote'."""
+    check_python("/home/josé/atlas-1.0_x[2]/.venv/bin/python3.11")
+    with pytest.raises(ConfigError, match="from where Snakemake cannot start it") as error:
+        check_python(f"/home/me/{folder}/.venv/bin/python")
     assert "\n" not in str(error.value)

@@ -18,7 +18,7 @@ from workflow_scripts.common.files import read_json
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 from workflow_scripts.corpus import collect_documents, fetch_files, index_documents
-from workflow_scripts.corpus.hub import listing_text
+from workflow_scripts.corpus.hub import listing_text, matching
 from workflow_scripts.corpus.list_hub import hub_sizes, write_listing
 from workflow_scripts.corpus.sources import beside, source_files, source_layout
 
@@ -343,3 +343,9 @@ def test_study_from_the_cache_runs_offline_and_another_draw_indexes_nothing_agai
     code, text = clone.run(*words, "--forcerun", "fetch_files")
     assert code != 0
     assert "texts/3.jsonl.zst of dataset some-lab/some-texts is not in the cache" in text
+
+
+def test_a_path_of_the_listing_is_itself_and_no_pattern():
+    names = ["data [v1]/a.jsonl", "data v/a.jsonl", "b.jsonl"]
+    assert matching(names, ["data [v1]/a.jsonl"], "key") == names[:1]
+    assert matching(names, ["data*/*.jsonl"], "key") == names[:2]

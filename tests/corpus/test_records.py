@@ -147,6 +147,8 @@ def test_blank_and_undefined_labels_are_missing(made_up):
 def test_numbers_stored_with_a_point_are_numbers(made_up):
     layout = {**made_up.table, "topics": ["games", "health"]}
     assert read_document({**GOOD, "topic": 1.0}, layout).topic == "health"
+    assert read_document({**GOOD, "topic": "1"}, layout).topic == "health"
+    assert "is the number 7" in read_document({**GOOD, "topic": "7"}, layout).detail
     assert read_document({**GOOD, "topic": 1.5}, layout).reason == "unknown_topic"
 
 

@@ -82,4 +82,4 @@ def test_a_file_of_the_future_is_refused_before_any_job(clone, study):
     own_words = ("Config file", "Using workflow")
     lines = [line for line in text.splitlines() if not line.startswith(own_words)]
     assert code != 0 and len(lines) == 1, text
-    assert "page's [0].jsonl" in lines[0] and "is dated" in lines[0] and "touch '" in lines[0]
+    assert "s [0].jsonl" in lines[0] and "is dated" in lines[0] and "touch '" in lines[0]

@@ -7,6 +7,7 @@ Used while a study is planned, so it imports nothing heavy.
 """
 
 import functools
+import html
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -57,7 +58,8 @@ LISTS = (
 
 def _comparable(text: str) -> str:
     """The letters and digits of a label, lower case, without its prefix and the word *and*."""
-    text = re.sub(r"<br\s*/?>", " ", PREFIX.sub("", unicodedata.normalize("NFKC", text)))
+    text = html.unescape(PREFIX.sub("", unicodedata.normalize("NFKC", text)))
+    text = re.sub(r"<br\s*/?>", " ", text)
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
     words = re.split(r"[\W_]+", text.lower())
     return "".join(word for word in words if word != "and")

@@ -4,6 +4,7 @@ Checked while a study is planned, so nothing heavy is imported.
 """
 
 import os
+import re
 import shlex
 import time
 import unicodedata
@@ -29,6 +30,8 @@ PATHS = (
 )
 # Line ends and other control characters, and bytes that are no UTF-8.
 UNWRITABLE = ("Cc", "Zl", "Zp", "Cs")
+# What a shell does not leave as it stands.
+TAKEN_APART = re.compile(r"""[\s'"\\$`&|;<>()]""")
 # Clocks of a machine and of its file server differ a little.
 SECONDS_AHEAD = 5
 
@@ -86,6 +89,19 @@ def check_files(files: Iterable[str], now: float | None = None) -> None:
                 "nothing can be made from a file of the future: set this machine's clock, or run "
                 f"touch {shlex.quote(file)}"
             )
+
+
+def check_python(path: str) -> None:
+    """Check that Snakemake can start its scripts: it hands this path to a shell as it is.
+
+    Raises:
+        ConfigError: the path has blanks, quotes or other characters that a shell takes apart.
+    """
+    if TAKEN_APART.search(path):
+        raise ConfigError(
+            f"Python lies at {path!r}, from where Snakemake cannot start it (it does not quote the "
+            "path); move the project, or its environment, to a folder without blanks and quotes"
+        )
 
 
 def _refusal(what: str, problem: str) -> str:

@@ -54,7 +54,9 @@ def _csv_cells(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
         with Path(path).open(newline="", encoding="utf-8-sig") as handle:
             reader = csv.reader(handle)
             # Rows count from 1, the header; a cell may span lines.
-            lines = [(n, line) for n, line in enumerate(reader, start=1) if line]
+            lines = [
+                (n, line) for n, line in enumerate(reader, start=1) if any(map(str.strip, line))
+            ]
     except UnicodeDecodeError:
         raise DataError(
             f"{path} cannot be read: {_not_utf8(path)}; save it as csv in UTF-8"
@@ -72,7 +74,13 @@ def _csv_cells(path: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
             raise DataError(
                 f"{path}, row {number}: {len(line)} cells, the header has {len(columns)}"
             )
-    return columns, lines[1:]
+    # Spreadsheets leave columns without a name and without a value.
+    kept = [i for i, name in enumerate(columns) if name.strip() or _filled(lines[1:], i)]
+    return [columns[i] for i in kept], [(n, [line[i] for i in kept]) for n, line in lines[1:]]
+
+
+def _filled(lines: Sequence[tuple[int, Sequence[str]]], column: int) -> bool:
+    return any(line[column].strip() for _, line in lines)
 
 
 def _not_utf8(path: str) -> str:

@@ -79,14 +79,14 @@ def listing_text(dataset: str, revision: str, sizes: Mapping[str, int]) -> str:
 
 
 def matching(names: Sequence[str], patterns: Sequence[str], key: str) -> list[str]:
-    """Names that match any of some patterns, sorted; ``*`` also matches ``/``.
+    """Names that are or match any of some patterns, sorted; ``*`` also matches ``/``.
 
     Raises:
         ConfigError: a pattern matches none.
     """
     found: set[str] = set()
     for pattern in patterns:
-        mine = fnmatch.filter(names, pattern)
+        mine = [pattern] if pattern in names else fnmatch.filter(names, pattern)
         if not mine:
             raise ConfigError(
                 f"config key {key!r}: {pattern!r} matches none of the {len(names):,} files of the "

@@ -14,7 +14,12 @@ from workflow_scripts.common.job import run_job
 from workflow_scripts.common.streamed_tables import table_writer
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.corpus.fetch_files import open_source
-from workflow_scripts.corpus.manifest import MalformedRows, check_malformed, index_files
+from workflow_scripts.corpus.manifest import (
+    MalformedRows,
+    check_malformed,
+    index_files,
+    reasons_listed,
+)
 
 logger = logging.getLogger("atlas")
 
@@ -44,6 +49,8 @@ def main(snakemake: Any) -> None:
         f"{report['rows']:,}",
         len(files),
     )
+    if report["malformed"]:
+        logger.info("rows left out: %s", reasons_listed(report))
 
 
 if __name__ == "__main__":

@@ -86,19 +86,21 @@ def check_malformed(report: Mapping[str, Any], allowed_share: float) -> None:
         DataError: names file, row and reason of the first malformed row, all counts, and the
             share allowed.
     """
-    counts = {reason: entry["count"] for reason, entry in report["malformed"].items()}
-    bad = sum(counts.values())
+    bad = sum(entry["count"] for entry in report["malformed"].values())
     if not bad or bad <= allowed_share * report["rows"]:
         return
     first = next(iter(report["malformed"].values()))["examples"][0]
-    listed = ", ".join(
-        f"{reason} {count:,}{_spelt(reason, report)}" for reason, count in sorted(counts.items())
-    )
     raise DataError(
         f"{first['file']}:{first['row']}: {first['detail']}; {bad:,} of {report['rows']:,} rows "
-        f"are malformed ({listed}), allowed share {allowed_share:g}: correct the rows or raise "
-        "corpus.max_malformed_share"
+        f"are malformed ({reasons_listed(report)}), allowed share "
+        f"{allowed_share:g}: correct the rows or raise corpus.max_malformed_share"
     )
+
+
+def reasons_listed(report: Mapping[str, Any]) -> str:
+    """Reasons with their counts, in one line."""
+    reasons = sorted(report["malformed"].items())
+    return ", ".join(f"{name} {entry['count']:,}{_spelt(name, report)}" for name, entry in reasons)
 
 
 def _spelt(reason: str, report: Mapping[str, Any]) -> str:

@@ -94,8 +94,11 @@ def _label(value: Any, kind: str, layout: Mapping[str, Any]) -> str | Malformed 
         return None
     if label := read_label(kind, value):
         return label
+    # A column of whole numbers with gaps holds them with a point, a folder's name as text.
     if isinstance(value, float) and value.is_integer():
-        value = int(value)  # a column of whole numbers with gaps, as many tables store it
+        value = int(value)
+    if isinstance(value, str) and value.isdecimal() and value.isascii():
+        value = int(value[:9])
     if isinstance(value, int) and not isinstance(value, bool):
         return _numbered(value, kind, layout)
     return Malformed(f"unknown_{kind}", unknown_label(kind, value), (shown(value),))
