@@ -31,11 +31,11 @@ def are_letters(choices: list[str]) -> bool:
     return [choice.strip() for choice in choices] == list(LETTERS[: len(choices)])
 
 
-def form_problem(definition: Any, form: str) -> str:
+def form_problem(definition: Any, form: str, choices: list[str]) -> str:
     """Message for a benchmark that declares another form of its answers than they have."""
     return (
         f"benchmark {definition.name!r}: key 'answer_form' is {definition.answer_form!r}, but "
-        f"its choices are {form}s; correct the definition"
+        f"its choices are {form}s, such as {choices}; correct the definition"
     )
 
 

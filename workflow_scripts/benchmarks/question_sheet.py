@@ -25,7 +25,12 @@ def sheet(
         limit: tokens that the gradient pass takes, None without a limit.
     """
     first = queries.row(0, named=True)
-    lines = [*_counts(queries), "", f"first question{_place(origins)}"]
+    lines = [
+        *_counts(queries),
+        *(_lengths(queries) if decode else []),
+        "",
+        f"first question{_place(origins)}",
+    ]
     lines.append(_line("prompt", shorten(first["prompt"])))
     for number, choice in enumerate(first["choices"]):
         gold = "   <- gold" if number == first["gold"] else ""
@@ -48,6 +53,14 @@ def _counts(queries: pl.DataFrame) -> list[str]:
         _line("choices", f"{fewest}" if fewest == most else f"{fewest} to {most}"),
         _line("gold", ", ".join(f"{count} x choice {gold}" for gold, count in golds)),
     ]
+
+
+def _lengths(queries: pl.DataFrame) -> list[str]:
+    """Tokens of prompts and of answers, over all choices."""
+    starts = queries["choice_start"].explode()
+    answers = queries["choice_input_ids"].explode().list.len() - starts
+    spans = [f"{each.min()} to {each.max()}" for each in (starts, answers)]
+    return [_line("lengths", f"{spans[0]} tokens a prompt, {spans[1]} an answer")]
 
 
 def notes(queries: pl.DataFrame) -> list[str]:
