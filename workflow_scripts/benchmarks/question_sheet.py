@@ -64,7 +64,7 @@ def _lengths(queries: pl.DataFrame) -> list[str]:
 
 
 def notes(queries: pl.DataFrame) -> list[str]:
-    """What is odd in questions that can be asked."""
+    """Oddities of questions that can be asked."""
     found = []
     choices = queries["choices"].explode()
     if choices.str.starts_with("  ").all():
@@ -127,7 +127,7 @@ def _without_tokens(first: dict[str, Any], target: str) -> list[str]:
 
 
 def meaning(target: str) -> str:
-    """What influence acts on, in words."""
+    """Target of the influence, in words."""
     if target == "gold":
         return "log-likelihood of the gold answer after the prompt"
     return "log-likelihood of the gold answer minus the mean of the wrong ones"

@@ -1,4 +1,4 @@
-"""What can be known of a benchmark's questions before anything runs: their task and local files.
+"""Check of a benchmark's questions before anything runs: their task and local files.
 
 Called when a run starts, before its first job: a benchmark that cannot be asked must not be found
 out when the model has been trained. Nothing heavy is imported.
@@ -99,7 +99,7 @@ def _with_functions(definitions: Mapping[str, Definition]) -> list[Definition]:
     return [
         definition
         for definition in definitions.values()
-        if any(entry.local and _by_functions(entry) for entry in definition.tasks)
+        if definition.local and any(map(_by_functions, definition.tasks))
         and not any(map(_is_made, definition.tasks))
     ]
 
@@ -152,7 +152,7 @@ def _check_entry(
 
 
 def _is_made(entry: TaskEntry) -> bool:
-    """Whether a rule of the study makes the questions."""
+    """True where a rule of the study makes the questions."""
     return any(written.startswith("<results>/") for written in entry.files)
 
 
