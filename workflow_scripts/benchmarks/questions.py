@@ -99,7 +99,8 @@ def _with_functions(definitions: Mapping[str, Definition]) -> list[Definition]:
     return [
         definition
         for definition in definitions.values()
-        if definition.local and any(map(_by_functions, definition.tasks))
+        if definition.local
+        and any(map(_by_functions, definition.tasks))
         and not any(map(_is_made, definition.tasks))
     ]
 
