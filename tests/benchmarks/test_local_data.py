@@ -1,4 +1,4 @@
-"""What lm-eval is handed: rows as read, nothing below HOME, pinned datasets as downloaded."""
+"""Data that lm-eval is handed: rows as read, nothing below HOME, pinned datasets as downloaded."""
 
 import json
 import os

@@ -125,7 +125,7 @@ def _check_form(queries: list[dict[str, Any]], definition: Definition) -> None:
     """Raise DataError unless the choices are letters exactly where the definition says so."""
     form = "letter" if all(are_letters(query["choices"]) for query in queries) else "text"
     if form != definition.answer_form:
-        raise DataError(f"{form_problem(definition, form)}, such as {queries[0]['choices']}")
+        raise DataError(form_problem(definition, form, queries[0]["choices"]))
 
 
 def _summary(

@@ -86,11 +86,15 @@ def describe(name: str, config: Mapping[str, Any]) -> str:
 
     from workflow_scripts.benchmarks.lm_eval_adapter import Examiner
     from workflow_scripts.benchmarks.question_sheet import notes, sheet
+    from workflow_scripts.corpus.tokenizer_files import load_reference
     from workflow_scripts.model.loading import load_tokenizer
 
     examiner = Examiner(definition, results, data)
     folder, positions = find_tokenizer(config, results), find_positions(config)
-    tokenizer = load_tokenizer(folder) if folder else None
+    tokenizer = None
+    if folder:
+        own = folder.is_relative_to(results)
+        tokenizer = load_tokenizer(folder) if own else load_reference(str(folder), "")
     queries, problem = examiner.split(tokenizer, positions)
     decode = tokenizer.decode if tokenizer else None
     first = next(iter(examiner.origins.values()))[:1]

@@ -27,15 +27,15 @@ def gold_index(target: Any, choices: list[str]) -> int | None:
 
 
 def are_letters(choices: list[str]) -> bool:
-    """Whether choices are the letters from A on, and not texts."""
+    """True where choices are the letters from A on, and not texts."""
     return [choice.strip() for choice in choices] == list(LETTERS[: len(choices)])
 
 
-def form_problem(definition: Any, form: str) -> str:
+def form_problem(definition: Any, form: str, choices: list[str]) -> str:
     """Message for a benchmark that declares another form of its answers than they have."""
     return (
         f"benchmark {definition.name!r}: key 'answer_form' is {definition.answer_form!r}, but "
-        f"its choices are {form}s; correct the definition"
+        f"its choices are {form}s, such as {choices}; correct the definition"
     )
 
 
@@ -68,7 +68,7 @@ def check_golds(questions: Iterable[Question]) -> list[str]:
 
 
 def _kind(question: Question) -> str | None:
-    """How a gold answer that is a text of the questions is read; None where it is no text."""
+    """Reading of a gold answer that is a text of the questions; None where it is no text."""
     text = question.gold.text
     if text is None:
         return None
@@ -76,7 +76,7 @@ def _kind(question: Question) -> str | None:
 
 
 def question_problem(question: Question) -> str | None:
-    """What is wrong with a question, to be read behind its place, or None."""
+    """Fault of a question, to be read behind its place, or None."""
     problem = choices_problem(question.choices) or prompt_problem(question.prompt)
     if problem:
         return f": {problem}"
@@ -85,7 +85,7 @@ def question_problem(question: Question) -> str | None:
 
 
 def prompt_problem(prompt: Any) -> str | None:
-    """What is wrong with a prompt, or None."""
+    """Fault of a prompt, or None."""
     if isinstance(prompt, str) and prompt.strip():
         return _unicode_problem("prompt", prompt)
     way = "; name its column as it is (doc_to_text: column)" if isinstance(prompt, int) else ""
@@ -93,7 +93,7 @@ def prompt_problem(prompt: Any) -> str | None:
 
 
 def choices_problem(choices: Any) -> str | None:
-    """What is wrong with the choices of a question, or None."""
+    """Fault of the choices of a question, or None."""
     texts = isinstance(choices, list) and all(isinstance(c, str) and c.strip() for c in choices)
     if texts and len(choices) > 1:
         return next(filter(None, (_unicode_problem("choice", c) for c in choices)), None)
@@ -118,7 +118,7 @@ def _unicode_problem(name: str, text: str) -> str | None:
 
 
 def gold_problem(gold: Gold, choices: list[str]) -> str | None:
-    """Why a gold answer does not name exactly one of the choices, or None."""
+    """Reason why a gold answer does not name exactly one of the choices, or None."""
     if isinstance(gold.value, list | tuple):
         return f"there are several, {gold.value!r}; allowed: one gold answer a question"
     if gold.text is not None and (problem := _two_names(gold, choices)):

@@ -78,7 +78,7 @@ class Question:
 
 
 def has_function(config: Mapping[str, Any], key: str) -> bool:
-    """Whether a key of a task is a function, which lm-eval alone can call."""
+    """True where a key of a task is a function, which lm-eval alone can call."""
     return isinstance(config.get(key), FunctionName) or callable(config.get(key))
 
 

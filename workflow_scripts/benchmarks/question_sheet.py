@@ -25,7 +25,12 @@ def sheet(
         limit: tokens that the gradient pass takes, None without a limit.
     """
     first = queries.row(0, named=True)
-    lines = [*_counts(queries), "", f"first question{_place(origins)}"]
+    lines = [
+        *_counts(queries),
+        *(_lengths(queries) if decode else []),
+        "",
+        f"first question{_place(origins)}",
+    ]
     lines.append(_line("prompt", shorten(first["prompt"])))
     for number, choice in enumerate(first["choices"]):
         gold = "   <- gold" if number == first["gold"] else ""
@@ -50,8 +55,16 @@ def _counts(queries: pl.DataFrame) -> list[str]:
     ]
 
 
+def _lengths(queries: pl.DataFrame) -> list[str]:
+    """Tokens of prompts and of answers, over all choices."""
+    starts = queries["choice_start"].explode()
+    answers = queries["choice_input_ids"].explode().list.len() - starts
+    spans = [f"{each.min()} to {each.max()}" for each in (starts, answers)]
+    return [_line("lengths", f"{spans[0]} tokens a prompt, {spans[1]} an answer")]
+
+
 def notes(queries: pl.DataFrame) -> list[str]:
-    """What is odd in questions that can be asked."""
+    """Oddities of questions that can be asked."""
     found = []
     choices = queries["choices"].explode()
     if choices.str.starts_with("  ").all():
@@ -114,7 +127,7 @@ def _without_tokens(first: dict[str, Any], target: str) -> list[str]:
 
 
 def meaning(target: str) -> str:
-    """What influence acts on, in words."""
+    """Target of the influence, in words."""
     if target == "gold":
         return "log-likelihood of the gold answer after the prompt"
     return "log-likelihood of the gold answer minus the mean of the wrong ones"

@@ -1,4 +1,4 @@
-"""What can be known of a benchmark's questions before anything runs: their task and local files.
+"""Check of a benchmark's questions before anything runs: their task and local files.
 
 Called when a run starts, before its first job: a benchmark that cannot be asked must not be found
 out when the model has been trained. Nothing heavy is imported.
@@ -79,18 +79,19 @@ def check_local(definitions: Mapping[str, Definition], results: str, data: str) 
 
 def check_definition(definition: Definition, results: str, data: str) -> None:
     """Check each task of a benchmark, and whether its choices are what it declares."""
-    forms = []
+    examples = []
     for entry in definition.tasks:
         try:
-            forms.append(_check_entry(entry, definition, results, data))
+            examples.append(_check_entry(entry, definition, results, data))
         except AtlasError as error:
             where = f"benchmark {definition.name!r}, task {entry.name!r}"
             raise type(error)(f"{where}: {error}") from None
-    # Letters are letters in all tasks; one task of texts settles it though others are not known.
-    if "text" in forms or None not in forms:
-        form = "text" if "text" in forms else "letter"
+    # Letters are letters in all tasks; texts in one settle it though others are not known.
+    texts = [choices for choices in examples if choices and not are_letters(choices)]
+    if texts or None not in examples:
+        form, choices = ("text", texts[0]) if texts else ("letter", examples[0])
         if form != definition.answer_form:
-            raise DataError(form_problem(definition, form))
+            raise DataError(form_problem(definition, form, choices))
 
 
 def _with_functions(definitions: Mapping[str, Definition]) -> list[Definition]:
@@ -98,7 +99,8 @@ def _with_functions(definitions: Mapping[str, Definition]) -> list[Definition]:
     return [
         definition
         for definition in definitions.values()
-        if any(entry.local and _by_functions(entry) for entry in definition.tasks)
+        if definition.local
+        and any(map(_by_functions, definition.tasks))
         and not any(map(_is_made, definition.tasks))
     ]
 
@@ -126,12 +128,14 @@ def _check_in_lm_eval(named: list[Definition], results: str, data: str) -> None:
         raise DataError((done.stderr.strip().splitlines() or ["no message"])[-1])
 
 
-def _check_entry(entry: TaskEntry, definition: Definition, results: str, data: str) -> str | None:
+def _check_entry(
+    entry: TaskEntry, definition: Definition, results: str, data: str
+) -> list[str] | None:
     """Check a task.
 
     Returns:
-        The form of its answers, ``text`` or ``letter``; None where its questions are not there
-        yet, or lm-eval alone can make them.
+        Choices of one of its questions, of one with texts where not all are letters; None where
+        they are not there yet, or lm-eval alone can make them.
     """
     config = entry.config
     if not config:
@@ -144,12 +148,12 @@ def _check_entry(entry: TaskEntry, definition: Definition, results: str, data: s
     rows = checked_rows(entry, config, definition, results, data)
     if any(has_function(config, key) for key in MADE_BY):
         return None
-    choices = (make_choices(config, row) for _, row in rows[: definition.limit])
-    return "letter" if all(map(are_letters, choices)) else "text"
+    choices = [make_choices(config, row) for _, row in rows[: definition.limit]]
+    return next((each for each in choices if not are_letters(each)), choices[0])
 
 
 def _is_made(entry: TaskEntry) -> bool:
-    """Whether a rule of the study makes the questions."""
+    """True where a rule of the study makes the questions."""
     return any(written.startswith("<results>/") for written in entry.files)
 
 
