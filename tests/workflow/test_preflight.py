@@ -51,12 +51,12 @@ def test_published_study_is_planned_offline_from_stubs(clone):
     }
 
 
-def test_pilot_is_planned_offline_from_stubs_and_a_query_model_is_one_job_more(clone):
+def test_pilot_is_planned_offline_from_stubs_and_a_query_model_is_two_jobs_more(clone):
     write_stubs(clone.folder / "data", load_study(ROOT / PILOT))
     query = f"model={{query: {{path: organisation/tuned, revision: '{'0' * 40}'}}}}"
     jobs = dry_run(clone, PILOT, "--config", query)
     assert jobs == planned(PILOT, query_path="organisation/tuned")
-    assert jobs == planned(PILOT) | {"reference_query_model": 1}
+    assert jobs == planned(PILOT) | {"reference_query_model": 1, "check_query_model": 1}
 
 
 def test_snakemake_preflight_prints_the_plan_writes_it_down_and_refuses(clone):

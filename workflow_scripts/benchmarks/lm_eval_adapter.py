@@ -188,7 +188,7 @@ class RecordingLM(HFLM):
 
     @property
     def prefix_token_id(self) -> int:
-        """What stands for the prompt of a question that has none."""
+        """Token that stands for the prompt of a question that has none."""
         tokens = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id)
         known = [*self.front[-1:], *(token for token in tokens if token is not None)]
         if not known:

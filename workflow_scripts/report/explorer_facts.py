@@ -53,6 +53,9 @@ def corpus_facts(
     lines = [("Working set", drawn), ("Bins", bins)]
     if summary is not None:
         lines.insert(1, ("Tokens", f"{int(summary['n_tokens'].sum()):,} after the cut"))
+        if short := int(summary["n_too_short"].sum()):
+            words = f"{counted(short, 'document')} drawn, with fewer than two tokens"
+            lines.insert(1, ("Left out", words))
     return lines
 
 
