@@ -30,6 +30,9 @@ if not MATRIX:
         "summary": "<results>/corpus/bin_summary.parquet",
         "reliability": "<results>/influence/reliability.parquet",
     }
+# A pretrained model is checked by a rule of its own.
+if any(each.name == "check_model" for each in workflow.rules):
+    CAUTIONED["check"] = "<results>/model/check.json"
 
 
 rule collect_cautions:

@@ -4,4 +4,4 @@ Raise VERSION when a number that this stage writes changes: its rules carry it a
 parameter, because Snakemake sees edits of a rule's script but not of modules it imports.
 """
 
-VERSION = 1
+VERSION = 2

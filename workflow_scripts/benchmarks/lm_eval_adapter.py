@@ -100,6 +100,8 @@ class Examiner:
                 len(scorer.scored),
                 scorer.max_length,
             )
+        cut = answers.queries["prompt"].is_in(list(scorer.cut_prompts))
+        answers.summary["questions_cut"] = int(cut.sum())
         answers.summary["lm_eval"] = importlib.metadata.version("lm_eval")
         return answers
 
@@ -111,6 +113,7 @@ class RecordingLM(HFLM):
         scored: per (context, continuation) pair the token ids that lm-eval scored and the index
             of the first token of the continuation.
         n_cut: pairs that were cut on the left because the model takes no more tokens.
+        cut_prompts: their contexts.
     """
 
     def __init__(
@@ -131,6 +134,7 @@ class RecordingLM(HFLM):
         )
         self.scored: dict[tuple[str, str], tuple[list[int], int]] = {}
         self.n_cut = 0
+        self.cut_prompts: set[str] = set()
         self._shows_progress = progress
         self._progress: Progress | None = None
 
@@ -147,7 +151,9 @@ class RecordingLM(HFLM):
                 )
             # HFLM feeds the last max_length + 1 tokens, the very last only as a target.
             ids = (context + continuation)[-(self.max_length + 1) :]
-            self.n_cut += len(ids) < len(context) + len(continuation)
+            if len(ids) < len(context) + len(continuation):
+                self.n_cut += 1
+                self.cut_prompts.add(pair[0])
             self.scored[pair] = (ids, len(ids) - len(continuation))
         # Requests that differ in their last token alone share one row of a forward pass.
         rows = {tuple(context + continuation[:-1]) for _, context, continuation in requests}
