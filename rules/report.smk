@@ -30,6 +30,9 @@ if not MATRIX:
         "summary": "<results>/corpus/bin_summary.parquet",
         "reliability": "<results>/influence/reliability.parquet",
     }
+# A pretrained model is checked by a rule of its own.
+if any(each.name == "check_model" for each in workflow.rules):
+    CAUTIONED["check"] = "<results>/model/check.json"
 
 
 rule collect_cautions:
@@ -185,6 +188,7 @@ if not MATRIX:
         input:
             **TRUTH_INPUT,
             explained="<results>/validation/explained.parquet",
+            cautions="<results>/report/cautions.json",
         output:
             **TRUTH_OUTPUT,
             explained_png="<results>/report/figures/explained.png",
@@ -307,6 +311,7 @@ if FORGOTTEN:
         input:
             effects="<results>/unlearning/effects.parquet",
             tests="<results>/unlearning/tests.parquet",
+            cautions="<results>/report/cautions.json",
             runs=TOPIC_RUNS,
             histories=[path.replace("run.json", "history.parquet") for path in TOPIC_RUNS],
         output:

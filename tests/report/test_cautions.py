@@ -94,7 +94,7 @@ def study(tmp_path_factory):
     source["contract"], source["check"] = str(folder / "contract.json"), str(folder / "check.json")
     malformed = {"empty_text": {"count": 7}, "unknown_topic": {"count": 2}}
     write_json(source["contract"], {"rows_read": 1000, "malformed": malformed})
-    write_json(source["check"], {"cautions": ["The tokenizer puts no token before a text."]})
+    write_json(source["check"], {"tokens": {"bos_token": 1, "eos_token": 2, "in_front": []}})
     return folder, source
 
 
@@ -149,6 +149,23 @@ def test_the_list_does_not_depend_on_the_order_in_which_things_were_found(study)
 
 def test_a_study_of_a_matrix_has_a_list_too(study, tmp_path):
     assert collected(tmp_path, {"bins": study[1]["bins"]}) == []
+
+
+@pytest.mark.parametrize(
+    ("tokens", "words"),
+    [
+        ({"bos_token": 1, "eos_token": 2, "in_front": [{"id": 1, "token": "<s>"}]}, []),
+        ({"bos_token": 0, "eos_token": 0, "in_front": []}, []),
+        ({"bos_token": None, "eos_token": 2, "in_front": []}, []),
+        ({"bos_token": 1, "eos_token": 2, "in_front": []}, ["(id 1) and puts none"]),
+        ({"left_out_behind": [{"id": 2, "token": "</s>"}]}, ["ends every text with </s>"]),
+        ({}, []),
+    ],
+)
+def test_tokens_at_the_ends_of_a_text_are_a_caution_where_they_may_be_missed(tokens, words):
+    found = caution_rules.special_tokens({"tokens": tokens})
+    assert len(found) == len(words)
+    assert all(word in one["text"] for word, one in zip(words, found, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tests.report.conftest import make_bins
 from tests.report.explorer_studies import EMPTY, THIN, make_study, write_page_of
-from workflow_scripts.common.tables import read_table
+from workflow_scripts.common.files import write_json
+from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import BINS, TOPICS, display_name
+from workflow_scripts.report.cautions import NOTE, WARNING, caution
 from workflow_scripts.report.contrast_panels import found
 
 pytestmark = pytest.mark.slow
@@ -378,6 +381,74 @@ def test_search_finds_topics_and_formats(reader, page):
     assert "No bin is left" in reader.rows()[0][0]
 
 
+def test_search_takes_blanks_key_by_key_and_says_when_it_finds_nothing(reader, page):
+    """A blank that was taken away at once made one word of two."""
+    reader.open(page)
+    reader.run("document.getElementById('search').focus()")
+    value = "return document.getElementById('search').value"
+    typed = ""
+    for letter in " food dining faq ":
+        reader.driver.switch_to.active_element.send_keys(letter)
+        reader.settle()
+        typed += letter
+        assert reader.run(value) == typed
+    assert reader.faded() == set(range(576)) - {BINS.index(("food_and_dining", "faq"))}
+    assert reader.text("#search-note") == "1 bin found"
+    assert reader.check("overlaps") == [] and reader.check("outside") == []
+    reader.driver.switch_to.active_element.send_keys("xyz")
+    reader.settle()
+    assert reader.text("#search-note").startswith("nothing found")
+    reader.search("  ")
+    assert not reader.faded() and reader.text("#search-note") == ""
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_cautions_stand_where_they_concern_something(reader, study, tmp_path, size):
+    index, line = 11, "A caution in a line that is rather long, and breaks on a phone."
+    topic, format_ = BINS[index]
+    cautions = [
+        caution("near_chance", WARNING, f"Reasoning. {line}", ["stem_reasoning"]),
+        caution("one_site", WARNING, "A bin.", ["stem_reasoning"], topic=topic, format=format_),
+        caution("left_out_rows", NOTE, f"All maps. {line}"),
+    ]
+    write_json(tmp_path / "list.json", cautions)
+    inputs = study[0] | {"cautions": str(tmp_path / "list.json")}
+    page = write_page_of(inputs, tmp_path / "x.html")
+    reader.open(page, size, part=f"#map=stem_reasoning&bins={index}")
+    shown = reader.text("#map-cautions").splitlines()
+    assert shown == [one["text"] for one in cautions]
+    assert reader.count("#map-cautions .warning") == 2
+    assert reader.text("#bin-cautions") == "A bin."
+    assert reader.text("#all-cautions .cautions").splitlines() == shown
+    assert reader.check("overlaps") == [] and reader.check("outside") == []
+    reader.choose("map-choice", "social_knowledge")
+    assert reader.text("#map-cautions").splitlines() == [f"All maps. {line}"]
+    # A contrast has the cautions of both its sides.
+    reader.choose("map-choice", "contrast:reasoning")
+    assert reader.text("#map-cautions").splitlines() == shown
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (6, 1), (8, 8)], ids=str)
+def test_topics_and_formats_without_documents_are_folded(reader, tmp_path, shape, size):
+    rows, columns = shape
+    filled = [24 * (row + 2) + column + 3 for row in range(rows) for column in range(columns)]
+    write_table(make_bins(filled), tmp_path / "bins.parquet", "influence/bin_influence")
+    titles = {"stem_reasoning": "STEM reasoning", "stem_knowledge": "STEM knowledge"}
+    page = write_page_of({"bins": str(tmp_path / "bins.parquet")}, tmp_path / "x.html", titles)
+    reader.driver.get_log("browser")
+    reader.open(page, size)
+    assert reader.count(CELL) == rows * columns
+    assert f"Shown: {rows} of 24 topics and {columns} of 24 formats" in reader.text("#map-note")
+    title, *_ = reader.hover(rows * columns - 1)
+    assert title == bin_name(filled[-1])
+    reader.click(0)
+    assert reader.count("#bins tbody tr") == min(15, rows * columns)
+    assert reader.check("overlaps") == [] and reader.check("outside") == []
+    assert reader.check("cut") == []
+    assert reader.driver.get_log("browser") == []
+
+
 def test_planted_truth_lies_over_the_map(reader, page):
     reader.open(page)
     outlines = "#map-chart g.layer_4_marks > path"
@@ -518,8 +589,10 @@ def test_numbers_of_a_measure_have_one_form(reader, page, name, measure):
     """The same decimals for all of a map, and one sign for minus."""
     reader.open(page, part=f"#map={name}&measure={measure}")
     reader.run("document.querySelector('[data-sort=value]').click()")
-    cells = [cell for row in reader.rows() for cell in (row[2], *row[3].split(" to "))]
-    cells = [cell for cell in cells if cell != "n/a"]
+    # A measure without intervals has no column of them.
+    last = 4 if "interval" in reader.text("#bins thead") else 3
+    cells = [cell for row in reader.rows() for each in row[2:last] for cell in each.split(" to ")]
+    cells = [cell for cell in cells if re.fullmatch(r"\u2212?[\d.]+", cell)]
     assert len({len(cell.partition(".")[2]) for cell in cells}) == 1
     assert any(cell.startswith("\u2212") for cell in cells)
     numbers = (reader.text(part) for part in ("#colour-legend", "#bin-numbers", "#map-grid"))
@@ -598,7 +671,10 @@ def test_a_map_without_errors_has_no_mask_and_no_bars(reader, study, tmp_path):
     assert "not tested" in reader.text("#mask-label")
     assert reader.run("return document.getElementById('truth-field').hidden")
     title, tip, _ = reader.hover(100)
-    assert (title, tip["95% interval"]) == (bin_name(100), "n/a")
+    assert title == bin_name(100)
+    assert set(tip) <= {"z", "Rank", "Documents (n)"}
+    heads = reader.text("#bins thead").split()
+    assert "interval" not in heads and "q" not in heads
     assert "existing bin matrix" in reader.text("#facts")
     assert "the unit's bins as draws" in reader.text("#strip-note")
     assert "stands out" not in reader.text("#mark-legend")

@@ -65,6 +65,7 @@ def validation_call(study, folder, planted=tuple(TITLES)):
     return SimpleNamespace(
         input=SimpleNamespace(
             explained=str(study.explained),
+            cautions=str(study.cautions),
             truth=str(study.truth),
             bins=str(study.bins),
             planted=str(study.planted),
@@ -204,7 +205,7 @@ def test_a_study_without_truth_or_other_scorers_says_so_in_its_figure(study, tmp
     none = read_table(study.explained, "validation/explained").clear()
     write_table(none, tmp_path / "none.parquet", "validation/explained")
     call = validation_call(study, tmp_path, planted=())
-    call.input = SimpleNamespace(explained=str(tmp_path / "none.parquet"))
+    call.input.explained = str(tmp_path / "none.parquet")
     plot_validation.main(call)
     assert {path.name for path in tmp_path.glob("*.[pcs][nsv][gv]")} == {
         "explained.png",

@@ -116,6 +116,7 @@ def draw(folder, effects, out, collapsed=(), targets=("x", "y")):
     folder.mkdir(parents=True, exist_ok=True)
     write_table(effects, folder / "effects.parquet", "unlearning/effects")
     write_table(tests_of(effects, TESTS), folder / "tests.parquet", "unlearning/tests")
+    write_json(folder / "cautions.json", [])
     runs = effects.filter(pl.col("target") != "control").select("target", "topic", "seed")
     paths = []
     for target, topic, seed in runs.unique().sort("target", "topic", "seed").rows():
@@ -137,6 +138,7 @@ def draw(folder, effects, out, collapsed=(), targets=("x", "y")):
         input={
             "effects": str(folder / "effects.parquet"),
             "tests": str(folder / "tests.parquet"),
+            "cautions": str(folder / "cautions.json"),
             "runs": paths,
             "histories": [path.replace("run.json", "history.parquet") for path in paths],
         },

@@ -20,6 +20,7 @@ BENCHMARKS = ["social_knowledge", "stem_knowledge"]
 TOPICS = ["top01", "top02"]
 TABLES = {
     "gather_bins",
+    "collect_cautions",
     "compare_maps",
     "estimate_effects",
     "plot_influence",

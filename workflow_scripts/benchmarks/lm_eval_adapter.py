@@ -100,6 +100,8 @@ class Examiner:
         answers = self._collect(scorer)
         if problem := scorer.cut_choices():
             logger.warning("%s", problem)
+        cut = answers.queries["prompt"].is_in(list(scorer.cut_prompts))
+        answers.summary["questions_cut"] = int(cut.sum())
         answers.summary["lm_eval"] = importlib.metadata.version("lm_eval")
         return answers
 
@@ -141,6 +143,7 @@ class RecordingLM(HFLM):
             of the first token of the continuation.
         n_asked: choices asked.
         n_cut: of these, cut on the left because the model takes no more tokens.
+        cut_prompts: their prompts.
     """
 
     def __init__(
@@ -163,6 +166,7 @@ class RecordingLM(HFLM):
         self.front = list(special_tokens(tokenizer).front)
         self.scored: dict[tuple[str, str], tuple[list[int], int]] = {}
         self.n_asked = self.n_cut = 0
+        self.cut_prompts: set[str] = set()
         self._shows_progress = progress
         self._progress: Progress | None = None
 
@@ -225,7 +229,9 @@ class RecordingLM(HFLM):
             # HFLM feeds the last max_length + 1 tokens, the very last only as a target.
             ids = (context + continuation)[-(self.max_length + 1) :]
             self.n_asked += 1
-            self.n_cut += len(ids) < len(context) + len(continuation)
+            if len(ids) < len(context) + len(continuation):
+                self.n_cut += 1
+                self.cut_prompts.add(pair[0])
             self.scored[pair] = (ids, len(ids) - len(continuation))
         return requests
 

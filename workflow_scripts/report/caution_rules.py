@@ -191,9 +191,27 @@ def documents_cut(summary: pl.DataFrame) -> list[Caution]:
 
 
 def special_tokens(check: Mapping[str, Any]) -> list[Caution]:
-    """Tokens that mark the ends of a text: where the model may have been trained otherwise.
+    """Marks of a text's ends that a pretrained model may have been trained with, and did not see.
 
     Args:
-        check: ``model/check.json`` of a pretrained model; its ``cautions`` are lines for people.
+        check: ``model/check.json``; its ``tokens`` say which ids the tokenizer has for beginning
+            and end of a text, and what is put in front of every text.
     """
-    return [caution("special_tokens", WARNING, text) for text in check.get("cautions") or ()]
+    tokens, found = check.get("tokens") or {}, []
+    begin, end = tokens.get("bos_token"), tokens.get("eos_token")
+    # Where one token is both, it parts documents, and few models want it in front of each.
+    if begin is not None and begin != end and not tokens.get("in_front"):
+        text = (
+            f"The tokenizer names a token for the beginning of a text (id {begin}) and puts none: "
+            "documents and questions are read without it; if the model was trained with it, its "
+            "answers and gradients may be off: compare its accuracy with the published one"
+        )
+        found.append(caution("special_tokens", WARNING, text))
+    if behind := tokens.get("left_out_behind"):
+        names = ", ".join(each["token"] for each in behind)
+        text = (
+            f"The tokenizer ends every text with {names}: it is left out of documents and "
+            "questions alike, so nothing here says what the model makes of the end of a text"
+        )
+        found.append(caution("special_tokens", NOTE, text))
+    return found

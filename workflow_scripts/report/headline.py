@@ -67,9 +67,9 @@ def map_lines(bins: pl.DataFrame) -> list[str]:
         ranked = filled.sort("influence", "topic", "format", descending=[True, False, False])
         for row in ranked.head(TOP).iter_rows(named=True):
             place = f"{display_name(row['topic'])} x {display_name(row['format'])}"
-            q = "n/a" if row["q_unusual"] is None else f"{row['q_unusual']:.2g}"
             z = "n/a" if row["z"] is None else f"{row['z']:+.1f}"
-            lines.append(f"    {place:52} z {z:>5}   q {q}")
+            q = "" if row["q_unusual"] is None else f"   q {row['q_unusual']:.2g}"
+            lines.append(f"    {place:52} z {z:>5}{q}")
     return lines
 
 

@@ -1,14 +1,17 @@
 """Draw what forgetting did.
 
-in   effects, tests: damage and its tests; runs, histories: of every benchmark, topic and seed
+in   effects, tests: damage and its tests; runs, histories: of every benchmark, topic and seed;
+     cautions: report/cautions.json
 out  per figure (damage_curves, paired_effects, damage_matrix) png, svg and the table as csv
 """
 
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.common.files import read_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
+from workflow_scripts.report.cautions import own, texts
 from workflow_scripts.report.style import save_csv, save_figure, style
 from workflow_scripts.report.unlearning_matrix import draw_matrix
 from workflow_scripts.report.unlearning_panels import draw_curves, draw_pairs
@@ -22,6 +25,7 @@ def main(snakemake: Any) -> None:
     source, output, params = snakemake.input, snakemake.output, snakemake.params
     effects = read_table(source.effects, "unlearning/effects")
     tests = read_table(source.tests, "unlearning/tests")
+    cautions = read_json(source.cautions)
     titles = dict(zip(params.benchmarks, params.titles, strict=True))
     targets = {name: titles[name] for name in params.targets}
     histories, collapsed = {}, set()
@@ -45,7 +49,9 @@ def main(snakemake: Any) -> None:
             "matrix": draw_matrix(matrix, tests, titles, dose, params.confidence),
         }
         for name, figure in figures.items():
-            save_figure(figure, output[f"{name}_png"], output[f"{name}_svg"])
+            shown = titles if name == "matrix" else targets
+            foot = texts(own(cautions, shown))
+            save_figure(figure, output[f"{name}_png"], output[f"{name}_svg"], foot)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
 """Draw what the checks found: what baselines explain, and planted truth against the maps.
 
-in   explained: how much of the map each baseline explains; where the truth is known also truth and
-     bins: roles and the study's map, and planted: how well each scorer recovers the truth
+in   explained: how much of the map each baseline explains; cautions: report/cautions.json; where
+     the truth is known also truth and bins: roles and the study's map, and planted: how well each
+     scorer recovers the truth
 out  explained_png, explained_svg, explained_csv; where the truth is known also planted_png,
      planted_svg and the tables behind the figure's two rows, bins_csv and scorers_csv
 """
 
 from typing import Any
 
+from workflow_scripts.common.files import read_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
+from workflow_scripts.report.cautions import own, texts
 from workflow_scripts.report.explained_panels import draw_explained
 from workflow_scripts.report.planted_panel import draw_planted, judged_bins
 from workflow_scripts.report.style import save_csv, save_figure, style
@@ -23,7 +26,8 @@ def main(snakemake: Any) -> None:
     save_csv(explained, output.explained_csv)
     with style():
         figure = draw_explained(explained, titles, params.confidence)
-        save_figure(figure, output.explained_png, output.explained_svg)
+        foot = texts(own(read_json(source.cautions), titles))
+        save_figure(figure, output.explained_png, output.explained_svg, foot)
         if params.planted:
             planted = {name: titles[name] for name in params.planted}
             draw_truth(source, output, planted)

@@ -4,10 +4,12 @@ const drawings = {
   map: new Chart("map", mapShape, mapRows, placeCursor),
   topics: new Chart("topics", () => stripShape("topic"), () => stripRows("topic")),
   formats: new Chart("formats", () => stripShape("format"), () => stripRows("format")),
-  compare: new Chart("compare", compareShape, compareRows),
 };
-// One map against itself is a line.
-if (MAPS.size > 1) drawings.scatter = new Chart("scatter", scatterShape, scatterRows, hearScatter);
+const isComparable = DATA.maps.some((map) => compareMeasure(map));
+if (isComparable) drawings.compare = new Chart("compare", compareShape, compareRows);
+// A map of one bin has no z to be compared by, and one map against itself is a line.
+const hasPairs = DATA.maps.filter((map) => pairMeasure(map)).length > 1;
+if (hasPairs) drawings.scatter = new Chart("scatter", scatterShape, scatterRows, hearScatter);
 
 /** Everything once more; the promise is kept for those who wait for the page to be still. */
 function drawAll() {
@@ -151,7 +153,8 @@ function hearControls() {
   hear("search", "input", ({ value }) => ({ search: value }));
   for (const id of ["mask", "truth", "several"]) hear(id, "change", ({ checked }) => ({ [id]: checked }));
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
-  byId("scatter-card").hidden = MAPS.size < 2;
+  byId("scatter-card").hidden = !hasPairs;
+  byId("compare").hidden = !isComparable;
   byId("table-filter").addEventListener("change", ({ target }) => {
     Object.assign(table, { filter: target.value, page: 0 });
     drawTable();
