@@ -150,7 +150,7 @@ def test_share_is_judged_over_all_parts():
 
 
 def test_tokens_of_texts_without_blanks_are_estimated_by_their_bytes(made_up, tmp_path):
-    """A Chinese page counted as a quarter of its characters, so its shard was four times the rest."""
+    """A page of Chinese counted as a quarter of its characters, a third of its tokens or less."""
     texts = ["plain text " * 4, "水壶很热请不要让孩子靠近" * 4]
     rows = [{**row, "text": text} for row, text in zip(made_up.rows(2), texts, strict=True)]
     frame, _ = made_up.index([made_up.write(tmp_path / "d.jsonl", rows)], made_up.table)
