@@ -147,3 +147,12 @@ def test_share_is_judged_over_all_parts():
     with pytest.raises(DataError, match=r"f\.jsonl:1: text is empty; 3 of 100 rows.*share 0\.029"):
         check_malformed(merged, 0.029)
     assert [part["malformed"].get("empty_text", {}).get("count", 0) for part in parts] == [0, 3]
+
+
+def test_tokens_of_texts_without_blanks_are_estimated_by_their_bytes(made_up, tmp_path):
+    """A page of Chinese counted as a quarter of its characters, a third of its tokens or less."""
+    texts = ["plain text " * 4, "水壶很热请不要让孩子靠近" * 4]
+    rows = [{**row, "text": text} for row, text in zip(made_up.rows(2), texts, strict=True)]
+    frame, _ = made_up.index([made_up.write(tmp_path / "d.jsonl", rows)], made_up.table)
+    assert frame["n_tokens_estimate"].to_list() == [11, 36]
+    assert frame["n_chars"].to_list() == [44, 48]
