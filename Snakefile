@@ -7,11 +7,11 @@ from workflow_scripts.benchmarks.questions import check_questions
 from workflow_scripts.common.config import complete
 from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.leftovers import begin_run
+from workflow_scripts.common.paths import check_folders
 from workflow_scripts.report.headline import end_run
 from workflow_scripts.report.run_options import note_options
 from workflow_scripts.run.failures import report_failures
 from workflow_scripts.run.lock import stop_stray_jobs
-from workflow_scripts.run.place import check_place
 from workflow_scripts.run.records import rerun_by_content
 
 
@@ -19,7 +19,7 @@ configfile: os.path.join(workflow.basedir, "config.yaml")
 
 
 try:
-    check_place(os.fspath(workflow.basedir), os.getcwd())
+    check_folders(os.fspath(workflow.basedir), os.getcwd())
     config = complete(config)
 except AtlasError as error:
     print(f"config error: {error}", file=sys.stderr)

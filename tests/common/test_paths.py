@@ -10,6 +10,7 @@ from workflow_scripts.common.errors import ConfigError
 from workflow_scripts.common.paths import (
     SECONDS_AHEAD,
     check_files,
+    check_folders,
     check_python,
     path_problem,
 )
@@ -56,3 +57,9 @@ def test_environment_in_a_folder_that_snakemake_cannot_name_is_one_line(folder):
     with pytest.raises(ConfigError, match="from where Snakemake cannot start it") as error:
         check_python(f"/home/me/{folder}/.venv/bin/python")
     assert "\n" not in str(error.value)
+
+
+def test_a_brace_in_the_projects_own_folder_is_named():
+    check_folders("/data/my atlas [v1]", "/it's")
+    with pytest.raises(ConfigError, match=r"the folder '/data/\{a\}' has braces"):
+        check_folders("/data", "/data/{a}")

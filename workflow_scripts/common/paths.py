@@ -91,6 +91,17 @@ def check_files(files: Iterable[str], now: float | None = None) -> None:
             )
 
 
+def check_folders(*folders: str) -> None:
+    """Check the folders where the project lies and where its results go.
+
+    Raises:
+        ConfigError: names the folder and why the workflow cannot be run there.
+    """
+    for folder in folders:
+        if problem := path_problem(folder):
+            raise ConfigError(f"the folder {folder!r} {problem}; move the project to another one")
+
+
 def check_python(path: str) -> None:
     """Check that Snakemake can start its scripts: it hands this path to a shell as it is.
 
