@@ -109,6 +109,7 @@ def test_a_prompt_too_long_for_the_model_is_stored_as_it_was_cut(
     with caplog.at_level("WARNING", logger="atlas"):
         got = ask(workbench.ask([asked, row(1)]))
     assert "4 of 8 choices are longer than the model's 64 tokens" in caplog.text
+    assert got.summary["questions_cut"] == 1
     query, values = got.queries.row(0, named=True), got.answers["loglikelihoods"][0].to_list()
     for ids, start, value in zip(
         query["choice_input_ids"], query["choice_start"], values, strict=True
