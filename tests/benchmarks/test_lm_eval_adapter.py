@@ -12,7 +12,8 @@ import torch
 from tests.benchmarks.made_up import CHOICES, PROMPTS, inline, row
 from workflow_scripts.benchmarks.answer_benchmark import main
 from workflow_scripts.benchmarks.definitions import load_definition
-from workflow_scripts.benchmarks.lm_eval_adapter import Examiner, RecordingLM
+from workflow_scripts.benchmarks.lm_eval_adapter import Examiner
+from workflow_scripts.benchmarks.lm_eval_models import RecordingLM
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.files import read_json
 from workflow_scripts.common.tables import read_table, write_table
@@ -147,6 +148,7 @@ def test_a_prompt_too_long_for_the_model_is_stored_as_it_was_cut(
     with caplog.at_level("WARNING", logger="atlas"):
         got = ask(workbench.ask([asked, row(1)]))
     assert "4 of 8 choices are longer, with their prompt, than the model's 64 tokens" in caplog.text
+    assert got.summary["questions_cut"] == 1
     query, values = got.queries.row(0, named=True), got.answers["loglikelihoods"][0].to_list()
     for ids, start, value in zip(
         query["choice_input_ids"], query["choice_start"], values, strict=True

@@ -186,7 +186,7 @@ def test_tokens_at_the_ends_of_a_text_are_a_caution_where_they_may_be_missed(tok
         ),
     ],
 )  # fmt: skip
-def test_rows_left_out_are_told_by_reason_and_label(row, severity, concerns, words):
+def test_rows_left_out_are_named_by_reason_and_label(row, severity, concerns, words):
     (one,) = caution_rules.left_out_rows({"left_out": [row]})
     assert one["severity"] == severity and words in one["text"]
     assert one["concerns"] == {"benchmarks": None} | concerns

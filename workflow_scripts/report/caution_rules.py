@@ -107,7 +107,7 @@ def _malformed(contract: Mapping[str, Any], reason: str, entry: Mapping[str, Any
 
 
 def _left_out(row: Mapping[str, Any]) -> Caution:
-    """Rows of one reason, of one label where they are told apart by it."""
+    """Caution about the rows of one reason, or of one label among them."""
     label, reason, given = row.get("label"), row["reason"].replace("_", " "), row.get("caution")
     shares = (
         [f"{_percent(row['share_of_all'])} of all"] if row.get("share_of_all") is not None else []
