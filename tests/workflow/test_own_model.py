@@ -97,6 +97,7 @@ def study(request, tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("study", ["gpt_neox"], indirect=True)
 def test_the_published_folder_runs_the_study_again_to_the_same_map(study, tmp_path):
     """Elsewhere, with other folders of data, from its config and definitions alone."""
     code, text = study.run("--configfile", "configs/mine.yaml", "--", "publish")
