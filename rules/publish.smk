@@ -1,12 +1,13 @@
 """A folder to share: snakemake publish (or make publish).
 
 Needs the finished study. Leaves <results>/publish/ with everything that may be shared, without the
-text of documents unless the config says otherwise, and without a path of this machine. No rule of the study depends on it.
+text of documents unless the config says otherwise, and without a path of this machine. No rule of
+the study depends on it.
 """
 
 from pathlib import Path
 
-from workflow_scripts.benchmarks.definitions import definition_inputs
+from workflow_scripts.benchmarks.definitions import definition_inputs, shown
 from workflow_scripts.publish.selection import shared_runs, shared_targets
 
 PUBLISHED = shared_targets(TARGETS, config["publish"])
@@ -33,7 +34,10 @@ rule publish:
             {
                 path
                 for definition in DEFINITIONS.values()
-                for path in definition_inputs(definition, RESULTS, config["data"])
+                for path in [
+                    shown(definition.path),
+                    *definition_inputs(definition, RESULTS, config["data"]),
+                ]
             }
         ),
     output:

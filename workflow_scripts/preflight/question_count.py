@@ -32,7 +32,7 @@ def _of_task(entry: TaskEntry, definition: Definition, config: Mapping[str, Any]
     paths = [resolve(path, results, config["data"], definition.path.parent) for path in entry.files]
     if not paths or not all(map(os.path.isfile, paths)):
         return None
-    reader = entry.reader or ("jsonl" if all(path.endswith(".jsonl") for path in paths) else "")
+    reader = entry.reader or str(entry.config.get("dataset_path", ""))
     return _rows(reader, tuple((path, os.path.getmtime(path)) for path in paths))
 
 
