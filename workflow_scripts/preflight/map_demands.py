@@ -340,7 +340,7 @@ REPORT = {
         "report",
         once,
         memory=lambda s, b: TABLES + 100 * s.all_questions,
-        seconds=lambda s, b: 10 + s.all_questions / 1e5,
+        seconds=lambda s, b: 3 + s.all_questions / 1e5,
     ),
     "plot_influence": figure(once),
     "plot_validation": figure(once),
