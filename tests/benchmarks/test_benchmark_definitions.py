@@ -17,6 +17,7 @@ from workflow_scripts.benchmarks.definitions import (
     input_function,
     load_definition,
     load_schema,
+    resolve,
     study_definitions,
     value_function,
 )
@@ -255,3 +256,14 @@ def test_titles_and_cells_are_not_what_is_asked(workbench):
         assert workbench.define(tasks=tasks, **{key: value}).asked == first.asked
     for key, value in (("limit", 3), ("metric", "acc_norm"), ("instruction", "drop")):
         assert workbench.define(tasks=tasks, **{key: value}).asked != first.asked
+
+
+def test_a_relative_file_lies_beside_the_definition_or_else_where_the_run_is(tmp_path, monkeypatch):
+    folder = tmp_path / "benchmarks"
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert resolve("q.jsonl", "r", "d", folder) == "benchmarks/q.jsonl"
+    (tmp_path / "q.jsonl").write_text("{}")
+    assert resolve("q.jsonl", "r", "d", folder) == "q.jsonl"
+    (folder / "q.jsonl").write_text("{}")
+    assert resolve("q.jsonl", "r", "d", folder) == "benchmarks/q.jsonl"

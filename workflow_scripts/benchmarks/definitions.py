@@ -173,7 +173,8 @@ def resolve(path: str, results: str, data: str, folder: Path = FOLDER) -> str:
     """Path of a data file as written in a definition, for this study.
 
     Args:
-        path: begins with ``<results>/`` or ``<data>/``, else is relative to ``folder``.
+        path: begins with ``<results>/`` or ``<data>/``, else is relative to ``folder``, or where
+            nothing is there to the working directory, as lm-eval takes it.
         results: the study's results folder.
         data: config key ``data``.
         folder: where the definition stands.
@@ -181,7 +182,8 @@ def resolve(path: str, results: str, data: str, folder: Path = FOLDER) -> str:
     for mark, base in (("<results>/", results), ("<data>/", data)):
         if path.startswith(mark):
             return f"{base.rstrip('/')}/{path.removeprefix(mark)}"
-    return shown(folder / path)
+    beside = folder / path
+    return shown(beside if beside.exists() or not Path(path).exists() else Path.cwd() / path)
 
 
 def shown(path: Path) -> str:
