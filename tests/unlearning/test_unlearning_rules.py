@@ -21,7 +21,7 @@ from workflow_scripts.common.errors import ConfigError, DataError, IntegrityErro
 from workflow_scripts.common.files import read_json, write_json
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.tables import read_table, write_table
-from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS, bin_index
+from workflow_scripts.common.taxonomy import FORMATS, TOPICS, bin_index
 from workflow_scripts.model.loading import describe_folder, load_model, model_record
 from workflow_scripts.unlearning import estimate_effects, evaluate_unlearned, unlearn_topic
 from workflow_scripts.unlearning.adapter_files import read_adapters, write_adapters
@@ -102,6 +102,11 @@ def study(weights, tmp_path_factory):
             "score": stream(1, "scores").normal(size=len(tokens)),
         }
     )
+    # Each topic has one format, so that the mean of its scores is its influence.
+    means = {TOPIC: 0.3, TOPICS[5]: 0.5, TOPICS[7]: -0.1}
+    centred = pl.col("score") - pl.col("score").mean().over("topic")
+    mean = pl.col("topic").replace_strict(means, return_dtype=pl.Float64)
+    documents = documents.with_columns(score=centred + mean)
     # Shards interleave topics.
     for number in range(2):
         part = documents.gather_every(2, number)
@@ -113,15 +118,6 @@ def study(weights, tmp_path_factory):
         write_sketch(folder / f"s{number}.npz", sums, about, {})
     scores = filled_columns("attribution/scores", documents.drop("input_ids", "n_tokens"))
     write_table(scores, folder / "scores.parquet", "attribution/scores")
-    influence = {TOPIC: 0.3, TOPICS[5]: 0.5, TOPICS[7]: -0.1}
-    bins = pl.DataFrame(
-        {
-            "topic": [topic for topic, _ in BINS],
-            "format": [format_ for _, format_ in BINS],
-            "influence": [influence.get(topic) for topic, _ in BINS],
-        }
-    )
-    write_table(filled_columns("influence/bins", bins), folder / "bins.parquet", "influence/bins")
     write_queries(folder / "queries.parquet", 1)
     return SimpleNamespace(folder=folder, documents=documents, losses=losses)
 
@@ -135,7 +131,7 @@ def unlearn_call(study, out, topic=TOPIC, seed=3, queries=None, **settings):
         "record": str(folder / "model.json"),
     }
     if not control:
-        source |= {name: str(folder / f"{name}.parquet") for name in ("scores", "bins")}
+        source["scores"] = str(folder / "scores.parquet")
         source["queries"] = str(queries or folder / "queries.parquet")
     arms = ("control",) if control else ARMS
     params = {
