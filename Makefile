@@ -18,6 +18,12 @@ OPTIONS = $(or $(CONFIGFILE),$(shell cat $(FOLDER)/.state/options 2>/dev/null))
 # Snakemake's report of the study in the folder $(1), which was run with the options $(2).
 write_report = { $(BIN)/snakemake $(2) --report $(1)/report/report.html > $(1)/report/report.log 2>&1 || { cat $(1)/report/report.log; exit 1; }; }
 
+# Whether the study of a target is the one that is meant: its config is there, and names it.
+define check_study
+@test -z $(call quoted,$(value CONFIG)) || test -f $(call quoted,$(value CONFIG)) || { echo "the config file "$(call quoted,$(value CONFIG))" does not exist"; exit 1; }
+@test "$(origin STUDY)" != "command line" || test -n $(call quoted,$(value CONFIG)) || { echo "name the study by its config: make $@ CONFIG=configs/x.yaml"; exit 1; }
+endef
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo report status publish validate lint format test test-all matrix bench lds power simulate check-benchmark plan docs graph clean
 
@@ -49,13 +55,16 @@ report: $(VENV)/.installed ## write the report of a finished study (STUDY=x or C
 	@$(call write_report,$(FOLDER),$(OPTIONS))
 
 status: $(VENV)/.installed ## how far a study is, also while it runs (CONFIG=configs/x.yaml)
+	$(check_study)
 	@$(BIN)/python -m workflow_scripts.report.status $(CONFIGFILE)
 
 # Before the targets of Snakemake stands --: a config file more would be read otherwise.
 publish: $(VENV)/.installed ## put a finished study into a folder to share (CONFIG=configs/x.yaml)
+	$(check_study)
 	$(BIN)/snakemake --cores $(CORES) $(CONFIGFILE) -- publish
 
 validate: $(VENV)/.installed ## run every check of a study and hold it to its bar (CONFIG=configs/x.yaml)
+	$(check_study)
 	@$(BIN)/snakemake --cores $(CORES) $(CONFIGFILE) -- validate
 
 lint: $(VENV)/.installed-dev ## ruff, snakefmt and snakemake --lint
@@ -90,20 +99,24 @@ bench: $(VENV)/.installed ## cost of the document pass and of an unlearning step
 
 lds: CONFIG ?= configs/lds.yaml
 lds: $(VENV)/.installed ## retrain small models on halves of the bins and score every map by them (an hour or two; CONFIG=configs/x.yaml)
+	$(check_study)
 	$(BIN)/snakemake --cores $(CORES) $(CONFIGFILE) -- lds
 	@$(BIN)/python -m workflow_scripts.validation.show_lds $(CONFIGFILE)
 
 power: $(VENV)/.installed ## what difference a study's unlearning can detect, before it is run (CONFIG=configs/x.yaml)
+	$(check_study)
 	@$(BIN)/python -m workflow_scripts.unlearning.power $(CONFIGFILE)
 
 simulate: $(VENV)/.installed ## coverage, false discoveries and power of the bin statistics, into docs/simulation (five minutes on one core)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m workflow_scripts.influence.simulate
 
 check-benchmark: $(VENV)/.installed ## print a benchmark's first question as it is scored, or what is wrong with it (NAME=x CONFIG=configs/x.yaml)
-	@test -n "$(NAME)" || { echo "name the benchmark: make check-benchmark NAME=x (benchmarks/x.yaml)"; exit 1; }
-	@$(BIN)/python -m workflow_scripts.benchmarks.check_benchmark $(NAME) $(if $(CONFIG),--configfile $(CONFIG))
+	$(check_study)
+	@test -n $(call quoted,$(value NAME)) || { echo "name the benchmark: make check-benchmark NAME=x (benchmarks/x.yaml)"; exit 1; }
+	@$(BIN)/python -m workflow_scripts.benchmarks.check_benchmark $(CONFIGFILE) -- $(call quoted,$(value NAME))
 
 plan: $(VENV)/.installed ## print what a study will cost before it is run (CONFIG=configs/x.yaml)
+	$(check_study)
 	@$(BIN)/python -m workflow_scripts.preflight.show_plan $(CONFIGFILE)
 
 docs: $(VENV)/.installed ## write the reference pages from the schemas

@@ -5,7 +5,11 @@ stage opens the model through, and beside it the weights of a model trained here
 """
 
 from workflow_scripts.corpus.sources import resolve
-from workflow_scripts.model.folder import check_query_reference, check_reference
+from workflow_scripts.model.folder import (
+    check_query_reference,
+    check_reference,
+    reference_files,
+)
 
 if config["model"]["source"] == "train":
     TASKS = config["model"]["train"]["tasks"]
@@ -51,12 +55,16 @@ else:
         REVISION = config["model"]["pretrained"]["revision"]
         if workflow.is_main_process:
             check_reference(REFERENCE, REVISION, config["corpus"]["max_tokens"])
+        REFERENCE_FILES = reference_files(REFERENCE)
+        check_own_files(REFERENCE_FILES)
     except AtlasError as error:
         print(f"config error: {error}", file=sys.stderr)
         sys.exit(1)
 
     rule reference_model:
         """Pin the pretrained model by the digests of its files or its revision."""
+        input:
+            files=REFERENCE_FILES,
         output:
             record="<results>/model/model.json",
         log:
@@ -112,12 +120,16 @@ if config["model"]["query"]["path"]:
                 config["model"]["query"]["revision"],
                 REFERENCE if own else "",
             )
+        QUERY_FILES = reference_files(QUERY_REFERENCE)
+        check_own_files(QUERY_FILES)
     except AtlasError as error:
         print(f"config error: {error}", file=sys.stderr)
         sys.exit(1)
 
     rule reference_query_model:
         """Pin the model whose gradients of the questions are used."""
+        input:
+            files=QUERY_FILES,
         output:
             record="<results>/model/query_model.json",
         log:

@@ -267,3 +267,11 @@ def test_a_relative_file_lies_beside_the_definition_or_else_where_the_run_is(tmp
     assert resolve("q.jsonl", "r", "d", folder) == "q.jsonl"
     (folder / "q.jsonl").write_text("{}")
     assert resolve("q.jsonl", "r", "d", folder) == "benchmarks/q.jsonl"
+
+
+@pytest.mark.parametrize("title", ["A {brace} x", "half {"])
+def test_a_title_with_a_brace_is_refused_at_the_start(workbench, title):
+    """Snakemake took it for a wildcard and stopped in a rule of the report."""
+    tasks = [{"task": "boolq", "data": {"revision": "a" * 40}}]
+    with pytest.raises(ConfigError, match=r"key 'title' is .*braces stand for wildcards"):
+        workbench.define(tasks=tasks, title=title)

@@ -119,6 +119,7 @@ def test_what_lm_eval_would_refuse_in_the_job_is_refused_at_the_start(checked):
     for change, expected in (
         ({"doc_to_txt": "x"}, r"key 'doc_to_txt', .* did you mean 'doc_to_text'"),
         ({"filter_list": [{"name": "x"}]}, "filter_list"),
+        ({"num_fewshot": 3}, "questions are asked bare"),
         ({"metric_list": [{"metric": "f1"}]}, "its metrics are f1, .*'metric' is 'acc'"),
         ({"test_split": None}, "names no test_split or validation_split"),
         ({"doc_to_target": [0, 1]}, "several gold answers"),

@@ -122,3 +122,21 @@ def test_snakemake_refuses_a_wrong_folder_before_it_plans(folder, tmp_path):
     assert code == 1
     assert text.strip().splitlines()[-1].startswith("config error: config key 'model.pretrained")
     assert "Traceback" not in text
+
+
+def test_weights_that_are_no_numbers_are_named_where_the_model_is_loaded(folder, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    name = next(name for name in weights if "dense_h_to_4h.weight" in name)
+    weights[name][0, 0] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    write_json(tmp_path / "model.json", reference(str(folder), ""))
+    with pytest.raises(DataError, match=f"the weight {name} .* not finite"):
+        load_model(tmp_path / "model.json")
+
+
+def test_quantised_weights_are_refused_while_planning(folder):
+    edit_config(folder, quantization_config={"quant_method": "gptq", "bits": 4})
+    with pytest.raises(ConfigError, match=r"quantised weights \(gptq\)"):
+        check_reference(str(folder), "", 16)

@@ -99,7 +99,7 @@ def test_what_the_config_states_goes_before_the_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"not json\n", b"[1]\n", b"\x28\xb5\x2f\xfd", b"{}\n" * 3]
+    "content", [b"", b"not json\n", b"[1]\n", b"3\n", b"null\n", b"\x28\xb5\x2f\xfd", b"{}\n" * 3]
 )
 @pytest.mark.parametrize("name", ["corpus.jsonl", "corpus.jsonl.gz", "corpus.jsonl.zst"])
 def test_what_cannot_be_read_does_not_stop_a_plan(tmp_path, name, content):

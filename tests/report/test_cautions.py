@@ -128,7 +128,7 @@ def test_every_kind_is_found_once_with_what_it_concerns(study):
     assert not any("\n" in one["text"] for one in cautions)
     words = "\n".join(one["text"] for one in cautions)
     for part in (
-        "40% of 20 questions correctly, which is not above chance (25%)",
+        "40% of 20 questions correctly, which cannot be told from chance (25%)",
         "halves of the documents hardly agree (reliability 0.31 of 1)",
         "3 of 20 questions (15%)",
         "7 rows of the corpus left out: empty text, 0.7% of all",
@@ -215,7 +215,7 @@ def test_cautions_stand_below_all_that_is_drawn_and_inside_the_picture(filled):
         foot = figure.texts[len([one for one in above if isinstance(one, Text)]) :]
         lowest = min(one.get_tightbbox().y0 for one in above if one.get_tightbbox() is not None)
         extents = [text.get_window_extent() for text in foot]
-    assert "not above chance, 25%" in "".join(text.get_text() for text in figure.texts)
+    assert "cannot be told from chance, 25%" in "".join(text.get_text() for text in figure.texts)
     assert foot[0].get_text() == "Read with caution"
     assert foot[-1].get_text().endswith("4 more cautions stand in report/cautions.json")
     assert max(extent.y1 for extent in extents) < lowest

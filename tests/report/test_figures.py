@@ -142,6 +142,7 @@ def texts(figure):
 def test_words_state_both_groups_and_tell_differences_that_may_be_none(study):
     table = compared(read_table(study.lexical_profile, "influence/lexical_profile"))
     figure = draw_words(table, {name: TITLES[name] for name in DRAWN}, 0.9)
+    assert "Which words do the regions use?" in {text.get_text() for text in figure.texts}
     written = texts(figure)
     assert "Social reasoning\n7 / 569 bins\n70 / 1,400 documents" in written
     # Chosen as the highest 5%, since no bin was called.

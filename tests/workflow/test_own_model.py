@@ -139,3 +139,17 @@ def test_the_study_of_the_readme_runs_to_its_map(study):
     # bfloat16 passed its gate against float32, and rows are halves.
     assert (results / "report" / "figures" / "map_kitchen_safety.png").stat().st_size > 10_000
     assert study.run("--dry-run", "--configfile", "configs/mine.yaml")[1].count("Nothing to be")
+
+
+@pytest.mark.slow
+def test_other_weights_in_the_same_folder_are_another_model(study):
+    """A finished study stayed on the old model without a word."""
+    weights = study.folder.parent / "model" / "model.safetensors"
+    before = weights.read_bytes()
+    weights.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    try:
+        rules = {job.split()[0] for job in study.plan("--configfile", "configs/mine.yaml")}
+    finally:
+        weights.write_bytes(before)
+    assert {"reference_model", "fit_preconditioner", "answer_benchmark"} <= rules
+    assert not rules & {"index_documents", "sample_bins", "collect_documents"}

@@ -113,12 +113,25 @@ def load_definition(name: str, folder: Path = FOLDER) -> Definition:
         )
     try:
         value = check(_spelled_out(read_yaml(path)), load_schema(), "key")
+        check_title(value["title"], "key 'title'")
         tasks = tuple(_task(item, f"tasks.{i}", folder) for i, item in enumerate(value["tasks"]))
         check_unique([entry.name for entry in tasks])
     except ConfigError as error:
         raise ConfigError(f"benchmark {name!r} ({shown(path)}): {error}") from None
     optional = {key: value.get(key) for key in ("limit", "questions")}
     return Definition(**value | optional | {"name": name, "tasks": tasks, "path": path})
+
+
+def check_title(title: str, where: str) -> None:
+    """Refuse a title that Snakemake takes for a pattern.
+
+    Raises:
+        ConfigError: it holds a brace; names where it stands.
+    """
+    if "{" in title or "}" in title:
+        raise ConfigError(
+            f"{where} is {title!r}; braces stand for wildcards, write it without them"
+        )
 
 
 def _spelled_out(value: dict[str, Any]) -> dict[str, Any]:
@@ -282,6 +295,8 @@ def matrix_definitions(names: list[str]) -> dict[str, Definition]:
         path=FOLDER,
     )
     known = available()
+    for name in names:
+        check_title(name, "a column of influence.matrix")
     return {
         name: load_definition(name)
         if name in known

@@ -68,6 +68,11 @@ def check_keys(config: Mapping[str, Any]) -> None:
             f"the task has the key {unknown[0]!r}, which lm-eval does not know"
             f"{nearest(unknown[0], list(KEYS))}"
         )
+    if config.get("num_fewshot"):
+        raise ConfigError(
+            f"the task has num_fewshot {config['num_fewshot']!r}, but questions are asked bare: an "
+            "example before them would be part of what the gradient is taken of; remove the key"
+        )
     if config.get("filter_list") is not None:
         raise ConfigError("it filters the model's responses (filter_list), which is not supported")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from workflow_scripts.common.errors import ConfigError
 from workflow_scripts.model.vocabulary import check_same_tokens, check_vocabulary
-from workflow_scripts.model.weights import check_pointer, check_weights
+from workflow_scripts.model.weights import check_pointer, check_weights, loaded_weights
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 # A fast tokenizer, or what one can be made of.
@@ -93,6 +93,20 @@ def check_query_reference(path: str, revision: str, document_path: str) -> None:
     check_same_tokens(path, document_path)
 
 
+def reference_files(path: str) -> list[str]:
+    """Files that decide what a model is: its config and its weights.
+
+    Args:
+        path: folder or hub id, checked before.
+
+    Returns:
+        None of a hub id, which a commit pins.
+    """
+    if not Path(path).is_dir():
+        return []
+    return [str(file) for file in (Path(path) / "config.json", *loaded_weights(path))]
+
+
 def check_revision(path: str, revision: str, key: str = PRETRAINED) -> None:
     """Refuse a hub id that no commit pins.
 
@@ -125,6 +139,12 @@ def check_folder(folder: str | os.PathLike, key: str = PRETRAINED) -> None:
         raise ConfigError(
             f"{wrong} holds the architecture {', '.join(map(str, names))} (config.json); "
             "allowed: a causal language model, such as LlamaForCausalLM or GPTNeoXForCausalLM"
+        )
+    if quantised := read_config(folder).get("quantization_config"):
+        method = quantised.get("quant_method") if isinstance(quantised, Mapping) else None
+        raise ConfigError(
+            f"{wrong} holds quantised weights ({method or 'quantization_config'}), whose gradients "
+            "cannot be read; take the weights in bfloat16, float16 or float32"
         )
     check_weights(folder, f"{key}.path")
 

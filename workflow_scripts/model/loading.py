@@ -97,6 +97,7 @@ def load_model(
             f"no model can be loaded from {record['path']!r}: {first_line(error)}"
         ) from error
     check_loading(model, info, record["path"])
+    _check_finite(model, record["path"])
     if dealt:
         _check_dealt(model)
         return model.eval()
@@ -173,6 +174,16 @@ def release_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def _check_finite(model: "PreTrainedModel", path: str) -> None:
+    """Refuse weights that are no numbers, as a damaged copy or a diverged training leaves them."""
+    for name, weight in model.named_parameters():
+        if not weight.isfinite().all():
+            raise DataError(
+                f"the weight {name} of the model in {path!r} holds values that are not finite; "
+                "copy its files again, or take an earlier checkpoint"
+            )
 
 
 def _check_dealt(model: "PreTrainedModel") -> None:

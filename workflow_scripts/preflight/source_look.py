@@ -93,6 +93,8 @@ def _look(files: tuple[tuple[str, int], ...], columns: tuple[tuple[str, str], ..
 
 def _value(raw: Mapping[str, Any], path: str) -> Any:
     """The value at a column or dotted path, None where there is none."""
+    if not isinstance(raw, Mapping):
+        return None  # a row that is no object is counted as malformed when it is read
     if path in raw:
         return raw[path]
     value: Any = raw

@@ -153,7 +153,7 @@ def _about(facts: BenchmarkFacts, guessed: bool) -> list[str]:
         return [SOURCES[True]]
     known = (
         f"{counted(facts.n_queries, 'question')}; base model answers {facts.accuracy:.0%} "
-        f"correctly ({'not above chance, ' if guessed else 'chance '}{facts.chance:.0%})"
+        f"correctly ({'cannot be told from chance, ' if guessed else 'chance '}{facts.chance:.0%})"
     )
     return [known, SOURCES[False]]
 

@@ -44,7 +44,7 @@ def near_chance(
         return []
     text = (
         f"{title}: the model answers {right / answers.height:.0%} of "
-        f"{counted(answers.height, 'question')} correctly, which is not above chance "
+        f"{counted(answers.height, 'question')} correctly, which cannot be told from chance "
         f"({chance:.0%}): the map shows which texts resemble the questions, not where a capability "
         "comes from; take a model that answers better, or more questions"
     )

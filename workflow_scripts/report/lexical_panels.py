@@ -48,7 +48,7 @@ LOOKS = {
 LONGEST = 32
 # Inches.
 COLUMNS, LEFT, PANEL, NOTE, GAP, RIGHT = 4, 2.1, 1.3, 0.98, 0.12, 0.1
-ROW, TOP, TITLE, AXIS, BOTTOM = 0.42, 0.85, 0.45, 0.3, 0.35
+ROW, TOP, NAME, AXIS, BOTTOM = 0.42, 0.85, 0.45, 0.3, 0.35
 
 
 def compared(profile: pl.DataFrame) -> pl.DataFrame:
@@ -76,14 +76,14 @@ def draw_words(groups: pl.DataFrame, titles: Mapping[str, str], confidence: floa
     if not rows:
         return sentence_figure(TITLE, [NOTHING])
     lines = -(-len(MEASURES) // COLUMNS)
-    block = TITLE + ROW * len(rows) + AXIS
+    block = NAME + ROW * len(rows) + AXIS
     width = LEFT + COLUMNS * (PANEL + NOTE + GAP) + RIGHT
     height = TOP + lines * block + BOTTOM
     figure = new_figure(width, height)
     for number, (measure, title) in enumerate(MEASURES.items()):
         line, column = divmod(number, COLUMNS)
         left = LEFT + column * (PANEL + NOTE + GAP)
-        bottom = height - TOP - line * block - TITLE - ROW * len(rows)
+        bottom = height - TOP - line * block - NAME - ROW * len(rows)
         place = (left / width, bottom / height, PANEL / width, ROW * len(rows) / height)
         axes = figure.add_axes(place)
         _measure(axes, table, rows, measure)

@@ -44,6 +44,8 @@ _SETTINGS = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "text.color": INK,
+    # A dollar in a title is a dollar.
+    "text.parse_math": False,
     "xtick.color": INK,
     "ytick.color": INK,
     "xtick.major.width": 0.6,
