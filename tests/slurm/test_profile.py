@@ -123,6 +123,7 @@ def test_plans_of_the_guide_are_printed(tools):
         assert row["runtime"] == "720"
 
 
+@pytest.mark.slow
 def test_default_profile_changes_nothing_of_a_run_with_this_one(tools):
     """It is read beside it, and its keys would win: the plan is the same with and without."""
 

@@ -28,14 +28,16 @@ def rules_of(jobs):
 
 
 @pytest.mark.parametrize(
-    "values", [["influence={confidence: 0.9}"], ["influence={multiplicity: by, splits: 99}"]]
+    "value",
+    [
+        "influence={confidence: 0.9}",
+        pytest.param("influence={multiplicity: by, splits: 99}", marks=pytest.mark.slow),
+    ],
 )
-def test_how_a_map_is_shown_takes_no_gradient_and_trains_nothing(small, values):
-    for target in ([], ["validate"]):
-        rules = rules_of(small.plan(*SMALL, "--config", *values, "--", *target))
-        assert "gather_bins" in rules
-        # The second projection is asked for here for the first time.
-        assert not rules & (GRADIENTS - ({"project_again"} if target else set()))
+def test_how_a_map_is_shown_takes_no_gradient_and_trains_nothing(small, value):
+    rules = rules_of(small.plan(*SMALL, "--config", value))
+    assert "gather_bins" in rules
+    assert not rules & GRADIENTS
 
 
 def test_titles_and_cells_of_a_benchmark_rerun_tables_and_figures_alone(small):
@@ -136,3 +138,14 @@ def test_snakefile_works_from_another_folder(moved, tmp_path):
     code, text = elsewhere.run(*words, "--", target.relative_to(tmp_path))
     assert code == 0, text[-3000:]
     assert target.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_shown_level_repeats_no_second_projection(small):
+    """The pass under another projection is validate's; how its map is shown is no part of it."""
+    target = "results/small/validation/projection.parquet"
+    code, text = small.run(*SMALL, "--", target)
+    assert code == 0, text[-3000:]
+    jobs = small.plan(*SMALL, "--config", "influence={confidence: 0.9}", "--", target)
+    assert "compare_projections" in jobs
+    assert "project_again" not in jobs
