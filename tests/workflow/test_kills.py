@@ -1,5 +1,7 @@
 """kill -9 of Snakemake while a job of it writes; then the same command alone: the same bytes."""
 
+import os
+import signal
 import subprocess
 import time
 
@@ -13,21 +15,28 @@ def results(small, *parts):
     return small.folder.joinpath("results", "small", *parts)
 
 
-def kill_once(small, words, there):
-    """Start the workflow and ``kill -9`` Snakemake alone once ``there()``: its job goes on."""
+def kill_once(small, words, there, jobs=False):
+    """Start the workflow and ``kill -9`` Snakemake once ``there()``.
+
+    Its job goes on and is left to the next run, unless ``jobs`` are killed with it.
+    """
     process = subprocess.Popen(
         small.command(*words),
         cwd=small.folder,
         env=small.environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 300
     while not there():
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    process.kill()
+    if jobs:
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
     process.wait()
 
 
@@ -57,7 +66,7 @@ def test_killed_unlearning_resumes_to_the_same_bytes(small):
         path.unlink()
     target = "results/small/unlearning/social_knowledge/top01/seed1/run.json"
     state = results(small, ".state/unlearn_topic/social_knowledge-top01-1/random.pt")
-    kill_once(small, (*SMALL, "--", target), state.exists)
+    kill_once(small, (*SMALL, "--", target), state.exists, jobs=True)
     assert not (folder / "run.json").exists()
     code, text = small.run(*SMALL, "--", "results/small/unlearning/effects.parquet")
     assert code == 0, text[-3000:]

@@ -22,7 +22,6 @@ from workflow_scripts.attribution.whitening import inverse_root
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.influence.components import GroupMeans
 from workflow_scripts.influence.groups import group_means
-from workflow_scripts.validation.scoring import agreement, map_of
 
 logger = logging.getLogger("atlas")
 
@@ -85,35 +84,3 @@ def second_pass(
     sketch, scored = add_up(sketches), pl.concat(scores)
     maps = {name: group_means(sketch, QueryRows(each, [], [], {})) for name, each in rows.items()}
     return maps, {name: scored.select("doc_id", pl.col(name).alias("score")) for name in rows}
-
-
-def agreement_rows(
-    own: pl.DataFrame,
-    other: pl.DataFrame,
-    scores: Mapping[str, pl.DataFrame],
-    other_scores: Mapping[str, pl.DataFrame],
-) -> list[dict[str, Any]]:
-    """How well two maps of the same documents agree, one row per benchmark.
-
-    Args:
-        own: the study's map: benchmark, topic, format, influence.
-        other: the second map.
-        scores: benchmark -> the study's document scores (doc_id, score); empty where rows are
-            discarded.
-        other_scores: benchmark -> those of the second pass.
-    """
-    rows = []
-    for benchmark in own["benchmark"].unique(maintain_order=True):
-        of_bins = agreement(*(map_of(each, benchmark) for each in (own, other)))
-        of_documents = (0, None, None)
-        if benchmark in scores:
-            both = scores[benchmark].join(other_scores[benchmark], on="doc_id", suffix="_other")
-            of_documents = agreement(both["score"].to_numpy(), both["score_other"].to_numpy())
-        names = ("n_bins", "pearson", "spearman")
-        of_rows = ("n_documents", "pearson_documents", "spearman_documents")
-        rows.append(
-            {"benchmark": benchmark}
-            | dict(zip(names, of_bins, strict=True))
-            | dict(zip(of_rows, of_documents, strict=True))
-        )
-    return rows

@@ -6,7 +6,8 @@ A baseline is fair only when the same table judges it: every scorer gives mean s
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -65,6 +66,38 @@ def agreement(a: np.ndarray, b: np.ndarray) -> tuple[int, float | None, float | 
     if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return int(known.sum()), None, None
     return len(x), float(np.corrcoef(x, y)[0, 1]), float(spearmanr(x, y).statistic)
+
+
+def agreement_rows(
+    own: pl.DataFrame,
+    other: pl.DataFrame,
+    scores: Mapping[str, pl.DataFrame],
+    other_scores: Mapping[str, pl.DataFrame],
+) -> list[dict[str, Any]]:
+    """How well two maps of the same documents agree, one row per benchmark.
+
+    Args:
+        own: the study's map: benchmark, topic, format, influence.
+        other: the second map.
+        scores: benchmark -> the study's document scores (doc_id, score); empty where rows are
+            discarded.
+        other_scores: benchmark -> those of the second pass.
+    """
+    rows = []
+    for benchmark in own["benchmark"].unique(maintain_order=True):
+        of_bins = agreement(*(map_of(each, benchmark) for each in (own, other)))
+        of_documents = (0, None, None)
+        if benchmark in scores:
+            both = scores[benchmark].join(other_scores[benchmark], on="doc_id", suffix="_other")
+            of_documents = agreement(both["score"].to_numpy(), both["score_other"].to_numpy())
+        names = ("n_bins", "pearson", "spearman")
+        of_rows = ("n_documents", "pearson_documents", "spearman_documents")
+        rows.append(
+            {"benchmark": benchmark}
+            | dict(zip(names, of_bins, strict=True))
+            | dict(zip(of_rows, of_documents, strict=True))
+        )
+    return rows
 
 
 def write_maps(
