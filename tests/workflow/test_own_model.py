@@ -107,7 +107,7 @@ def test_the_published_folder_runs_the_study_again_to_the_same_map(study, tmp_pa
         content = path.read_bytes() if path.is_file() else b""
         assert not [w for w in (str(root), str(Path.home()) + "/") if w.encode() in content], path
     sample = pl.read_parquet(folder / "corpus" / "sample.parquet")
-    assert sample["file"].unique().to_list() == ["<data>/pages-0.jsonl.zst"]
+    assert sample["file"].unique().to_list() == ["pages-0.jsonl.zst"]
     assert "looked for at `<data>/model`" in (folder / "README.md").read_text()
 
     again = Clone(tmp_path / "again")
