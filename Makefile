@@ -108,7 +108,7 @@ power: $(VENV)/.installed ## what difference a study's unlearning can detect, be
 	@$(BIN)/python -m workflow_scripts.unlearning.power $(CONFIGFILE)
 
 simulate: $(VENV)/.installed ## coverage, false discoveries and power of the bin statistics, into docs/simulation (five minutes on one core)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m workflow_scripts.influence.simulate
+	@OMP_NUM_THREADS=1 $(BIN)/python -m workflow_scripts.simulation.simulate
 
 check-benchmark: $(VENV)/.installed ## print a benchmark's first question as it is scored, or what is wrong with it (NAME=x CONFIG=configs/x.yaml)
 	$(check_study)

@@ -49,7 +49,7 @@ RUN_BY = {
     "make check-benchmark": ("Makefile", "name the benchmark: make check-benchmark NAME=x"),
     "make check-benchmark NAME": (CHECK, '"check-benchmark"'),
     "make check-benchmark NAME CONFIG": (CHECK, '"check-benchmark"'),
-    "make simulate": ("tests/influence/test_simulation.py", "workflow_scripts.influence.simulate"),
+    "make simulate": ("tests/influence/test_simulation.py", "workflow_scripts.simulation.simulate"),
     "make publish CONFIG": (SMALL, 'clone.make("publish", MADE)'),
     "make validate CONFIG": (SMALL, '"validate", MADE'),
     "make bench STUDY": (SMALL, 'recipes(["bench", "STUDY=small"]'),
@@ -77,9 +77,9 @@ RUN_BY = {
         "tests/attribution/test_submit_shards.py",
         "workflow_scripts.attribution.submit_shards",
     ),
-    "python -m workflow_scripts.influence.simulate": (
+    "python -m workflow_scripts.simulation.simulate": (
         "tests/influence/test_simulation.py",
-        "workflow_scripts.influence.simulate",
+        "workflow_scripts.simulation.simulate",
     ),
 }
 # Long ones that are planned in this form; a test runs them in another.

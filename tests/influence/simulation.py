@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from workflow_scripts.influence import simulation
 from workflow_scripts.influence.components import GroupMeans
-from workflow_scripts.influence.simulation import Noise
+from workflow_scripts.simulation import worlds
+from workflow_scripts.simulation.worlds import Noise
 
 
 def from_documents(bins, folds, scores):
@@ -31,4 +31,4 @@ def grouped(bins, folds, scores):
 def simulate(rng, *, queries=100, query_sd=1.0, interaction_sd=1.5, **options):
     """A map of the package's simulation, with the noise of its questions as plain numbers."""
     noise = Noise(queries=queries, query_sd=query_sd, interaction_sd=interaction_sd)
-    return simulation.simulate(rng, noise=noise, **options)
+    return worlds.simulate(rng, noise=noise, **options)

@@ -52,6 +52,8 @@ class GroupMeans:
         counts: (G,) int >= 1; documents of the group.
         means: (G, Q) float; mean score of those documents on each query (for TrackStar a
             mean cosine; positive = supports the gold answer).
+        clusters: (Q,) int; cluster of each query, 0 to C - 1
+            (:mod:`workflow_scripts.influence.question_clusters`); None where each is its own.
 
     Raises:
         DataError: lengths differ, a bin is outside [0, 576), a group is empty or comes
@@ -62,6 +64,7 @@ class GroupMeans:
     folds: np.ndarray
     counts: np.ndarray
     means: np.ndarray
+    clusters: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check that the groups are what the statistics take them for."""
@@ -105,6 +108,9 @@ class Components:
         group_folds: (G,) int; fold of each group.
         group_noise: (G,); w_f (Y_f - t) / sqrt(1 - S_2): its squares sum to V_fold, and times
             independent standard normals it sums to a draw of the bin's document noise.
+        group_counts: (G,) int; documents of each group.
+        group_means: (G,) float64; mean score of each group over documents and queries (Y_f).
+        clusters: (Q,) int; cluster of each query, each its own where none are known.
         prior: of one document's variance, over the bins.
     """
 
@@ -122,6 +128,9 @@ class Components:
     group_bins: np.ndarray
     group_folds: np.ndarray
     group_noise: np.ndarray
+    group_counts: np.ndarray
+    group_means: np.ndarray
+    clusters: np.ndarray
     prior: Prior
 
 
@@ -199,6 +208,9 @@ def components(groups: GroupMeans) -> Components:
         group_bins=bins,
         group_folds=folds,
         group_noise=np.nan_to_num(noise),
+        group_counts=groups.counts[order],
+        group_means=fold_mean + influence[row],
+        clusters=np.arange(n_queries) if groups.clusters is None else groups.clusters,
         prior=prior,
     )
 

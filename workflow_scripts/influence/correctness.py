@@ -73,7 +73,12 @@ def correctness(
 
 def of_questions(groups: GroupMeans, chosen: np.ndarray) -> GroupMeans | None:
     """The same groups on some of the questions; None where there are none."""
-    return replace(groups, means=groups.means[:, chosen]) if chosen.any() else None
+    if not chosen.any():
+        return None
+    clusters = groups.clusters
+    if clusters is not None:
+        clusters = np.unique(clusters[chosen], return_inverse=True)[1].reshape(-1)
+    return replace(groups, means=groups.means[:, chosen], clusters=clusters)
 
 
 def difference_variance(right: GroupMeans, wrong: GroupMeans) -> tuple[np.ndarray, np.ndarray]:
@@ -92,7 +97,7 @@ def difference_variance(right: GroupMeans, wrong: GroupMeans) -> tuple[np.ndarra
     each = [components(side) for side in (right, wrong)]
     by_fold = right.means.mean(axis=1) - wrong.means.mean(axis=1)
     # One value a fold: no question noise of its own, documents moderated as in the bin table.
-    documents = components(replace(right, means=by_fold[:, None]))
+    documents = components(replace(right, means=by_fold[:, None], clusters=None))
     return combine(
         documents.v_fold,
         documents.df_fold,

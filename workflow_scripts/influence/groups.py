@@ -7,6 +7,7 @@ from workflow_scripts.attribution.sketch import Sketch
 from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.progress import Progress
 from workflow_scripts.influence.components import N_BINS, GroupMeans
+from workflow_scripts.influence.question_clusters import question_clusters
 
 GROUP_CHUNK = 512
 QUERY_CHUNK = 256
@@ -52,7 +53,13 @@ def group_means(sketch: Sketch, queries: QueryRows, what: str = "groups") -> Gro
             # add.at, for a group may come twice within the chunk.
             np.add.at(totals[:, columns], place[groups], block)
         progress.advance(len(sums))
-    return GroupMeans(keys[:, 0], keys[:, 1], counts, totals / counts[:, None])
+    return GroupMeans(
+        keys[:, 0],
+        keys[:, 1],
+        counts,
+        totals / counts[:, None],
+        question_clusters(queries.tasks) if queries.tasks else None,
+    )
 
 
 def coherence(sketch: Sketch) -> np.ndarray:

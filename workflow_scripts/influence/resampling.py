@@ -28,6 +28,9 @@ class Resampling:
         group_folds: (G,) int; its fold.
         group_noise: (G,) float64; times independent standard normals and summed over a bin,
             a draw of the document noise as the folds of that bin alone show it.
+        group_counts: (G,) int; documents of each group.
+        group_means: (G,) float64; mean score of each group over documents and queries.
+        clusters: (Q,) int; cluster of each query, drawn and exchanged as one.
         v_fold_raw: (576,) float64; variance of that draw; NaN with one fold or none.
         v_fold: (576,) float64; the variance that draws are scaled to: the bin's own, or
             moderated over the map.
@@ -40,6 +43,9 @@ class Resampling:
     group_bins: np.ndarray
     group_folds: np.ndarray
     group_noise: np.ndarray
+    group_counts: np.ndarray
+    group_means: np.ndarray
+    clusters: np.ndarray
     v_fold_raw: np.ndarray
     v_fold: np.ndarray
     df_fold: np.ndarray

@@ -2,7 +2,7 @@
 
 The law is kept as a small table of quantiles, made from a finished planted study:
 
-    python -m workflow_scripts.influence.simulate --law results/planted
+    python -m workflow_scripts.simulation.simulate --law results/planted
 
 Scores of a benchmark are taken in units of the standard deviation of ordinary documents around
 their bin's mean (times sqrt(n / (n - 1)), since a mean of n documents follows them), then

@@ -12,7 +12,7 @@ from workflow_scripts.influence.components import Components, combine, component
 from workflow_scripts.influence.estimates import estimate
 from workflow_scripts.influence.max_statistic import Family, family_wise
 from workflow_scripts.influence.multiplicity import adjust
-from workflow_scripts.influence.simulation import (
+from workflow_scripts.simulation.worlds import (
     SPREAD,
     Noise,
     World,

@@ -11,13 +11,14 @@ import pytest
 
 from workflow_scripts.common.streams import stream
 from workflow_scripts.influence.components import components
-from workflow_scripts.influence.score_law import (
+from workflow_scripts.simulation.score_law import (
     PROBABILITIES,
     committed_law,
     moments,
     standardised,
 )
-from workflow_scripts.influence.simulation import (
+from workflow_scripts.simulation.tables import Judged, false_row, role_rows
+from workflow_scripts.simulation.worlds import (
     Noise,
     carriers,
     draw,
@@ -25,7 +26,6 @@ from workflow_scripts.influence.simulation import (
     fold_means,
     simulate,
 )
-from workflow_scripts.influence.simulation_tables import Judged, false_row, role_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "docs" / "simulation"
@@ -132,7 +132,7 @@ def test_false_calls_and_power_by_hand():
 
 def test_the_command_writes_the_same_tables_twice(tmp_path):
     """Also with the columns of the committed tables, so that these are the command's."""
-    command = [sys.executable, "-m", "workflow_scripts.influence.simulate", "--quick", "--out"]
+    command = [sys.executable, "-m", "workflow_scripts.simulation.simulate", "--quick", "--out"]
     for name in ("one", "two"):
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         subprocess.run(

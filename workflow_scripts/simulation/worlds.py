@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workflow_scripts.influence.components import GroupMeans
-from workflow_scripts.influence.score_law import ScoreLaw, committed_law
+from workflow_scripts.simulation.score_law import ScoreLaw, committed_law
 
 N_FOLDS = 16
 # Of the planted study: documents of a bin that carry the capability.

@@ -1,6 +1,6 @@
 """Coverage, false discovery and power of the bin statistics, by simulation.
 
-    python -m workflow_scripts.influence.simulate
+    python -m workflow_scripts.simulation.simulate
 
 writes the tables (csv) and figures (png) of docs/simulation/; docs/statistics.md explains them. The
 same seed gives the same tables. ``--quick`` simulates little, for a test. Two tables come from a
@@ -16,10 +16,10 @@ from pathlib import Path
 import polars as pl
 
 from workflow_scripts.common.files import atomic_path
-from workflow_scripts.influence.score_law import TABLE, law_of_study
-from workflow_scripts.influence.simulation_figures import draw_figures
-from workflow_scripts.influence.simulation_study import study_table
-from workflow_scripts.influence.simulation_tables import (
+from workflow_scripts.simulation.figures import draw_figures
+from workflow_scripts.simulation.planted_study import study_table
+from workflow_scripts.simulation.score_law import TABLE, law_of_study
+from workflow_scripts.simulation.tables import (
     QUICK,
     Size,
     coverage_table,

@@ -24,14 +24,14 @@ from workflow_scripts.common.taxonomy import BINS
 from workflow_scripts.influence.components import GroupMeans, components
 from workflow_scripts.influence.estimates import estimate
 from workflow_scripts.influence.multiplicity import adjust
-from workflow_scripts.influence.simulation import BATCH, carriers
-from workflow_scripts.influence.simulation_tables import (
+from workflow_scripts.simulation.tables import (
     LEVEL,
     SEED,
     Judged,
     false_row,
     role_rows,
 )
+from workflow_scripts.simulation.worlds import BATCH, carriers
 
 CARRIED = ("support", "contradiction")
 

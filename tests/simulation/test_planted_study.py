@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from workflow_scripts.common.streams import stream
-from workflow_scripts.influence.simulation_study import Scored, group, redraw, study_rows
+from workflow_scripts.simulation.planted_study import Scored, group, redraw, study_rows
 
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "simulation" / "study.csv"
 
