@@ -19,3 +19,22 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real inputs at {folder}; set ATLAS_REAL_DATA to a folder that holds them")
     return folder
+
+
+# What takes longest goes first, so that two workers end at about the same time.
+FIRST = ("tests/workflow/test_demo_study.py", "tests/slurm", "tests/workflow/test_real_text.py")
+
+
+def worker_group(item) -> str:
+    """Tests that one worker runs: those of a finished study or cluster, else those of a file."""
+    if "small" in item.fixturenames:
+        return "small study"
+    folder, name = item.nodeid.split("::")[0].rsplit("/", 1)
+    return folder if folder == "tests/slurm" else f"{folder}/{name}"
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Keep together what shares a finished study, for ``pytest -n 2 --dist loadgroup``."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(worker_group(item)))
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
