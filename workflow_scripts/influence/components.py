@@ -1,8 +1,8 @@
 """Variance components of bin means over documents (in folds) and questions, crossed.
 
 X[f, q] is the mean score of a bin's documents in fold f on query q, n_f the number of those
-documents, N their sum and w_f = n_f / N. Y_f is the mean of X[f, q] over queries, X[f, c] the mean
-over the queries of a cluster c (:mod:`workflow_scripts.influence.question_clusters`), which hold the
+documents, N their sum and w_f = n_f / N. Y_f is the mean of X[f, q] over queries, X[f, c] that over
+the queries of a cluster c (:mod:`workflow_scripts.influence.question_clusters`), which hold the
 share u_c of them, and T_q, T_c the means over folds weighted by w. The bin's influence is
 t = sum of w_f Y_f, which is also the mean of T_q. Both folds and clusters of queries are random
 draws, so

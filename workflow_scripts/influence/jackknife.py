@@ -5,10 +5,10 @@ the mean is t - w_f / (1 - w_f) (Y_f - t), and
 
     V = sum_f b_f (Y_f - t)^2,    b_f = (F - 1) / F (w_f / (1 - w_f))^2
 
-(Tukey 1958; the CR3 variance of Bell and McCaffrey 2002, Bias reduction in standard errors for linear
-regression with multi-stage samples). Equal clusters give the variance of a mean of F values. A
-cluster that holds most of the weight counts for what its removal does, which sums that divide
-by one common factor understate.
+(Tukey 1958; the CR3 variance of Bell and McCaffrey 2002, Bias reduction in standard errors for
+linear regression with multi-stage samples). Equal clusters give the variance of a mean of F
+values. A cluster that holds most of the weight counts for what its removal does, which sums that
+divide by one common factor understate.
 
 V is approximately a chi-square whose degrees match its mean and variance under normal means
 (Satterthwaite 1946; Bell and McCaffrey 2002): tr(M)^2 / tr(M^2), M = diag(b) K, K the covariance of
@@ -22,8 +22,8 @@ the degrees of the sum of w_f^2 (Y_f - t)^2 where Var Y_f goes with 1 / w_f,
 
     df = (1 - S_2)^2 / (S_2 - 2 S_3 + S_2^2),    S_k = sum of w_f^k,
 
-with which they cover 93 to 96% in every layout of sites that was simulated (docs/statistics.md). For
-equal clusters both are F - 1.
+with which they cover 93 to 97% in every layout of sites that was simulated (docs/statistics.md).
+For equal clusters both are F - 1.
 """
 
 import numpy as np

@@ -5,13 +5,16 @@ effect of the question + noise of the cell. Effects of sites vary as much as tho
 sites, or groups of near-duplicates, of a bin are dealt whole to folds, as the draw does.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from workflow_scripts.influence.components import GroupMeans
+from workflow_scripts.common.streams import stream
+from workflow_scripts.influence.components import GroupMeans, components
+from workflow_scripts.influence.estimates import estimate
+from workflow_scripts.influence.multiplicity import adjust
 from workflow_scripts.simulation.score_law import committed_law
+from workflow_scripts.simulation.tables import LEVEL, SEED, Size, standard_error
 from workflow_scripts.simulation.worlds import (
     DOSES,
     N_FOLDS,
@@ -49,6 +52,33 @@ class Layout:
     share: float = 0.0
     bins: float = 1.0
     documents: int = 200
+
+
+WORLDS = {
+    "8 documents": Layout("alone", documents=8),
+    "20 documents": Layout("alone", documents=20),
+    "100 documents": Layout("alone", documents=100),
+    "200 documents": Layout("alone"),
+    "Zipf sites": Layout("zipf"),
+    "Zipf sites in 5% of bins": Layout("zipf", bins=0.05),
+    **{
+        f"one site of {share}%{where}": Layout("one site", share / 100, bins)
+        for share in (30, 50, 70)
+        for where, bins in (("", 1.0), (" in 5% of bins", 0.05))
+    },
+    "three sites": Layout("three sites"),
+    "three sites in 5% of bins": Layout("three sites", bins=0.05),
+    "near-duplicates across sites": Layout("copies"),
+    "near-duplicates across sites in 5% of bins": Layout("copies", bins=0.05),
+}
+# Spread of the true means of ordinary bins: none, and that of the planted study.
+SPREADS = (0.0, SPREAD)
+# Name of a rate -> nominal value, and what it is a rate of.
+NULL_RATES = {
+    "false calls": (0.05, "null maps with a call at q < 0.05"),
+    "coverage": (0.95, "95% intervals of the bins that have the layout"),
+    "p_value": (0.05, "those bins with p_value < 0.05"),
+}
 
 
 def components_of(layout: Layout, rng: np.random.Generator) -> np.ndarray:
@@ -164,3 +194,72 @@ def group_effects(
     cells *= noise.interaction_sd * (np.sqrt(together) / count)[:, None]
     cells += (means[there] / count)[:, None] + loading[there // N_FOLDS, None] * query
     return GroupMeans(there // N_FOLDS, there % N_FOLDS, count, cells)
+
+
+def rates(size: Size) -> list[dict]:
+    """False calls, coverage and power in every world of sites.
+
+    Args:
+        size: ``maps`` maps of each world and spread, and as many with support bins.
+
+    Returns:
+        Rows with the keys of :func:`rate_row`.
+    """
+    rows = []
+    for world, layout in WORLDS.items():
+        for spread in SPREADS:
+            rng = stream(SEED, "sites", world, str(spread))
+            found = [null_map(rng, layout, spread) for _ in range(size.maps)]
+            setting = f"no unusual bin, spread of bins {spread:g}"
+            for name, (nominal, units) in NULL_RATES.items():
+                values = np.array([each[name] for each in found if name in each])
+                if not len(values):
+                    continue
+                rows.append(rate_row(world, name, setting, values, nominal, units))
+        rng = stream(SEED, "sites", world, "planted")
+        powers = [planted_map(rng, layout) for _ in range(size.maps)]
+        for dose in sorted(set(DOSES)):
+            values = np.array([each[dose] for each in powers])
+            setting = f"dose {dose:g}, spread of bins {SPREAD:g}"
+            rows.append(rate_row(world, "power", setting, values, None, "support bins called"))
+    return rows
+
+
+def null_map(rng: np.random.Generator, layout: Layout, spread: float) -> dict[str, float]:
+    """What one map without unusual bins shows; keys of ``NULL_RATES``.
+
+    ``p_value`` is left out where bins differ: its null hypothesis is then false.
+    """
+    world, chosen = draw_site_map(rng, layout, spread=spread)
+    found = estimate(components(world.groups))
+    held = (found.ci_low <= world.truth) & (world.truth <= found.ci_high)
+    rates = {
+        "false calls": float((adjust(found.p_unusual) < LEVEL).any()),
+        "coverage": float(held[chosen].mean()),
+    }
+    if spread == 0:
+        rates["p_value"] = float((found.p_value[chosen] < LEVEL).mean())
+    return rates
+
+
+def planted_map(rng: np.random.Generator, layout: Layout) -> dict[float, float]:
+    """Share of the support bins of each dose that one map calls."""
+    world, _ = draw_site_map(rng, layout, planted=True)
+    called = adjust(estimate(components(world.groups)).p_unusual) < LEVEL
+    return {dose: float(called[world.dose == dose].mean()) for dose in set(DOSES)}
+
+
+def rate_row(
+    world: str, statistic: str, setting: str, values: np.ndarray, nominal: float | None, units: str
+) -> dict:
+    """One row of the table of rates; the error is that of a mean over maps."""
+    return {
+        "world": world,
+        "statistic": statistic,
+        "setting": setting,
+        "maps": len(values),
+        "rate": float(values.mean()),
+        "rate_se": standard_error(values),
+        "nominal": nominal,
+        "units": units,
+    }
