@@ -195,7 +195,6 @@ rule sample_bins:
         version=VERSION["corpus"],
         parts=PARTS,
         documents_per_bin=config["corpus"]["documents_per_bin"],
-        folds=config["corpus"]["folds"],
         max_malformed_share=config["corpus"]["max_malformed_share"],
         repeated_ids=config["corpus"]["repeated_ids"],
         seed=config["seeds"]["corpus"],
@@ -227,6 +226,30 @@ rule collect_documents:
         data=config["data"],
     script:
         "../workflow_scripts/corpus/collect_documents.py"
+
+
+rule deal_folds:
+    """Deal each bin's documents to folds, whole sites and near duplicates together."""
+    input:
+        sample="<results>/corpus/sample.parquet",
+        documents=collect("<results>/corpus/documents/{part}.parquet", part=PARTS),
+    output:
+        folds="<results>/corpus/folds.parquet",
+    log:
+        "<logs>/deal_folds/all.log",
+    benchmark:
+        "<timings>/deal_folds/all.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        **needs("deal_folds"),
+    params:
+        version=VERSION["corpus"],
+        folds=config["corpus"]["folds"],
+        threshold=config["corpus"]["near_duplicate_threshold"],
+    script:
+        "../workflow_scripts/corpus/deal_folds.py"
 
 
 if config["model"]["source"] == "train":
@@ -307,6 +330,7 @@ rule tokenize_shard:
     """Tokenise the documents of one shard and cut them at max_tokens."""
     input:
         sample="<results>/corpus/sample.parquet",
+        folds="<results>/corpus/folds.parquet",
         cut="<results>/corpus/cut.parquet",
         documents=collect("<results>/corpus/documents/{part}.parquet", part=PARTS),
         tokenizer="<results>/corpus/tokenizer/tokenizer.json",
@@ -334,6 +358,7 @@ rule summarise_bins:
     """Size, sites, near duplicates and truncation of each of the 576 bins."""
     input:
         contract="<results>/corpus/sample_contract.json",
+        folds="<results>/corpus/folds.parquet",
         documents=collect("<results>/corpus/documents/{part}.parquet", part=PARTS),
         shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
     output:
@@ -351,7 +376,6 @@ rule summarise_bins:
         version=VERSION["corpus"],
         documents_per_bin=config["corpus"]["documents_per_bin"],
         max_malformed_share=config["corpus"]["max_malformed_share"],
-        near_duplicate_threshold=config["corpus"]["near_duplicate_threshold"],
     script:
         "../workflow_scripts/corpus/summarise_bins.py"
 

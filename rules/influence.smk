@@ -188,6 +188,7 @@ if not MATRIX:
             **EXAMPLES_INPUT,
             documents=collect("<results>/corpus/documents/{part}.parquet", part=PARTS),
             sample="<results>/corpus/sample.parquet",
+            folds="<results>/corpus/folds.parquet",
             shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
             bins="<results>/influence/bin_influence.parquet",
             words=shown(Path(workflow.basedir, "workflow_scripts", "influence", "words.yaml")),

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from workflow_scripts.common.words import POLARS_WORD, WORD, counts_as_one_word
-from workflow_scripts.corpus.summary import near_duplicate_groups
+from workflow_scripts.corpus.near_duplicates import near_duplicate_pairs
 from workflow_scripts.validation.lexical import fit_documents, tfidf_rows
 from workflow_scripts.validation.ngrams import find_questions, question_grams
 
@@ -40,8 +40,8 @@ def test_words_of_scripts_with_blanks_are_runs_of_letters_and_digits():
 def test_near_duplicates_are_found_in_texts_without_blanks():
     """A clause counted as one word: two pages that differ in one letter had nothing in common."""
     clause = "水壶很热请不要让孩子靠近炉子上的锅也很热请戴上手套再拿起来然后慢慢放在桌子上让它冷却"
-    groups = near_duplicate_groups([clause, clause[:-1] + "掉", clause[::-1]], 0.8)
-    assert groups[0] == groups[1] != groups[2]
+    pairs = near_duplicate_pairs([clause, clause[:-1] + "掉", clause[::-1]], 0.8)
+    assert pairs == [(1, 0)]
 
 
 def test_questions_without_blanks_are_looked_for_in_documents():

@@ -93,9 +93,7 @@ def through_the_rules(config, folder):
     index_documents.main(call)
     manifest = read_table(folder / "m.parquet", "corpus/manifest")
     sample = manifest.drop("n_chars", "source", "url_domain")
-    ranked = sample.with_row_index("draw_rank").with_columns(
-        pl.lit("p0000").alias("part"), pl.lit(0).alias("fold")
-    )
+    ranked = sample.with_row_index("draw_rank").with_columns(pl.lit("p0000").alias("part"))
     write_table(ranked, folder / "s.parquet", "corpus/sample")
     call = rule_call(
         "collect_documents",

@@ -7,7 +7,7 @@ import shutil
 from workflow_scripts.common.taxonomy import BINS
 from workflow_scripts.corpus.readers import raw_rows
 from workflow_scripts.corpus.records import attribute_label
-from workflow_scripts.corpus.sampling import assign_ranks_and_folds, bottom_k
+from workflow_scripts.corpus.sampling import assign_ranks, bottom_k
 
 
 def test_labelled_texts_are_all_well_formed_in_twelve_bins(made_up, real_data):
@@ -21,7 +21,7 @@ def test_labelled_texts_are_all_well_formed_in_twelve_bins(made_up, real_data):
     assert all(" " not in site and "/" not in site for site in sites)
     # Sources such as "pallets/jinja docs/api.rst" are no URLs and stay without a site.
     assert manifest.filter(topic="software_development")["url_domain"].null_count() > 0
-    drawn = assign_ranks_and_folds(bottom_k(manifest, 100, 42), 16)
+    drawn = assign_ranks(bottom_k(manifest, 100, 42))
     assert drawn.group_by("topic", "format").len()["len"].max() == 100
 
 

@@ -8,7 +8,7 @@ from workflow_scripts.corpus import collect_documents, index_documents, sample_b
 from workflow_scripts.corpus.sources import group_parts
 
 
-def run_to_sample(folder, files, layout, parts=1, k=6, share=0.0, folds=4, repeated="malformed"):
+def run_to_sample(folder, files, layout, parts=1, k=6, share=0.0, repeated="malformed"):
     """Run index_documents for each part, then sample_bins; returns the groups of files."""
     folder.mkdir(exist_ok=True)
     groups = group_parts(files, [f"p{i:04d}" for i in range(parts)])
@@ -30,7 +30,6 @@ def run_to_sample(folder, files, layout, parts=1, k=6, share=0.0, folds=4, repea
         params={
             "parts": list(groups),
             "documents_per_bin": k,
-            "folds": folds,
             "max_malformed_share": share,
             "repeated_ids": repeated,
             "seed": 42,

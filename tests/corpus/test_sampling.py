@@ -8,7 +8,7 @@ import pytest
 from workflow_scripts.common.streams import stable_hash, stream
 from workflow_scripts.common.taxonomy import BINS
 from workflow_scripts.corpus.sampling import (
-    assign_ranks_and_folds,
+    assign_ranks,
     bottom_k,
     draw_keys,
     make_contract,
@@ -30,8 +30,8 @@ def corpus(count=400, bins=4, sites=30, seed=0):
     )
 
 
-def draw(frame, k, folds=4, seed=42):
-    return assign_ranks_and_folds(bottom_k(frame, k, seed), folds)
+def draw(frame, k, seed=42):
+    return assign_ranks(bottom_k(frame, k, seed))
 
 
 def test_keys_are_the_keyed_hash_of_the_id_alone():
@@ -78,9 +78,9 @@ def test_draws_of_parts_merge_into_the_draw_of_all(parts):
     assert bottom_k(pl.concat(pieces), 20, 42).equals(bottom_k(frame, 20, 42))
 
 
-def test_larger_draw_contains_the_smaller_with_its_ranks_and_folds():
+def test_larger_draw_contains_the_smaller_with_its_ranks():
     frame = corpus()
-    columns = ["doc_id", "topic", "format", "draw_rank", "fold"]
+    columns = ["doc_id", "topic", "format", "draw_rank"]
     large = draw(frame, 60).select(columns)
     for k in (1, 10, 30):
         assert draw(frame, k).select(columns).equals(large.filter(pl.col("draw_rank") < k))
@@ -95,42 +95,6 @@ def test_another_seed_draws_other_documents():
 def test_short_bin_keeps_all_it_has():
     frame = corpus(50, bins=4)
     assert draw(frame, 1000).height == 50
-
-
-def test_folds_are_whole_sites_dealt_in_order_of_first_rank():
-    drawn = pl.DataFrame(
-        {
-            "doc_id": list("abcdefg"),
-            "topic": "t",
-            "format": "f",
-            "draw_key": range(7),
-            "url_domain": ["x", "y", "x", None, None, "z", "y"],
-        }
-    )
-    # Sites in order: x, y, (d alone), (e alone), z.
-    assert assign_ranks_and_folds(drawn, 3)["fold"].to_list() == [0, 1, 0, 2, 0, 1, 1]
-
-
-def test_no_site_of_a_bin_is_in_two_folds_and_folds_are_even():
-    drawn = draw(corpus(2000, bins=3, sites=400), 300, folds=8)
-    known = drawn.drop_nulls("url_domain").group_by("topic", "format", "url_domain")
-    assert known.agg(pl.col("fold").n_unique())["fold"].max() == 1
-    sizes = drawn.group_by("topic", "format", "fold").len()["len"]
-    assert sizes.min() > 20
-    assert sizes.max() < 60
-
-
-def test_document_named_like_a_site_is_not_of_that_site():
-    drawn = pl.DataFrame(
-        {
-            "doc_id": ["a", "x"],
-            "topic": "t",
-            "format": "f",
-            "draw_key": [0, 1],
-            "url_domain": ["x", None],
-        }
-    )
-    assert assign_ranks_and_folds(drawn, 2)["fold"].to_list() == [0, 1]
 
 
 def test_contract_counts_covered_short_and_empty_bins():

@@ -5,20 +5,20 @@ import pytest
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.taxonomy import BINS
-from workflow_scripts.corpus.summarise_bins import check_left_out
-from workflow_scripts.corpus.summary import (
-    effective_documents,
-    near_duplicate_groups,
-    near_duplicate_share,
-    shingles,
-    summarise,
-)
+from workflow_scripts.corpus.dealing import number_components
+from workflow_scripts.corpus.near_duplicates import connected, near_duplicate_pairs, shingles
+from workflow_scripts.corpus.summarise_bins import check_left_out, likeness
+from workflow_scripts.corpus.summary import effective_documents, near_duplicate_share, summarise
 
 WORDS = [f"w{i}" for i in range(400)]
 
 
 def share_of(found, threshold):
-    return near_duplicate_share(near_duplicate_groups(found, threshold))
+    return near_duplicate_share(groups_of(found, threshold))
+
+
+def groups_of(found, threshold=0.8):
+    return connected(len(found), near_duplicate_pairs(found, threshold))
 
 
 def texts(count, seed=0, length=80):
@@ -60,25 +60,38 @@ def test_half_equal_texts_stay_below_a_high_threshold_and_above_a_low_one():
 def test_alike_documents_count_together():
     """Sites a, a, b, c and one unknown; the c document nearly repeats the b document."""
     sites = ["a.org", "a.org", "b.org", "c.org", None]
-    apart = effective_documents(sites, np.arange(5))
+    apart = effective_documents(number_components(sites, []))
     assert apart == pytest.approx(25 / (4 + 1 + 1 + 1))
-    linked = effective_documents(sites, np.array([0, 1, 2, 2, 4]))
+    linked = effective_documents(number_components(sites, [(3, 2)]))
     assert linked == pytest.approx(25 / (4 + 4 + 1))
-    # A document of another site that repeats one of a site joins that site's cluster.
-    chained = effective_documents(sites, np.array([0, 1, 1, 3, 4]))
+    # A document of another site that repeats one of a site joins that site's component.
+    chained = effective_documents(number_components(sites, [(2, 1)]))
     assert chained == pytest.approx(25 / (9 + 1 + 1))
-    assert effective_documents([None] * 7, np.arange(7)) == 7
-    assert effective_documents([None] * 7, np.zeros(7, dtype=int)) == 1
+    assert effective_documents(np.arange(7)) == 7
+    assert effective_documents(np.full(7, 3)) == 1
 
 
 def test_fourteen_pages_of_one_site_among_twenty_documents_amount_to_two():
     """A real bin that held most of a benchmark's variance was like this."""
     page = texts(1, seed=3)[0].split()
     copies = [" ".join([*page[:40], f"case{i}", *page[41:]]) for i in range(14)]
-    groups = near_duplicate_groups(copies + texts(6, seed=4), 0.8)
-    assert near_duplicate_share(groups) == 14 / 20
+    pairs = near_duplicate_pairs(copies + texts(6, seed=4), 0.8)
+    assert near_duplicate_share(connected(20, pairs)) == 14 / 20
     for sites in (["site.org"] * 14 + [None] * 6, [None] * 20):
-        assert effective_documents(sites, groups) == pytest.approx(400 / (14**2 + 6))
+        effective = effective_documents(number_components(sites, pairs))
+        assert effective == pytest.approx(400 / (14**2 + 6))
+
+
+def test_likeness_counts_components_and_near_duplicates_of_the_documents_kept():
+    kept = pl.DataFrame(
+        {
+            "topic": ["b", "a", "a", "a", "a"],
+            "format": "f",
+            "component": [0, 0, 0, 4, 7],
+            "likeness": [3, 0, 1, 1, 2],
+        }
+    )
+    assert likeness(kept).rows() == [("a", "f", 3, 0.5, 16 / 6), ("b", "f", 1, None, 1.0)]
 
 
 def test_one_document_has_nothing_to_repeat():
@@ -105,6 +118,7 @@ def test_summary_has_every_bin_counts_as_zero_and_shares_as_null():
         {
             "topic": [topic, other],
             "format": [format_, format_b],
+            "n_components": [3, 1],
             "near_duplicate_share": [0.5, None],
             "n_effective": [3.2, 1.0],
         }
@@ -124,8 +138,8 @@ def test_summary_has_every_bin_counts_as_zero_and_shares_as_null():
     assert not first["underfilled"]
     assert table.filter(topic=other, format=format_b)["underfilled"].item()
     empty = table.row(0, named=True)
-    counts = ("n_available", "n_sampled", "n_too_short", "n_tokens", "n_sites", "weight")
-    assert [empty[name] for name in counts] == [0, 0, 0, 0, 0, 0.0]
+    counts = ("n_available", "n_sampled", "n_too_short", "n_tokens", "n_sites", "n_components")
+    assert [empty[name] for name in (*counts, "weight")] == [0, 0, 0, 0, 0, 0, 0.0]
     assert empty["near_duplicate_share"] is None
     assert empty["largest_site_share"] is None and empty["n_effective"] is None
     assert empty["share_truncated"] is None

@@ -60,19 +60,21 @@ def run_shard(folder, parts, tokenizer, max_tokens, shard="s0001", frame=None, s
     frame = documents() if frame is None else frame
     sample = frame.select("doc_id", "topic", "format").with_columns(
         draw_rank=pl.Series([5, 4, 3, 2, 1, 0]),
-        fold=pl.Series([0, 1, 2, 3, 4, 5]),
         n_tokens_estimate=pl.lit(10),
         part=pl.lit("p0000"),
         file=pl.lit("f"),
         row=pl.Series(range(1, 7)),
     )
     write_table(sample, folder / "sample.parquet", "corpus/sample")
+    folds = sample.select("doc_id", component=0, likeness=0, fold=pl.Series(range(6)))
+    write_table(folds, folder / "folds.parquet", "corpus/folds")
     cut = frame.select("doc_id").with_columns(shard=pl.Series(["s0000"] + ["s0001"] * 5))
     write_table(cut, folder / "cut.parquet", "corpus/cut")
     call = rule_call(
         "tokenize_shard",
         input={
             "sample": str(folder / "sample.parquet"),
+            "folds": str(folder / "folds.parquet"),
             "cut": str(folder / "cut.parquet"),
             "documents": parts,
             **{name: str(path) for name, path in tokenizer.items()},

@@ -202,7 +202,6 @@ def corpus(folder, ids=("a", "b", "c")):
     fixed = {"topic": topic, "format": format_}
     sample = pl.DataFrame({"doc_id": ["c", "b", "a", "d"], "draw_rank": range(4)}).with_columns(
         **{name: pl.lit(value) for name, value in fixed.items()},
-        fold=pl.col("draw_rank"),
         n_tokens_estimate=1,
         part=pl.Series(["p0", "p0", "p0", "p1"]),
         file=pl.lit("f"),
@@ -214,10 +213,11 @@ def corpus(folder, ids=("a", "b", "c")):
         schema=polars_schema("corpus/documents"),
     )
     write_table(texts, folder / "documents.parquet", "corpus/documents")
-    return folder / "documents.parquet", folder / "sample.parquet", "p0"
+    folds = sample.select("doc_id", fold=pl.col("draw_rank"))
+    return folder / "documents.parquet", folder / "sample.parquet", folds, "p0"
 
 
-def test_every_document_gets_the_fold_of_the_sample_whatever_the_pieces(tmp_path, monkeypatch):
+def test_every_document_gets_its_fold_whatever_the_pieces(tmp_path, monkeypatch):
     monkeypatch.setattr(word_counts, "ROWS_PER_PIECE", 2)
     pieces = list(texts_with_folds(*corpus(tmp_path)))
     assert [piece.height for piece in pieces] == [2, 1]

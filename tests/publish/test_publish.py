@@ -238,7 +238,6 @@ def folder_of_a_machine(root):
                 "topic": [BINS[0][0]] * 2,
                 "format": [BINS[0][1]] * 2,
                 "draw_rank": [0, 1],
-                "fold": [0, 1],
                 "n_tokens_estimate": [3, 4],
                 "part": ["p0000"] * 2,
                 "file": [str(data / "a.jsonl"), str(data / "sub" / "b.jsonl")],

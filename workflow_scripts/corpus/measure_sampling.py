@@ -27,7 +27,7 @@ from workflow_scripts.common.streams import stream
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
 from workflow_scripts.corpus.sample_bins import draw_sample
-from workflow_scripts.corpus.sampling import assign_ranks_and_folds
+from workflow_scripts.corpus.sampling import assign_ranks
 
 FILES = 16
 ROWS_AT_ONCE = 2**18
@@ -83,7 +83,7 @@ def draw_once(
     start, busy = time.perf_counter(), time.process_time()
     parts = [Path(path).stem for path in manifests]
     drawn, *_ = draw_sample(manifests, parts, k, SEED, scratch)
-    sample = assign_ranks_and_folds(drawn, 16).drop("url_domain")
+    sample = assign_ranks(drawn)
     write_table(sample, scratch / "sample.parquet", "corpus/sample")
     seconds, busy = time.perf_counter() - start, time.process_time() - busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

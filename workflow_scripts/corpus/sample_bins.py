@@ -29,7 +29,7 @@ from workflow_scripts.corpus.left_out import log_left_out
 from workflow_scripts.corpus.manifest import EXAMPLES, check_malformed, merge_malformed
 from workflow_scripts.corpus.sampling import (
     BinDraw,
-    assign_ranks_and_folds,
+    assign_ranks,
     bottom_k,
     draw_keys,
     make_contract,
@@ -38,7 +38,7 @@ from workflow_scripts.corpus.sampling import (
 logger = logging.getLogger("atlas")
 
 MANIFEST = "corpus/manifest"
-DRAWN = ["doc_id", "topic", "format", "n_tokens_estimate", "url_domain", "file", "row"]
+DRAWN = ["doc_id", "topic", "format", "n_tokens_estimate", "file", "row"]
 
 
 @dataclass
@@ -205,7 +205,7 @@ def main(snakemake: Any) -> None:
             f"the corpus is empty: {malformed['rows']:,} rows read, none a document ({reasons}); "
             "check the files that corpus.source points to"
         )
-    sample = assign_ranks_and_folds(drawn, params.folds).drop("url_domain")
+    sample = assign_ranks(drawn)
     contract = make_contract(sample, available, malformed, k, params.seed, dropped)
     write_table(sample, snakemake.output.sample, "corpus/sample")
     write_json(snakemake.output.contract, contract)

@@ -110,32 +110,19 @@ class BinDraw:
         return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def assign_ranks_and_folds(drawn: pl.DataFrame, folds: int) -> pl.DataFrame:
-    """Number the drawn documents of each bin and deal its sites to folds.
+def assign_ranks(drawn: pl.DataFrame) -> pl.DataFrame:
+    """Number the drawn documents of each bin in the order of the draw.
 
-    The sites of a bin, in the order of their first draw rank, are dealt round-robin; a
-    document without a known site is one of its own. A larger draw only appends to this order,
-    so the folds of the smaller one do not change.
+    A larger draw only appends to this order.
 
     Args:
-        drawn: rows of :func:`bottom_k`, with url_domain.
-        folds: number of folds.
+        drawn: rows of :func:`bottom_k`.
 
     Returns:
-        The rows with ``draw_rank`` and ``fold`` (from 0), without ``draw_key``.
+        The rows with ``draw_rank``, without ``draw_key``.
     """
-    site = pl.coalesce(
-        pl.lit("site ") + pl.col("url_domain"), pl.lit("document ") + pl.col("doc_id")
-    )
-    ranked = drawn.sort([*BIN, "draw_key", "doc_id"]).with_columns(
-        pl.int_range(pl.len()).over(BIN).alias("draw_rank"), site.alias("site")
-    )
-    first = pl.col("draw_rank").min().over([*BIN, "site"])
-    return (
-        ranked.with_columns(first.alias("first_rank"))
-        .with_columns(((pl.col("first_rank").rank("dense").over(BIN) - 1) % folds).alias("fold"))
-        .drop("draw_key", "site", "first_rank")
-    )
+    ranked = drawn.sort([*BIN, "draw_key", "doc_id"])
+    return ranked.with_columns(pl.int_range(pl.len()).over(BIN).alias("draw_rank")).drop("draw_key")
 
 
 def make_contract(

@@ -1,12 +1,13 @@
 """Summarise what each bin holds.
 
 in   contract: JSON of sample_bins; documents: table corpus/documents of each part;
+     folds: table corpus/folds;
      shards: table corpus/shard of each shard
 out  summary: table corpus/bin_summary, 576 rows
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -14,12 +15,9 @@ import polars as pl
 from workflow_scripts.common.errors import DataError, IntegrityError
 from workflow_scripts.common.files import read_json
 from workflow_scripts.common.job import run_job
-from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.tables import read_table, write_table
-from workflow_scripts.common.taxonomy import TOPICS
 from workflow_scripts.corpus.summary import (
     effective_documents,
-    near_duplicate_groups,
     near_duplicate_share,
     summarise,
 )
@@ -58,30 +56,24 @@ def check_left_out(left_out: pl.DataFrame, documents: int, allowed_share: float)
         )
 
 
-def likeness(paths: Sequence[str], kept: pl.DataFrame, threshold: float) -> pl.DataFrame:
-    """How alike the documents of each bin are, holding one topic's text at a time.
+def likeness(kept: pl.DataFrame) -> pl.DataFrame:
+    """How alike the documents of each bin are.
 
     Args:
-        paths: the parts of the table corpus/documents.
-        kept: doc_id of the documents that are in a shard.
-        threshold: similarity from which two documents are near duplicates.
+        kept: topic, format, component, likeness of the documents that are in a shard.
 
     Returns:
-        topic, format, near_duplicate_share, n_effective of the bins with documents.
+        topic, format, n_components, near_duplicate_share, n_effective of the bins with documents.
     """
     rows = []
-    progress = Progress(len(TOPICS), "topics searched for near duplicates")
-    for topic in TOPICS:
-        texts = pl.scan_parquet(list(paths)).filter(pl.col("topic") == topic)
-        columns = ["doc_id", "format", "url_domain", "text"]
-        frame = texts.select(columns).collect().join(kept, on="doc_id", how="semi")
-        frame = frame.sort("format", "doc_id")
-        for (format_,), bin_ in frame.group_by("format", maintain_order=True):
-            groups = near_duplicate_groups(bin_["text"].to_list(), threshold)
-            effective = effective_documents(bin_["url_domain"].to_list(), groups)
-            rows.append((topic, format_, near_duplicate_share(groups), effective))
-        progress.advance()
-    schema = {"topic": pl.String, "format": pl.String}
+    for (topic, format_), bin_ in kept.sort("topic", "format").group_by(
+        "topic", "format", maintain_order=True
+    ):
+        component = bin_["component"].to_numpy()
+        share = near_duplicate_share(bin_["likeness"].to_numpy())
+        count = bin_["component"].n_unique()
+        rows.append((topic, format_, count, share, effective_documents(component)))
+    schema = {"topic": pl.String, "format": pl.String, "n_components": pl.Int64}
     numbers = {"near_duplicate_share": pl.Float64, "n_effective": pl.Float64}
     return pl.DataFrame(rows, schema=schema | numbers, orient="row")
 
@@ -96,6 +88,8 @@ def main(snakemake: Any) -> None:
     tokens = pl.concat(
         read_table(path, "corpus/shards", columns) for path in snakemake.input.shards
     )
+    columns = ["doc_id", "component", "likeness"]
+    folds = read_table(snakemake.input.folds, "corpus/folds", columns)
     kept = documents.join(tokens, on="doc_id", how="semi")
     left_out = documents.join(tokens, on="doc_id", how="anti").sort("doc_id")
     if not (documents.height == contract["documents"] and kept.height == tokens.height):
@@ -110,7 +104,7 @@ def main(snakemake: Any) -> None:
         kept,
         left_out,
         tokens,
-        likeness(texts, kept.select("doc_id"), params.near_duplicate_threshold),
+        likeness(kept.join(folds, on="doc_id")),
         params.documents_per_bin,
     )
     write_table(table, snakemake.output.summary, "corpus/bin_summary")

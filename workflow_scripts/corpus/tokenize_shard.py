@@ -1,6 +1,6 @@
 """Tokenise the documents of one shard.
 
-in   sample, cut, documents (of each part), tokenizer (tokenizer.json), settings
+in   sample, folds, cut, documents (of each part), tokenizer (tokenizer.json), settings
 out  shard: table corpus/shard, rows in the order (topic, format, draw_rank), without documents
      that have nothing to predict
 """
@@ -129,9 +129,12 @@ def shard_documents(
 def main(snakemake: Any) -> None:
     """Tokenise one shard."""
     sample = read_table(snakemake.input.sample, "corpus/sample")
+    folds = read_table(snakemake.input.folds, "corpus/folds", ["doc_id", "fold"])
     cut = read_table(snakemake.input.cut, "corpus/cut")
     shard = snakemake.wildcards.shard
-    documents = shard_documents(sample, cut, list(snakemake.input.documents), shard)
+    documents = shard_documents(
+        sample.join(folds, on="doc_id"), cut, list(snakemake.input.documents), shard
+    )
     tokenizer = load_tokenizer(snakemake.input.tokenizer)
     # The share of malformed rows that is allowed, of the working set.
     allowed = snakemake.params.max_malformed_share * sample.height

@@ -1,33 +1,25 @@
-"""Variance components of bin means over documents (in folds) and queries, crossed.
+"""Variance components of bin means over documents (in folds) and questions, crossed.
 
 X[f, q] is the mean score of a bin's documents in fold f on query q, n_f the number of those
-documents, N their sum, w_f = n_f / N and S_k = sum of w_f^k. With Y_f the mean of X[f, q] over
-queries and T_q the mean over folds weighted by w, the bin's influence is t = sum of w_f Y_f,
-which is also the mean of T_q. Both folds and queries are random draws, so
+documents, N their sum and w_f = n_f / N. Y_f is the mean of X[f, q] over queries, X[f, c] that over
+the queries of a cluster c (:mod:`workflow_scripts.influence.question_clusters`), which hold the
+share u_c of them, and T_q, T_c the means over folds weighted by w. The bin's influence is
+t = sum of w_f Y_f, which is also the mean of T_q. Both folds and clusters of queries are random
+draws, so
 
-    X[f, q] = mu + a_f + c_q + e_fq,    Var t = Var(a) part + Var(c) part + Var(e) part,
+    X[f, c] = mu + a_f + g_c + e_fc,    Var t = Var(a) part + Var(g) part + Var(e) part,
 
 and the sum of two one-way variances counts the last part twice (two-way clustering: Cameron,
 Gelbach and Miller 2011, Robust inference with multiway clustering, equation 2.10; Owen 2007,
-The pigeonhole bootstrap). The estimators:
+The pigeonhole bootstrap). The estimators are jackknives
+(:mod:`workflow_scripts.influence.jackknife`), with b_f made of the w_f and d_c of the u_c:
 
-    V_fold  = sum_f w_f^2 (Y_f - t)^2 / (1 - S_2)
-    V_query = sum_q (T_q - t)^2 / (Q (Q - 1))
-    V_interaction = sum_fq w_f^2 (X_fq - Y_f - T_q + t)^2 / ((1 - S_2) Q (Q - 1))
+    V_fold = sum_f b_f (Y_f - t)^2,    V_query = sum_c d_c (T_c - t)^2,
+    V_interaction = sum_fc b_f d_c (X_fc - Y_f - T_c + t)^2,
 
-Each is unbiased for its part when a fold's mean has variance in proportion to 1 / n_f
-(documents of a fold independent): E (Y_f - t)^2 = s^2 / N (1 / w_f - 1), so the weighted sum
-has mean s^2 / N (1 - S_2), where s^2 is one document's variance. Squaring w_f, as cluster-robust
-variances do, keeps V_fold honest when the documents of a fold are alike (one site): with
-equal folds it is the ordinary variance of a mean of F clusters, whatever happens inside them.
-Its degrees of freedom follow from matching mean and variance of that quadratic form under
-normal fold means (Satterthwaite 1946):
-
-    df = (1 - S_2)^2 / (S_2 - 2 S_3 + S_2^2),
-
-F - 1 for equal folds and fewer for unequal ones. Proof: with Z_f = sqrt(w_f) Y_f, which have
-equal variances, u_f = sqrt(w_f) and P = I - u u^T the sum is Z^T P diag(w) P Z, and
-df = tr(M)^2 / tr(M^2) with M = P diag(w) P.
+with equal folds and single queries the ordinary variances of means of F and of Q values. The folds
+hold whole sites and near-duplicates, so that V_fold is the variance over other sites of this
+kind, whatever happens inside them, also where one site fills most of the bin.
 """
 
 from dataclasses import dataclass
@@ -36,7 +28,13 @@ import numpy as np
 
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.taxonomy import BINS
-from workflow_scripts.influence.moderation import Prior, fit_prior, moderate, too_small
+from workflow_scripts.influence.jackknife import (
+    chi_square_degrees,
+    degrees_of_freedom,
+    jackknife_weights,
+    question_deviations,
+)
+from workflow_scripts.influence.moderation import Prior, crowded, moderate_map
 
 N_BINS = len(BINS)
 QUERY_CHUNK = 256
@@ -48,7 +46,7 @@ class GroupMeans:
 
     Attributes:
         bins: (G,) int; position of the bin in ``BINS``.
-        folds: (G,) int; fold of whole sites within the bin.
+        folds: (G,) int; fold of whole sites and groups of near-duplicates within the bin.
         counts: (G,) int >= 1; documents of the group.
         means: (G, Q) float; mean score of those documents on each query (for TrackStar a
             mean cosine; positive = supports the gold answer).
@@ -99,14 +97,15 @@ class Components:
         v_fold_own: (576,); V_fold for statements about the bin itself: the bin's own, but the
             moderated one for a bin of copies.
         df_fold_own: (576,); its degrees of freedom.
-        v_fold: (576,); V_fold moderated over the map.
+        v_fold: (576,); V_fold moderated over the map, but the bin's own where few sites make
+            the bin and do not make most others.
         df_fold: (576,); its degrees of freedom, those of the prior included.
-        v_query: (576,); V_query, 0 with a single query (which is then taken as given).
+        v_query: (576,); V_query, 0 with a single cluster (whose queries are then taken as given).
         v_query_centred: (576,); V_query of T_q less the median bin's T_q.
         v_interaction: (576,); V_interaction.
         group_bins: (G,) int; bin of each group, ascending, then by fold.
         group_folds: (G,) int; fold of each group.
-        group_noise: (G,); w_f (Y_f - t) / sqrt(1 - S_2): its squares sum to V_fold, and times
+        group_noise: (G,); sqrt(b_f) (Y_f - t): its squares sum to V_fold, and times
             independent standard normals it sums to a draw of the bin's document noise.
         group_counts: (G,) int; documents of each group.
         group_means: (G,) float64; mean score of each group over documents and queries (Y_f).
@@ -133,6 +132,11 @@ class Components:
     clusters: np.ndarray
     prior: Prior
 
+    @property
+    def n_clusters(self) -> int:
+        """C, clusters of queries; their variance has C - 1 degrees of freedom."""
+        return 1 + int(self.clusters.max())
+
 
 def components(groups: GroupMeans) -> Components:
     """Estimate the means and variance components of every bin (formulas above).
@@ -145,82 +149,120 @@ def components(groups: GroupMeans) -> Components:
     """
     order = np.lexsort((groups.folds, groups.bins))
     bins, folds = groups.bins[order], groups.folds[order]
-    counts = groups.counts[order].astype(float)
+    counts = groups.counts[order]
     n_queries = groups.means.shape[1]
+    clusters = np.arange(n_queries) if groups.clusters is None else groups.clusters
     starts = np.flatnonzero(np.r_[True, bins[1:] != bins[:-1]])
-    occupied = bins[starts]
-    row = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(bins)]))
     n_docs = np.add.reduceat(counts, starts)
-    weight = counts / n_docs[row]
-    query_means = np.empty((len(starts), n_queries))
-    fold_mean, squares = np.zeros(len(bins)), np.zeros(len(bins))
-    for first in range(0, n_queries, QUERY_CHUNK):
-        chunk = slice(first, first + QUERY_CHUNK)
-        x = groups.means[order, chunk].astype(float)  # (G, chunk)
-        t_q = np.add.reduceat(weight[:, None] * x, starts, axis=0)  # (occupied, chunk)
-        query_means[:, chunk] = t_q
-        x -= t_q[row]
-        fold_mean += x.sum(axis=1)
-        squares += np.square(x).sum(axis=1)
-    fold_mean /= n_queries  # Y_f - t
-    influence = query_means.mean(axis=1)
-    s2 = np.add.reduceat(weight**2, starts)
-    s3 = np.add.reduceat(weight**3, starts)
-    several = np.diff(np.r_[starts, len(bins)]) > 1
-    rest = np.where(several, 1 - s2, np.nan)
-    noise = weight * fold_mean / np.sqrt(rest[row])
+    weight = counts / np.repeat(n_docs, np.diff(np.r_[starts, len(bins)]))
+    sums = _sums(groups.means, order, weight, starts, clusters)
+    influence = sums.query_means.mean(axis=1)
+    noise = jackknife_weights(weight, starts) * sums.fold_mean
     v_fold_raw = np.add.reduceat(noise**2, starts)
-    degrees = rest**2 / (s2 - 2 * s3 + s2**2)
-    residual = np.add.reduceat(weight**2 * (squares - n_queries * fold_mean**2), starts)
-    pairs = n_queries * (n_queries - 1)
-    v_interaction = np.maximum(residual, 0) / rest / pairs if pairs else 0 * rest
-    v_query = _query_variance(query_means)
-    v_query_centred = _query_variance(query_means - np.median(query_means, axis=0))
-    v_fold, df_fold = v_fold_raw.copy(), degrees.copy()
-    v_own, df_own = v_fold_raw.copy(), degrees.copy()
-    prior = Prior(variance=float("nan"), df=0.0)
-    if several.any():
-        own, df = v_fold_raw[several] * n_docs[several], degrees[several]
-        prior = fit_prior(own, df)
-        moderated, df_fold[several] = moderate(own, df, prior)
-        copies = too_small(own, df, prior)
-        v_fold[several] = moderated / n_docs[several]
-        v_own[several] = np.where(copies, moderated, own) / n_docs[several]
-        df_own[several] = np.where(copies, df_fold[several], df)
+    documents = moderate_map(
+        v_fold_raw,
+        degrees_of_freedom(weight, starts),
+        chi_square_degrees(weight, starts),
+        n_docs,
+        crowded(counts, starts, folds.max()),
+    )
+    centred = sums.query_means - np.median(sums.query_means, axis=0)
 
     def spread(values: np.ndarray) -> np.ndarray:
         full = np.full((N_BINS, *values.shape[1:]), np.nan)
-        full[occupied] = values
+        full[bins[starts]] = values
         return full
 
     return Components(
         n_docs=np.nan_to_num(spread(n_docs)).astype(np.int64),
-        query_means=spread(query_means),
+        query_means=spread(sums.query_means),
         influence=spread(influence),
         v_fold_raw=spread(v_fold_raw),
-        v_fold_own=spread(v_own),
-        df_fold_own=spread(df_own),
-        v_fold=spread(v_fold),
-        df_fold=spread(df_fold),
-        v_query=spread(v_query),
-        v_query_centred=spread(v_query_centred),
-        v_interaction=spread(v_interaction),
+        v_fold_own=spread(documents.own),
+        df_fold_own=spread(documents.df_own),
+        v_fold=spread(documents.moderated),
+        df_fold=spread(documents.df_moderated),
+        v_query=spread(_query_variance(sums.query_means, clusters)),
+        v_query_centred=spread(_query_variance(centred, clusters)),
+        v_interaction=spread(sums.interaction),
         group_bins=bins,
         group_folds=folds,
         group_noise=np.nan_to_num(noise),
-        group_counts=groups.counts[order],
-        group_means=fold_mean + influence[row],
-        clusters=np.arange(n_queries) if groups.clusters is None else groups.clusters,
-        prior=prior,
+        group_counts=counts,
+        group_means=sums.fold_mean + np.repeat(influence, np.diff(np.r_[starts, len(bins)])),
+        clusters=clusters,
+        prior=documents.prior,
     )
 
 
-def _query_variance(query_means: np.ndarray) -> np.ndarray:
-    """V_query per bin of (B, Q) query means; 0 where there is a single query."""
-    n_queries = query_means.shape[1]
-    if n_queries == 1:
-        return np.zeros(len(query_means))
-    return query_means.var(axis=1, ddof=1) / n_queries
+@dataclass(frozen=True)
+class _Sums:
+    """Of the B occupied bins and their G groups, in order.
+
+    Attributes:
+        query_means: (B, Q) T_q.
+        fold_mean: (G,) Y_f - t.
+        interaction: (B,) V_interaction; NaN for a bin with one fold.
+    """
+
+    query_means: np.ndarray
+    fold_mean: np.ndarray
+    interaction: np.ndarray
+
+
+def _sums(
+    means: np.ndarray,
+    order: np.ndarray,
+    weight: np.ndarray,
+    starts: np.ndarray,
+    clusters: np.ndarray,
+) -> _Sums:
+    """What needs every group's score on every query, in blocks of about ``QUERY_CHUNK`` queries.
+
+    Of D_fc = X_fc - T_c the interaction needs the sums over c of d_c D_fc and d_c D_fc^2 alone,
+    since Y_f - t is known only after the last block.
+
+    Args:
+        means: (G, Q) as given.
+        order: (G,) sorts the groups by bin and fold.
+        weight: (G,) w_f, sorted.
+        starts: (B,) first group of each bin.
+        clusters: (Q,) int.
+    """
+    n_queries = means.shape[1]
+    row = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(weight)]))
+    by_cluster = np.argsort(clusters, kind="stable")
+    sizes = np.bincount(clusters)
+    firsts = np.cumsum(sizes) - sizes
+    several = len(sizes) > 1
+    scale = jackknife_weights(sizes / n_queries, np.array([0])) ** 2 if several else 0.0 * sizes
+    query_means = np.empty((len(starts), n_queries))
+    total, scaled, squares = np.zeros((3, len(weight)))
+    block = firsts // QUERY_CHUNK
+    for number in np.unique(block):
+        inside = block == number
+        low, high = firsts[inside][0], (firsts + sizes)[inside][-1]
+        queries = by_cluster[low:high]
+        x = means[np.ix_(order, queries)].astype(float)  # (G, block)
+        t_q = np.add.reduceat(weight[:, None] * x, starts, axis=0)
+        query_means[:, queries] = t_q
+        x -= t_q[row]
+        if high - low > inside.sum():
+            x = np.add.reduceat(x, firsts[inside] - low, axis=1)
+        total += x.sum(axis=1)
+        x /= sizes[inside]
+        scaled += x @ scale[inside]
+        squares += np.square(x) @ scale[inside]
+    fold_mean = total / n_queries  # Y_f - t
+    residual = squares - 2 * fold_mean * scaled + fold_mean**2 * scale.sum()
+    b = jackknife_weights(weight, starts) ** 2
+    interaction = np.add.reduceat(b * residual, starts)
+    return _Sums(query_means, fold_mean, np.maximum(interaction, 0))
+
+
+def _query_variance(query_means: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """V_query per bin of (B, Q) query means; 0 where there is a single cluster."""
+    return np.square(question_deviations(query_means, clusters)).sum(axis=1)
 
 
 def combine(
@@ -228,21 +270,21 @@ def combine(
     df_fold: np.ndarray,
     v_query: np.ndarray,
     v_interaction: np.ndarray,
-    n_queries: int,
+    n_clusters: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Variance of a bin's mean from its components, and its degrees of freedom.
 
     V = V_fold + V_query - V_interaction, at least the larger of the first two, since the
     difference of estimates can fall below what either alone proves. Degrees of freedom by
     Satterthwaite (1946) for V_fold and the rest: those of the folds (occupied - 1 plus the
-    prior's) where documents are the noise, Q - 1 where queries are.
+    prior's) where documents are the noise, C - 1 where queries are.
 
     Args:
         v_fold: (B,) variance of the mean over folds.
         df_fold: (B,) its degrees of freedom.
         v_query: (B,) variance of the mean over queries.
         v_interaction: (B,) the part that both hold.
-        n_queries: Q.
+        n_clusters: C, clusters of queries.
 
     Returns:
         (B,) variances and (B,) degrees of freedom; NaN where ``v_fold`` is.
@@ -250,6 +292,6 @@ def combine(
     floor = np.maximum(v_fold, v_query)
     variance = np.maximum(v_fold + v_query - v_interaction, floor)
     by_query = np.maximum(variance - v_fold, 0)
-    spread = v_fold**2 / df_fold + by_query**2 / max(n_queries - 1, 1)
+    spread = v_fold**2 / df_fold + by_query**2 / max(n_clusters - 1, 1)
     df = np.divide(variance**2, spread, out=df_fold.copy(), where=spread > 0)
     return variance, df

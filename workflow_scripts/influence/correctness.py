@@ -14,6 +14,7 @@ from scipy import stats
 
 from workflow_scripts.common.taxonomy import BINS
 from workflow_scripts.influence.components import GroupMeans, combine, components
+from workflow_scripts.influence.error_law import ErrorLaw
 from workflow_scripts.influence.multiplicity import adjust
 
 NO_DOCUMENTS = "no documents"
@@ -42,14 +43,11 @@ def correctness(
         for side in sides
     ]
     difference = influence[0] - influence[1]
-    variance, df = np.full(len(BINS), np.nan), np.full(len(BINS), np.nan)
+    law = ErrorLaw.of((np.full(len(BINS), np.nan), np.nan))
     if min(n_right, n_wrong) > 1:
-        variance, df = difference_variance(*sides)
-    error = np.sqrt(variance)
-    width = stats.t.ppf(0.5 + confidence / 2, df) * error
-    known = error > 0
-    ratio = np.divide(difference, error, out=np.full(len(BINS), np.nan), where=known)
-    p_value = 2 * stats.t.sf(np.abs(ratio), df)
+        law = difference_law(*sides)
+    width = law.half_width(stats.norm.ppf(0.5 + confidence / 2))
+    p_value = law.p_value(difference)
     occupied = np.isin(np.arange(len(BINS)), groups.bins)
     topics, formats = zip(*BINS, strict=True)
     return pl.DataFrame(
@@ -61,12 +59,12 @@ def correctness(
             "influence_correct": influence[0],
             "influence_incorrect": influence[1],
             "difference": difference,
-            "se": error,
+            "se": np.sqrt(law.variance),
             "ci_low": difference - width,
             "ci_high": difference + width,
             "p_value": p_value,
             "q_value": adjust(p_value, multiplicity),
-            "reason": reasons(occupied, variance, n_right, n_wrong),
+            "reason": reasons(occupied, law.variance, n_right, n_wrong),
         }
     ).with_columns(pl.col(pl.Float64).fill_nan(None))
 
@@ -81,8 +79,8 @@ def of_questions(groups: GroupMeans, chosen: np.ndarray) -> GroupMeans | None:
     return replace(groups, means=groups.means[:, chosen], clusters=clusters)
 
 
-def difference_variance(right: GroupMeans, wrong: GroupMeans) -> tuple[np.ndarray, np.ndarray]:
-    """Variance of each bin's difference and its degrees of freedom.
+def difference_law(right: GroupMeans, wrong: GroupMeans) -> ErrorLaw:
+    """Law of the error of each bin's difference, from the bin's own document variance.
 
     The question part has at least as many degrees of freedom as the smaller side alone (Welch),
     and is given no more.
@@ -92,18 +90,23 @@ def difference_variance(right: GroupMeans, wrong: GroupMeans) -> tuple[np.ndarra
         wrong: the same groups on those answered wrong, two or more.
 
     Returns:
-        (576,) variances and (576,) degrees of freedom; NaN with fewer than two folds.
+        The law of 576 errors; NaN with fewer than two folds.
     """
     each = [components(side) for side in (right, wrong)]
     by_fold = right.means.mean(axis=1) - wrong.means.mean(axis=1)
-    # One value a fold: no question noise of its own, documents moderated as in the bin table.
+    # One value a fold: no question noise of its own.
     documents = components(replace(right, means=by_fold[:, None], clusters=None))
-    return combine(
-        documents.v_fold,
-        documents.df_fold,
+    clusters = min(part.n_clusters for part in each)
+    variance, _ = combine(
+        documents.v_fold_own,
+        documents.df_fold_own,
         sum(part.v_query for part in each),
         sum(part.v_interaction for part in each),
-        min(right.means.shape[1], wrong.means.shape[1]),
+        clusters,
+    )
+    return ErrorLaw.of(
+        (documents.v_fold_own, documents.df_fold_own),
+        (variance - documents.v_fold_own, max(clusters - 1, 1)),
     )
 
 

@@ -11,7 +11,7 @@ Gold 1980, the measure "lmg"; the Shapley value of two players):
 On a complete grid these are the sums of squares of a two-way analysis of variance, one value a
 cell. Noise adds to all of them. With the covariance of the bins' errors
 
-    C = diag(V_fold - V_interaction) + D D^T,    D_bq = (T_bq - t_b) / sqrt(Q (Q - 1)),
+    C = diag(V_fold - V_interaction) + D D^T,    D_bc = sqrt(d_c) (T_bc - t_b),
 
 documents independent between bins, questions shared by them (components.py has the symbols), a
 sum of squares with the projection P grows by tr(P C) in the mean. Taken off, what is left
@@ -22,6 +22,7 @@ import numpy as np
 import polars as pl
 
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
+from workflow_scripts.influence.jackknife import question_deviations
 from workflow_scripts.influence.resampling import Resampling
 from workflow_scripts.influence.study_maps import StudyMaps
 
@@ -111,14 +112,10 @@ def noise_sums(resampling: Resampling, known: np.ndarray, bases: list[np.ndarray
 
     NaN where a bin has fewer than two occupied folds: nobody knows its noise.
     """
-    n_queries = resampling.query_means.shape[1]
     own = (resampling.v_fold_raw - resampling.v_interaction)[known]
     documents = [np.sum(np.square(basis).sum(axis=1) * own) for basis in bases]
     noise = _shared_out(*documents, own.sum() * (1 - 1 / len(own)))
-    if n_queries == 1:
-        return noise
-    means = resampling.query_means[known]
-    deviation = (means - means.mean(axis=1, keepdims=True)) / np.sqrt(n_queries * (n_queries - 1))
+    deviation = question_deviations(resampling.query_means[known], resampling.clusters)
     return noise + sums_of_squares(deviation, bases)
 
 

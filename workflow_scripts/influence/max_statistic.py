@@ -27,7 +27,7 @@ from workflow_scripts.common.streams import stream
 from workflow_scripts.influence.components import N_BINS, Components
 from workflow_scripts.influence.estimates import Estimates
 from workflow_scripts.influence.resampling import from_components
-from workflow_scripts.influence.spread import tau_degrees, unusual_p
+from workflow_scripts.influence.spread import tau_degrees
 
 # Draws made at once; bounds memory whatever their number.
 CHUNK = 128
@@ -62,7 +62,7 @@ def family_wise(parts: Components, found: Estimates, family: Family) -> np.ndarr
     smaller = np.zeros(len(order))
     for first in range(0, family.draws, CHUNK):
         null = null_maps(parts, found, min(CHUNK, family.draws - first), rng)
-        null_p = unusual_p(null, found.moderated, found.df_moderated, found.tau2)[:, order]
+        null_p = found.unusual.p_values(null)[:, order]
         # Of the bins from j on, the smallest p of each draw.
         smallest = np.minimum.accumulate(null_p[:, ::-1], axis=1)[:, ::-1]
         smaller += (smallest <= p[order]).sum(axis=0)
@@ -80,7 +80,7 @@ def null_maps(
         query_means=parts.query_means - shared,
         v_query=parts.v_query_centred,
     )
-    df = found.df_moderated
+    df = parts.df_fold
     known = np.where(np.isfinite(df), df, 1.0)
     widening = np.sqrt(known / rng.chisquare(known, size=(count, N_BINS)))
     folds = 1 + int(parts.group_folds.max())

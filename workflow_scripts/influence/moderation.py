@@ -22,6 +22,8 @@ from scipy import optimize, special, stats
 LOWEST_QUANTILE = 1e-6
 # One bin in a hundred of a map without copies has so small a variance.
 COPIES_QUANTILE = 0.01
+# A bin is crowded where its folds are so much less even than those of the median bin.
+CROWDED = 1.5
 
 
 @dataclass(frozen=True)
@@ -129,3 +131,72 @@ def too_small(variances: np.ndarray, df: np.ndarray, prior: Prior) -> np.ndarray
     else:
         lowest = stats.f.ppf(COPIES_QUANTILE, df, prior.df)
     return variances < prior.variance * lowest
+
+
+@dataclass(frozen=True)
+class DocumentVariance:
+    """Document variance of the mean of each of B bins; NaN with one fold.
+
+    Attributes:
+        own: (B,) the bin's own; moderated for a bin of copies.
+        df_own: (B,) its degrees of freedom.
+        moderated: (B,) moderated over the map; the bin's own where it is crowded.
+        df_moderated: (B,) its degrees of freedom.
+        prior: of one document's variance.
+    """
+
+    own: np.ndarray
+    df_own: np.ndarray
+    moderated: np.ndarray
+    df_moderated: np.ndarray
+    prior: Prior
+
+
+def moderate_map(
+    raw: np.ndarray, df: np.ndarray, law_df: np.ndarray, n_docs: np.ndarray, crowd: np.ndarray
+) -> DocumentVariance:
+    """Moderate the document variances of a map.
+
+    A crowded bin is no draw from the law of the others' variances: where one site is 70% of a
+    bin, and the other bins have many, its mean varies 50 times as much as theirs. It neither
+    takes part in the prior nor is it moderated.
+
+    Args:
+        raw: (B,) document variance of each bin's mean, NaN with one fold.
+        df: (B,) degrees of freedom of its t interval, NaN likewise.
+        law_df: (B,) degrees of freedom of the variance as a chi-square, NaN likewise.
+        n_docs: (B,) documents.
+        crowd: (B,) bool, as :func:`crowded` finds it.
+    """
+    own, df_own, moderated, df_moderated = raw.copy(), df.copy(), raw.copy(), df.copy()
+    alike = np.flatnonzero(np.isfinite(raw) & ~crowd)
+    if not len(alike):
+        return DocumentVariance(own, df_own, moderated, df_moderated, Prior(float("nan"), 0.0))
+    one, freedom = raw[alike] * n_docs[alike], law_df[alike]
+    prior = fit_prior(one, freedom)
+    posterior, df_moderated[alike] = moderate(one, freedom, prior)
+    moderated[alike] = posterior / n_docs[alike]
+    copies = alike[too_small(one, freedom, prior)]
+    own[copies], df_own[copies] = moderated[copies], df_moderated[copies]
+    return DocumentVariance(own, df_own, moderated, df_moderated, prior)
+
+
+def crowded(counts: np.ndarray, starts: np.ndarray, last_fold: int) -> np.ndarray:
+    """Which bins are made of far fewer sites than most bins of the map.
+
+    The unevenness of a bin is the sum of its squared shares of documents by fold over what
+    documents without common sites would have, dealt round-robin.
+
+    Args:
+        counts: (G,) documents of each group, bin after bin.
+        starts: (B,) first group of each bin.
+        last_fold: the largest fold of the map.
+
+    Returns:
+        (B,) bool.
+    """
+    n_docs = np.add.reduceat(counts, starts)
+    each, more = np.divmod(n_docs, last_fold + 1)
+    even = (last_fold + 1) * each**2 + more * (2 * each + 1)
+    uneven = np.add.reduceat(counts**2, starts) / even
+    return uneven > CROWDED * np.median(uneven)

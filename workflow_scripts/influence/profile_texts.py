@@ -1,6 +1,6 @@
 """Count the words of every region, and show the documents at both ends of every bin.
 
-in   documents: the working set's text, by part; sample: folds; shards: lengths, and which
+in   documents: the working set's text, by part; sample, folds; shards: lengths, and which
      documents are attributed; bins: influence of all benchmarks; words: word lists; where rows
      are kept, scores: of each benchmark
 out  profile: table influence/lexical_profile; where rows are kept, examples: table
@@ -41,10 +41,11 @@ def main(snakemake: Any) -> None:
     examples = extreme_documents(params.benchmarks, source.get("scores", []), chosen["per_bin"])
     wanted = examples["doc_id"].unique()
     left_out = without_tokens(source.sample, source.shards)
+    folds = read_table(source.folds, "corpus/folds", ["doc_id", "fold"])
     counts, details = Counts(lexicon, params.folds), []
     progress = Progress(bins.filter(benchmark=params.benchmarks[0])["n_docs"].sum(), "documents")
     for part, path in zip(params.parts, source.documents, strict=True):
-        for piece in texts_with_folds(path, source.sample, part):
+        for piece in texts_with_folds(path, source.sample, folds, part):
             piece = piece.filter(~pl.col("doc_id").is_in(left_out.implode()))
             counts.add(piece)
             details.append(details_of(piece, wanted, chosen["max_chars"] if chosen["text"] else 0))

@@ -15,6 +15,7 @@ import numpy as np
 from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.files import atomic_path
 from workflow_scripts.influence.components import N_BINS, Components, combine
+from workflow_scripts.influence.jackknife import question_deviations
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,8 @@ class Resampling:
     def query_noise(self, draws: int, rng: np.random.Generator) -> np.ndarray:
         """Draws of the error that comes from queries, net of what document noise holds already.
 
-        All bins share the normals, since a query is one and the same for all bins; scaled so
-        that documents and queries together have the variance that the bin table reports.
+        All bins share the normals, one a cluster, since a query is one and the same for all bins;
+        scaled so that documents and queries together have the variance that the bin table reports.
 
         Args:
             draws: number R.
@@ -113,15 +114,14 @@ class Resampling:
         Returns:
             (R, 576) float64.
         """
-        n_queries = self.query_means.shape[1]
-        if n_queries == 1:
+        deviation = question_deviations(self.query_means, self.clusters)  # (576, C)
+        count = deviation.shape[1]
+        if count == 1:
             return np.zeros((draws, N_BINS))
-        deviation = self.query_means - self.influence[:, None]
-        deviation /= np.sqrt(n_queries * (n_queries - 1))
-        total, _ = combine(self.v_fold, self.df_fold, self.v_query, self.v_interaction, n_queries)
+        total, _ = combine(self.v_fold, self.df_fold, self.v_query, self.v_interaction, count)
         net = np.maximum(total - self.v_fold, 0)
         share = np.sqrt(net / np.where(self.v_query > 0, self.v_query, np.inf))
-        return (rng.standard_normal((draws, n_queries)) @ deviation.T) * share
+        return (rng.standard_normal((draws, count)) @ deviation.T) * share
 
 
 def from_components(parts: Components, own: bool = False) -> Resampling:

@@ -1,19 +1,10 @@
-"""The spread of true bin values around their median, and tests of a bin against it."""
+"""The spread of true bin values around their median."""
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, stats
 
 # Efficiency of the MAD under a normal, which turns B bins into degrees of freedom of tau^2.
 MAD_EFFICIENCY = 0.37
-
-
-def t_test(delta: np.ndarray, variance: np.ndarray, df: np.ndarray) -> np.ndarray:
-    """Two-sided p-values of ``delta`` against 0; NaN where an argument is NaN.
-
-    A bin whose variance is 0 (copies of one document on every query) cannot be tested: NaN.
-    """
-    error = np.sqrt(np.where(variance > 0, variance, np.nan))
-    return 2 * special.stdtr(df, -np.abs(delta) / error)
 
 
 def spread_of_bins(delta: np.ndarray, variance: np.ndarray, df: np.ndarray) -> float:
@@ -44,26 +35,6 @@ def spread_of_bins(delta: np.ndarray, variance: np.ndarray, df: np.ndarray) -> f
     if excess(0.0) <= 0:
         return 0.0
     return float(optimize.brentq(excess, 0.0, float(np.max(size)) ** 2, rtol=1e-10))
-
-
-def unusual_p(delta: np.ndarray, variance: np.ndarray, df: np.ndarray, tau2: float) -> np.ndarray:
-    """p-values of "this bin lies within the spread of bins".
-
-    Args:
-        delta: (..., B) influence less its median over bins, of one map or of many draws.
-        variance: (B,) squared centred error.
-        df: (B,) its degrees of freedom.
-        tau2: spread of true bin values.
-
-    Returns:
-        (..., B) two-sided p of t = delta / sqrt(variance + tau2), with degrees of freedom by
-        Satterthwaite.
-    """
-    df_tau = tau_degrees(int(np.isfinite(variance).sum()))
-    total = variance + tau2
-    scatter = variance**2 / df + tau2**2 / df_tau
-    degrees = np.divide(total**2, scatter, out=df.copy(), where=scatter > 0)
-    return t_test(delta, total, degrees)
 
 
 def tau_degrees(bins: int) -> float:

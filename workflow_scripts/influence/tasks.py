@@ -1,6 +1,7 @@
 """The map of each task of a benchmark, such as the subjects of MMLU."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -29,9 +30,14 @@ def by_task(groups: GroupMeans, tasks: Sequence[str]) -> pl.DataFrame:
     topics, formats = zip(*BINS, strict=True)
     frames = []
     for task in sorted(set(tasks)):
-        part = components(of_questions(groups, owner == task))
+        mine = of_questions(groups, owner == task)
+        if mine.clusters is not None and not mine.clusters.any():
+            # Where tasks are the draws, the questions of one task are those within it.
+            mine = replace(mine, clusters=None)
+        part = components(mine)
         count = part.query_means.shape[1]
-        variance, _ = combine(part.v_fold, part.df_fold, part.v_query, part.v_interaction, count)
+        own = part.v_fold_own, part.df_fold_own
+        variance, _ = combine(*own, part.v_query, part.v_interaction, part.n_clusters)
         frames.append(
             pl.DataFrame(
                 {

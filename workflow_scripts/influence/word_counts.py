@@ -114,13 +114,14 @@ class Counts:
 
 
 def texts_with_folds(
-    documents: str | os.PathLike, sample: str | os.PathLike, part: str
+    documents: str | os.PathLike, sample: str | os.PathLike, folds: pl.DataFrame, part: str
 ) -> Iterator[pl.DataFrame]:
-    """Yield a part's documents in pieces, each with the fold that the sample gave it.
+    """Yield a part's documents in pieces, each with its fold.
 
     Args:
         documents: table ``corpus/documents`` of the part.
         sample: table ``corpus/sample``.
+        folds: doc_id, fold of the working set.
         part: label of the part in the sample.
 
     Yields:
@@ -129,9 +130,9 @@ def texts_with_folds(
     Raises:
         IntegrityError: the part does not hold the sample's documents.
     """
-    columns = ["doc_id", "topic", "format", "fold", "part"]
+    columns = ["doc_id", "topic", "format", "part"]
     rows = scan_table(sample, "corpus/sample", columns).filter(pl.col("part") == part)
-    drawn = rows.drop("part").collect().sort("topic", "format", "doc_id")
+    drawn = rows.collect().join(folds, on="doc_id").sort("topic", "format", "doc_id")
     stale = IntegrityError(
         f"{documents} does not hold the documents that {sample} drew from part {part}; "
         "delete it and run again"

@@ -161,11 +161,19 @@ CORPUS = {
         rows=lambda s, b: s.documents / s.shards,
         start=TORCH_START,
     ),
-    "summarise_bins": Demand(
+    "deal_folds": Demand(
         "corpus",
         once,
         memory=lambda s, b: TABLES + 3 * s.text_bytes / len(TOPICS) + DOCUMENT * s.documents,
         seconds=lambda s, b: 5 + s.text_bytes / DUPLICATES,
+        disk=lambda s, b: 50 * s.documents,
+        rows=lambda s, b: s.documents,
+    ),
+    "summarise_bins": Demand(
+        "corpus",
+        once,
+        memory=lambda s, b: TABLES + DOCUMENT * s.documents,
+        seconds=lambda s, b: 2 + 1e-5 * s.documents,
         rows=lambda s, b: s.documents,
     ),
 }

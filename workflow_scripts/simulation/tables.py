@@ -173,7 +173,7 @@ def moderated_width(parts: Components) -> np.ndarray:
         parts.df_fold,
         parts.v_query,
         parts.v_interaction,
-        parts.query_means.shape[1],
+        parts.n_clusters,
     )
     return stats.t.ppf(0.975, df) * np.sqrt(variance)
 
