@@ -12,8 +12,9 @@ from workflow_scripts.common.streams import stream
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
 from workflow_scripts.influence.components import components
-from workflow_scripts.influence.contrast_draws import null_p, permute_queries, standardise_rows
-from workflow_scripts.influence.contrasts import axes, contrast_table, plan_contrasts
+from workflow_scripts.influence.contrast_draws import null_p, standardise_rows
+from workflow_scripts.influence.contrast_plan import plan_contrasts
+from workflow_scripts.influence.contrasts import axes, contrast_table
 from workflow_scripts.influence.resampling import from_components, load, save
 from workflow_scripts.influence.study_maps import redrawn
 
@@ -139,30 +140,12 @@ def test_without_any_contrast_the_table_is_empty_and_valid(tmp_path):
 def test_null_p_by_hand():
     null = np.array([[1.0, 4.0], [-2.0, 2.0], [1.0, -2.0]])
     p_max, p_unit = null_p(np.array([2.0, 9.0]), null)
-    # Largest of each draw: 4, 2, 2. All reach 2, none reaches 9.
-    np.testing.assert_allclose(p_max, [4 / 4, 1 / 4])
-    # Draws over their root mean squares: 1, 2, 1 over sqrt 2 and 4, 2, 2 over sqrt 8: the same.
+    # Draws over their root mean squares: 1, 2, 1 over sqrt 2 and 4, 2, 2 over sqrt 8: the same,
+    # so that the largest of each draw is 4, 4, 2 over sqrt 8.
+    np.testing.assert_allclose(p_max, [3 / 4, 1 / 4])
     np.testing.assert_allclose(p_unit, [3 / 7, 1 / 7])
     p_max, p_unit = null_p(np.array([1.0, 1.0]), np.array([[0.0, np.nan]]))
     assert np.isnan(p_max).all() and np.isnan(p_unit).all()
-
-
-def test_permutations_agree_with_all_ways_to_deal_the_questions():
-    """Two benchmarks of 3 and 2 questions: ten deals, each equally often."""
-    rng = stream(7, "deals")
-    means = {"a": rng.standard_normal((6, 3)), "b": rng.standard_normal((6, 2))}
-    pool = np.concatenate(list(means.values()), axis=1)
-    deals = []
-    for chosen in itertools.combinations(range(5), 3):
-        rest = [index for index in range(5) if index not in chosen]
-        sides = [pool[:, list(chosen)].mean(1), pool[:, rest].mean(1)]
-        z = standardise_rows(np.stack(sides))
-        deals.append(z[0] - z[1])
-    draws = permute_queries(means, {"a": 1.0, "b": -1.0}, 4000, rng)
-    gaps = np.abs(draws[:, None] - np.array(deals)).max(axis=2)
-    assert gaps.min(axis=1).max() < 1e-12
-    counts = np.bincount(gaps.argmin(axis=1), minlength=10)
-    assert counts.min() > 320 and counts.max() < 480
 
 
 def test_a_planted_difference_between_domains_is_found_where_it_is():
