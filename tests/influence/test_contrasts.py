@@ -15,8 +15,9 @@ from workflow_scripts.influence.components import components
 from workflow_scripts.influence.contrast_draws import null_p, standardise_rows
 from workflow_scripts.influence.contrast_plan import plan_contrasts
 from workflow_scripts.influence.contrasts import axes, contrast_table
+from workflow_scripts.influence.extremes import extremes_table
 from workflow_scripts.influence.resampling import from_components, load, save
-from workflow_scripts.influence.study_maps import redrawn
+from workflow_scripts.influence.study_maps import StudyMaps, redrawn
 
 CELLS = {
     f"{domain}_{capability}": {"domain": domain, "capability": capability, "answer_form": "text"}
@@ -277,3 +278,63 @@ def test_published_topic_contrasts_are_reproduced(published):
     reasoning, knowledge = matrix @ (z[0] - z[1]), matrix @ (z[2] - z[3])
     assert reasoning[TOPICS.index("literature")] == pytest.approx(0.905, abs=0.001)
     assert knowledge[TOPICS.index("software_development")] == pytest.approx(-0.632, abs=0.001)
+
+
+def test_three_benchmarks_and_one_configured_contrast(tmp_path):
+    cells = dict.fromkeys(("qa", "recall", "essay"), CELLS["social_reasoning"])
+    wanted = [{"name": "form", "plus": ["qa", "recall"], "minus": ["essay"]}]
+    maps, _ = study(stream(16, "configured"), cells=cells)
+    redrawable = redrawn(maps, 99, 1)
+    table = contrast_table(redrawable, cells, 0.95, 99, 1, wanted)
+    write_table(table, tmp_path / "contrasts.parquet", "influence/contrasts")
+    assert table["contrast"].unique().to_list() == ["form"] and table.height == 576 + 48
+    z = redrawable.z(cells, np.ones(576, bool))
+    by_bin = table.filter(axis="bin")["value"]
+    np.testing.assert_allclose(by_bin, (z[0] + z[1]) / 2 - z[2])
+    extremes = extremes_table(redrawable, cells, 0.95, 99, 1, wanted)
+    write_table(extremes, tmp_path / "extremes.parquet", "influence/contrast_extremes")
+    assert extremes.height == 3 and extremes["ratio"].null_count() == 3
+    assert contrast_table(redrawable, cells, 0.95, 99, 1).height == 0
+    assert contrast_table(redrawable, CELLS, 0.95, 99, 1, []).height == 0
+
+
+def test_the_default_contrasts_are_the_configured_ones_of_the_same_sides():
+    maps, _ = study(stream(17, "same"))
+    wanted = [
+        {"name": "reasoning", "plus": ["social_reasoning"], "minus": ["stem_reasoning"]},
+        {"name": "knowledge", "plus": ["social_knowledge"], "minus": ["stem_knowledge"]},
+        {"name": "difference", "plus": ["reasoning"], "minus": ["knowledge"]},
+    ]
+    plans, listed = plan_contrasts(CELLS), plan_contrasts(CELLS, wanted)
+    assert [(p.weights, p.pairs) for p in plans] == [(p.weights, p.pairs) for p in listed]
+    drawn = redrawn(maps, 99, 1)
+    own = contrast_table(drawn, CELLS, 0.95, 99, 1)
+    assert own.equals(contrast_table(drawn, CELLS, 0.95, 99, 1, wanted))
+
+
+def test_one_bin_left_out_is_the_contrast_of_a_study_without_it():
+    rng = stream(18, "left out")
+    influence = {name: rng.standard_normal(576) for name in CELLS}
+    influence["social_reasoning"][3] = 40.0
+    rows = contrast_table(StudyMaps(influence), CELLS, 0.95, 99, 1).filter(contrast="reasoning")
+    row = rows.filter(axis="topic").row(0, named=True)
+    assert (row["loo_topic"], row["loo_format"]) == BINS[3]
+    less = {name: np.where(np.arange(576) == 3, np.nan, v) for name, v in influence.items()}
+    without = contrast_table(StudyMaps(less), CELLS, 0.95, 99, 1)
+    value = without.filter(contrast="reasoning", axis="topic")["value"][0]
+    assert row["loo_low"] == pytest.approx(value) and row["value"] - value > 0.5
+    assert rows.filter(axis="bin")["loo_low"].null_count() == 576
+
+
+def test_one_large_bin_does_not_move_the_scale_of_the_robust_contrast():
+    rng = stream(19, "robust")
+    influence = {name: rng.standard_normal(576) for name in CELLS}
+    calm = contrast_table(StudyMaps(influence), CELLS, 0.95, 99, 1)
+    wild = {name: values.copy() for name, values in influence.items()}
+    wild["social_reasoning"][3] = 400.0
+    moved = contrast_table(StudyMaps(wild), CELLS, 0.95, 99, 1)
+    at = {"contrast": "reasoning", "axis": "format", "format": FORMATS[5]}
+    robust = [table.filter(**at)["robust_value"][0] for table in (calm, moved)]
+    plain = [table.filter(**at)["value"][0] for table in (calm, moved)]
+    assert robust[0] == pytest.approx(robust[1], abs=0.01)
+    assert abs(plain[0] - plain[1]) > 0.03
