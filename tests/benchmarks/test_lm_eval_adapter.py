@@ -337,5 +337,5 @@ def test_a_passage_field_that_no_question_has_is_named_with_those_that_there_are
     workbench.ask([row(number) for number in range(4)])
     data = {"reader": "jsonl", "files": ["<results>/questions.jsonl"], "group": "stroy"}
     definition = workbench.define(tasks=[{"config": inline(), "data": data}])
-    with pytest.raises(DataError, match="no question has the field 'stroy'.*prompt, choices, gold"):
+    with pytest.raises(DataError, match=r"no question has the field 'stroy'.* fields: prompt"):
         ask(definition)

@@ -82,6 +82,7 @@ def test_a_bin_of_one_fold_has_no_p_and_leaves_the_others_theirs():
     assert np.isfinite(alone[:573]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "sides"),
     [

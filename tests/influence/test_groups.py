@@ -1,6 +1,5 @@
 """Group means from sketches: exact, whatever the shards, the chunks and the order."""
 
-import dataclasses
 from dataclasses import replace
 
 import numpy as np
@@ -120,5 +119,5 @@ def test_questions_of_one_passage_are_one_cluster(tmp_path):
     sketch = load_sketches([sketch_file(tmp_path / "a.npz", "s0", owner, fold, rows)])
     assert group_means(sketch, queries()).clusters.tolist() == list(range(11))
     passages = ["1"] * 5 + [None, None] + ["2"] * 4
-    asked = dataclasses.replace(queries(), passages=passages)
+    asked = replace(queries(), passages=passages)
     assert group_means(sketch, asked).clusters.tolist() == [0] * 5 + [1, 2] + [3] * 4
