@@ -8,6 +8,7 @@ from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.streams import stream
 from workflow_scripts.influence.components import N_BINS
 from workflow_scripts.influence.resampling import Resampling
+from workflow_scripts.influence.statistics import MAD_TO_SD
 
 # Draws that are made at once; bounds memory whatever their number.
 DRAW_CHUNK = 128
@@ -79,6 +80,16 @@ def standardise_rows(rows: np.ndarray) -> np.ndarray:
     deviation = rows - rows.mean(axis=1, keepdims=True)
     spread = rows.std(axis=1, ddof=1, keepdims=True)
     return deviation / np.where(spread > 0, spread, np.inf)
+
+
+def robust_rows(rows: np.ndarray) -> np.ndarray:
+    """Robust z of each row: less its median, over 1.4826 median absolute deviations.
+
+    NaN for a row of which more than half are the same.
+    """
+    deviation = rows - np.median(rows, axis=1, keepdims=True)
+    spread = MAD_TO_SD * np.median(np.abs(deviation), axis=1, keepdims=True)
+    return deviation / np.where(spread > 0, spread, np.nan)
 
 
 def noise_of_z(

@@ -16,7 +16,7 @@ import polars as pl
 
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
-from workflow_scripts.influence.contrast_draws import exchange_bins, null_p
+from workflow_scripts.influence.contrast_draws import exchange_bins, null_p, robust_rows
 from workflow_scripts.influence.contrast_errors import (
     ErrorParts,
     error_parts,
@@ -24,7 +24,7 @@ from workflow_scripts.influence.contrast_errors import (
     law_of,
 )
 from workflow_scripts.influence.contrast_plan import Contrast, plan_contrasts
-from workflow_scripts.influence.leave_out import leave_out, robust_rows
+from workflow_scripts.influence.leave_out import leave_out
 from workflow_scripts.influence.multiplicity import adjust
 from workflow_scripts.influence.study_maps import StudyMaps
 

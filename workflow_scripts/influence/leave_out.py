@@ -1,9 +1,8 @@
-"""How much of a topic's or format's mean hangs on one of its bins, and on the map's scale."""
+"""How much of a topic's or format's mean hangs on one of its bins."""
 
 import numpy as np
 
 from workflow_scripts.common.taxonomy import BINS
-from workflow_scripts.influence.statistics import MAD_TO_SD
 
 
 def leave_out(
@@ -63,13 +62,3 @@ def _standard(values: np.ndarray, means: np.ndarray, spreads: np.ndarray) -> np.
 def without(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """(U,) means without the bin that moves them most: the end that lies farther off."""
     return np.where(mean - low > high - mean, low, high)
-
-
-def robust_rows(rows: np.ndarray) -> np.ndarray:
-    """Robust z of each row: less its median, over 1.4826 median absolute deviations.
-
-    NaN for a row of which more than half are the same.
-    """
-    deviation = rows - np.median(rows, axis=1, keepdims=True)
-    spread = MAD_TO_SD * np.median(np.abs(deviation), axis=1, keepdims=True)
-    return deviation / np.where(spread > 0, spread, np.nan)
