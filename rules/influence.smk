@@ -1,7 +1,7 @@
 """Stage influence: what each topic x format region of the corpus does for each benchmark.
 
 Needs the sketches of all shards, each benchmark's query rows and the bin summary, or an existing
-matrix in their place. Leaves the bin tables with their uncertainty, the contrasts between domains
+matrix in their place. Leaves the bin tables with their uncertainty, the contrasts
 and the correlations between maps. A benchmark's table depends on no other benchmark; only the
 gathered tables do.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from workflow_scripts.benchmarks.definitions import shown
 from workflow_scripts.corpus.sources import resolve
+from workflow_scripts.influence.contrast_plan import plan_contrasts
 from workflow_scripts.influence.topic_weights import read_topic_weights
 
 # What the contrasts need to know of each benchmark.
@@ -21,6 +22,9 @@ CELLS = {
     }
     for name, definition in DEFINITIONS.items()
 }
+
+# Those of the config, or domain against domain as far as the benchmarks go.
+CONTRASTS = plan_contrasts(CELLS, config["contrasts"])
 
 
 # What the comparison of maps needs besides the bin tables: to redraw documents and questions, the
@@ -157,6 +161,7 @@ rule compare_maps:
     params:
         version=VERSION["influence"],
         cells=CELLS,
+        contrasts=config["contrasts"],
         confidence=config["influence"]["confidence"],
         permutations=config["influence"]["permutations"],
         bootstraps=config["influence"]["bootstraps"],

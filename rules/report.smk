@@ -7,13 +7,7 @@ with their captions.
 """
 
 TITLES = {name: definition.title for name, definition in DEFINITIONS.items()}
-QUADRANTS = {(cell["domain"], cell["capability"]) for cell in CELLS.values()}
-# A contrast needs a social and a STEM benchmark of the same capability.
-CONTRASTED = [
-    capability
-    for capability in ("reasoning", "knowledge")
-    if {("social", capability), ("stem", capability)} <= QUADRANTS
-]
+TITLED = {name: cell | {"title": TITLES[name]} for name, cell in CELLS.items()}
 # What the base model makes of the questions; a study of a matrix has neither.
 ANSWERED = {
     name: collect(f"<results>/benchmarks/{{benchmark}}/{name}.parquet", benchmark=BENCHMARKS)
@@ -68,8 +62,8 @@ FIGURES = {
 }
 if len(BENCHMARKS) > 1:
     FIGURES["correlations"] = ("Agreement", "How alike the maps are")
-if CONTRASTED:
-    FIGURES["contrasts"] = ("Contrasts", "Social against STEM")
+if CONTRASTS:
+    FIGURES["contrasts"] = ("Contrasts", "Maps against each other")
 if not MATRIX:
     FIGURES["reliability"] = ("Agreement", "Would the maps be found again?")
     FIGURES["lexical_profile"] = ("Words", "Which words do the regions use?")
@@ -136,7 +130,8 @@ rule plot_influence:
         titles=[TITLES[name] for name in BENCHMARKS],
         figures=list(FIGURES),
         matrix=bool(MATRIX),
-        cells={name: cell | {"title": TITLES[name]} for name, cell in CELLS.items()},
+        cells=TITLED,
+        contrasts=config["contrasts"],
         confidence=config["influence"]["confidence"],
     script:
         "../workflow_scripts/report/plot_influence.py"
@@ -283,7 +278,8 @@ rule write_explorer:
         study=config["study"],
         benchmarks=BENCHMARKS,
         titles=[TITLES[name] for name in BENCHMARKS],
-        cells=CELLS,
+        cells=TITLED,
+        contrasts=config["contrasts"],
         confidence=config["influence"]["confidence"],
         told={
             "confidence": config["influence"]["confidence"],
@@ -412,5 +408,6 @@ if RETRAINED:
             version=VERSION["report"],
             benchmarks=BENCHMARKS,
             titles=[TITLES[name] for name in BENCHMARKS],
+            contrasts={plan.name: plan.title for plan in CONTRASTS},
         script:
             "../workflow_scripts/report/plot_retraining.py"

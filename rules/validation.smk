@@ -407,6 +407,7 @@ if RETRAINED:
             scorers=SCORERS,
             benchmarks=BENCHMARKS,
             cells=CELLS,
+            contrasts=config["contrasts"],
             bootstraps=config["influence"]["bootstraps"],
             confidence=config["influence"]["confidence"],
             seed=config["seeds"]["bootstrap"],

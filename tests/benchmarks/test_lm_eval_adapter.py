@@ -320,3 +320,22 @@ def test_the_rule_writes_tables_that_read_back(tiny, tmp_path, monkeypatch):
     before = output.queries.read_bytes()
     write_table(queries, output.queries, "benchmarks/queries")
     assert output.queries.read_bytes() == before, "the same rows give the same bytes"
+
+
+def test_questions_of_one_passage_have_its_number(ask, workbench):
+    rows = [row(number) | {"story": story} for number, story in enumerate(["a", "b", "a", None])]
+    definition = workbench.ask(rows)
+    assert ask(definition).queries["passage"].to_list() == [None] * 4
+    asked = definition.asked
+    data = {"reader": "jsonl", "files": ["<results>/questions.jsonl"], "group": "story"}
+    definition = workbench.define(tasks=[{"config": inline(), "data": data}])
+    assert definition.asked != asked
+    assert ask(definition).queries["passage"].to_list() == ["1", "2", "1", None]
+
+
+def test_a_passage_field_that_no_question_has_is_named_with_those_that_there_are(ask, workbench):
+    workbench.ask([row(number) for number in range(4)])
+    data = {"reader": "jsonl", "files": ["<results>/questions.jsonl"], "group": "stroy"}
+    definition = workbench.define(tasks=[{"config": inline(), "data": data}])
+    with pytest.raises(DataError, match=r"no question has the field 'stroy'.* fields: prompt"):
+        ask(definition)

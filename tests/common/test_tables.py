@@ -77,3 +77,18 @@ def test_reading_names_the_file_and_the_column(tmp_path):
     path.write_bytes(b"PAR1 not a table")
     with pytest.raises(DataError, match=r"pairs\.parquet cannot be read"):
         tables.read_table(path, "test/pairs")
+
+
+def test_an_optional_column_that_an_older_file_lacks_is_null(tmp_path):
+    declared = DECLARATION.replace(
+        "nullable: true}", "nullable: true}\n    note: {dtype: str, nullable: true, optional: true}"
+    )
+    (tmp_path / "test.yaml").write_text(declared)
+    tables.table_schema.cache_clear()
+    path = tmp_path / "pairs.parquet"
+    frame().write_parquet(path)
+    assert tables.read_table(path, "test/pairs")["note"].to_list() == [None] * 3
+    chosen = tables.read_table(path, "test/pairs", ["name", "note"])
+    assert chosen.columns == ["name", "note"] and chosen["note"].null_count() == 3
+    tables.write_table(frame().with_columns(note=pl.lit("x")), path, "test/pairs")
+    assert tables.read_table(path, "test/pairs")["note"].to_list() == ["x"] * 3

@@ -12,10 +12,12 @@ from workflow_scripts.common.streams import stream
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
 from workflow_scripts.influence.components import components
-from workflow_scripts.influence.contrast_draws import null_p, permute_queries, standardise_rows
-from workflow_scripts.influence.contrasts import axes, contrast_table, plan_contrasts
+from workflow_scripts.influence.contrast_draws import null_p, standardise_rows
+from workflow_scripts.influence.contrast_plan import plan_contrasts
+from workflow_scripts.influence.contrasts import axes, contrast_table
+from workflow_scripts.influence.extremes import extremes_table
 from workflow_scripts.influence.resampling import from_components, load, save
-from workflow_scripts.influence.study_maps import redrawn
+from workflow_scripts.influence.study_maps import StudyMaps, redrawn
 
 CELLS = {
     f"{domain}_{capability}": {"domain": domain, "capability": capability, "answer_form": "text"}
@@ -139,30 +141,12 @@ def test_without_any_contrast_the_table_is_empty_and_valid(tmp_path):
 def test_null_p_by_hand():
     null = np.array([[1.0, 4.0], [-2.0, 2.0], [1.0, -2.0]])
     p_max, p_unit = null_p(np.array([2.0, 9.0]), null)
-    # Largest of each draw: 4, 2, 2. All reach 2, none reaches 9.
-    np.testing.assert_allclose(p_max, [4 / 4, 1 / 4])
-    # Draws over their root mean squares: 1, 2, 1 over sqrt 2 and 4, 2, 2 over sqrt 8: the same.
+    # Draws over their root mean squares: 1, 2, 1 over sqrt 2 and 4, 2, 2 over sqrt 8: the same,
+    # so that the largest of each draw is 4, 4, 2 over sqrt 8.
+    np.testing.assert_allclose(p_max, [3 / 4, 1 / 4])
     np.testing.assert_allclose(p_unit, [3 / 7, 1 / 7])
     p_max, p_unit = null_p(np.array([1.0, 1.0]), np.array([[0.0, np.nan]]))
     assert np.isnan(p_max).all() and np.isnan(p_unit).all()
-
-
-def test_permutations_agree_with_all_ways_to_deal_the_questions():
-    """Two benchmarks of 3 and 2 questions: ten deals, each equally often."""
-    rng = stream(7, "deals")
-    means = {"a": rng.standard_normal((6, 3)), "b": rng.standard_normal((6, 2))}
-    pool = np.concatenate(list(means.values()), axis=1)
-    deals = []
-    for chosen in itertools.combinations(range(5), 3):
-        rest = [index for index in range(5) if index not in chosen]
-        sides = [pool[:, list(chosen)].mean(1), pool[:, rest].mean(1)]
-        z = standardise_rows(np.stack(sides))
-        deals.append(z[0] - z[1])
-    draws = permute_queries(means, {"a": 1.0, "b": -1.0}, 4000, rng)
-    gaps = np.abs(draws[:, None] - np.array(deals)).max(axis=2)
-    assert gaps.min(axis=1).max() < 1e-12
-    counts = np.bincount(gaps.argmin(axis=1), minlength=10)
-    assert counts.min() > 320 and counts.max() < 480
 
 
 def test_a_planted_difference_between_domains_is_found_where_it_is():
@@ -294,3 +278,63 @@ def test_published_topic_contrasts_are_reproduced(published):
     reasoning, knowledge = matrix @ (z[0] - z[1]), matrix @ (z[2] - z[3])
     assert reasoning[TOPICS.index("literature")] == pytest.approx(0.905, abs=0.001)
     assert knowledge[TOPICS.index("software_development")] == pytest.approx(-0.632, abs=0.001)
+
+
+def test_three_benchmarks_and_one_configured_contrast(tmp_path):
+    cells = dict.fromkeys(("qa", "recall", "essay"), CELLS["social_reasoning"])
+    wanted = [{"name": "form", "plus": ["qa", "recall"], "minus": ["essay"]}]
+    maps, _ = study(stream(16, "configured"), cells=cells)
+    redrawable = redrawn(maps, 99, 1)
+    table = contrast_table(redrawable, cells, 0.95, 99, 1, wanted)
+    write_table(table, tmp_path / "contrasts.parquet", "influence/contrasts")
+    assert table["contrast"].unique().to_list() == ["form"] and table.height == 576 + 48
+    z = redrawable.z(cells, np.ones(576, bool))
+    by_bin = table.filter(axis="bin")["value"]
+    np.testing.assert_allclose(by_bin, (z[0] + z[1]) / 2 - z[2])
+    extremes = extremes_table(redrawable, cells, 0.95, 99, 1, wanted)
+    write_table(extremes, tmp_path / "extremes.parquet", "influence/contrast_extremes")
+    assert extremes.height == 3 and extremes["ratio"].null_count() == 3
+    assert contrast_table(redrawable, cells, 0.95, 99, 1).height == 0
+    assert contrast_table(redrawable, CELLS, 0.95, 99, 1, []).height == 0
+
+
+def test_the_default_contrasts_are_the_configured_ones_of_the_same_sides():
+    maps, _ = study(stream(17, "same"))
+    wanted = [
+        {"name": "reasoning", "plus": ["social_reasoning"], "minus": ["stem_reasoning"]},
+        {"name": "knowledge", "plus": ["social_knowledge"], "minus": ["stem_knowledge"]},
+        {"name": "difference", "plus": ["reasoning"], "minus": ["knowledge"]},
+    ]
+    plans, listed = plan_contrasts(CELLS), plan_contrasts(CELLS, wanted)
+    assert [(p.weights, p.pairs) for p in plans] == [(p.weights, p.pairs) for p in listed]
+    drawn = redrawn(maps, 99, 1)
+    own = contrast_table(drawn, CELLS, 0.95, 99, 1)
+    assert own.equals(contrast_table(drawn, CELLS, 0.95, 99, 1, wanted))
+
+
+def test_one_bin_left_out_is_the_contrast_of_a_study_without_it():
+    rng = stream(18, "left out")
+    influence = {name: rng.standard_normal(576) for name in CELLS}
+    influence["social_reasoning"][3] = 40.0
+    rows = contrast_table(StudyMaps(influence), CELLS, 0.95, 99, 1).filter(contrast="reasoning")
+    row = rows.filter(axis="topic").row(0, named=True)
+    assert (row["loo_topic"], row["loo_format"]) == BINS[3]
+    less = {name: np.where(np.arange(576) == 3, np.nan, v) for name, v in influence.items()}
+    without = contrast_table(StudyMaps(less), CELLS, 0.95, 99, 1)
+    value = without.filter(contrast="reasoning", axis="topic")["value"][0]
+    assert row["loo_low"] == pytest.approx(value) and row["value"] - value > 0.5
+    assert rows.filter(axis="bin")["loo_low"].null_count() == 576
+
+
+def test_one_large_bin_does_not_move_the_scale_of_the_robust_contrast():
+    rng = stream(19, "robust")
+    influence = {name: rng.standard_normal(576) for name in CELLS}
+    calm = contrast_table(StudyMaps(influence), CELLS, 0.95, 99, 1)
+    wild = {name: values.copy() for name, values in influence.items()}
+    wild["social_reasoning"][3] = 400.0
+    moved = contrast_table(StudyMaps(wild), CELLS, 0.95, 99, 1)
+    at = {"contrast": "reasoning", "axis": "format", "format": FORMATS[5]}
+    robust = [table.filter(**at)["robust_value"][0] for table in (calm, moved)]
+    plain = [table.filter(**at)["value"][0] for table in (calm, moved)]
+    assert robust[0] == pytest.approx(robust[1], abs=0.01)
+    assert abs(plain[0] - plain[1]) > 0.03

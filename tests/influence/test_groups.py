@@ -112,3 +112,12 @@ def test_rows_of_another_projection_are_refused():
     short = replace(queries(), rows=queries().rows[:, :20])
     with pytest.raises(IntegrityError, match="24 entries, query rows 20"):
         group_means(sketch, short)
+
+
+def test_questions_of_one_passage_are_one_cluster(tmp_path):
+    owner, fold, rows = documents()
+    sketch = load_sketches([sketch_file(tmp_path / "a.npz", "s0", owner, fold, rows)])
+    assert group_means(sketch, queries()).clusters.tolist() == list(range(11))
+    passages = ["1"] * 5 + [None, None] + ["2"] * 4
+    asked = replace(queries(), passages=passages)
+    assert group_means(sketch, asked).clusters.tolist() == [0] * 5 + [1, 2] + [3] * 4

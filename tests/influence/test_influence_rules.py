@@ -142,6 +142,7 @@ def test_the_stage_runs_from_sketches_to_contrasts(world):
             output={name: folder / f"{name}.parquet" for name in compare_maps.TABLES},
             params={
                 "cells": CELLS,
+                "contrasts": None,
                 "confidence": 0.95,
                 "permutations": 99,
                 "bootstraps": 99,

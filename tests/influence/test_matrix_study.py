@@ -47,6 +47,7 @@ def finished(published, tmp_path_factory):
             output={name: folder / f"{name}.parquet" for name in tables},
             params={
                 "cells": cells_of(NAMES),
+                "contrasts": None,
                 "confidence": 0.95,
                 "permutations": 999,
                 "bootstraps": 999,
@@ -219,13 +220,32 @@ def test_published_maps_agree_beyond_what_topics_and_formats_of_their_own_give(f
 
 
 def test_ratio_of_the_largest_published_contrasts(finished):
-    topics = finished("contrast_extremes").filter(axis="topic").row(0, named=True)
-    assert topics["reasoning"] == pytest.approx(0.905, abs=0.01)
-    assert topics["reasoning_topic"] == "literature"
-    assert abs(topics["knowledge"]) == pytest.approx(0.63, abs=0.01)
-    assert topics["ratio"] == pytest.approx(topics["reasoning"] / abs(topics["knowledge"]))
+    topics = finished("contrast_extremes").filter(axis="topic")
+    found = {row["contrast"]: row for row in topics.iter_rows(named=True)}
+    reasoning, knowledge, both = (found[n] for n in ("reasoning", "knowledge", "difference"))
+    assert reasoning["value"] == pytest.approx(0.905, abs=0.01)
+    assert reasoning["topic"] == "literature"
+    assert abs(knowledge["value"]) == pytest.approx(0.63, abs=0.01)
+    assert both["ratio"] == pytest.approx(reasoning["value"] / abs(knowledge["value"]))
+    assert reasoning["ratio"] is None and knowledge["p_value"] is None
     # No more than exchanged labels give: one map has a wild bin, which every exchange keeps.
-    assert topics["null_low"] < topics["ratio"] < topics["null_high"]
-    assert topics["p_value"] > 0.05
-    assert topics["ci_low"] is None
-    assert finished("contrast_extremes").filter(axis="bin")["p_value"].to_list() == [None]
+    assert both["null_low"] < both["ratio"] < both["null_high"]
+    assert both["p_value"] > 0.05
+    assert both["ci_low"] is None
+    assert finished("contrast_extremes").filter(axis="bin")["p_value"].null_count() == 3
+
+
+def test_the_published_contrast_of_literature_rests_on_one_bin_and_on_the_scale(finished):
+    """+.91 is +.18 without literature x customer support, and then another topic leads."""
+    row = finished("contrasts").filter(contrast="reasoning", axis="topic", topic="literature")
+    row = row.row(0, named=True)
+    assert row["loo_low"] == pytest.approx(0.18, abs=0.01)
+    assert (row["loo_topic"], row["loo_format"]) == ("literature", "customer_support")
+    largest = finished("contrast_extremes").filter(contrast="reasoning", axis="topic")
+    largest = largest.row(0, named=True)
+    assert largest["without"] == pytest.approx(row["loo_low"])
+    assert largest["without_format"] == "customer_support"
+    assert largest["trimmed_topic"] == "education_and_jobs"
+    assert abs(largest["trimmed_value"]) > abs(largest["without"])
+    # By robust z the literature of all bins still leads, for its one bin is as large there.
+    assert row["robust_value"] == pytest.approx(1.42, abs=0.01)

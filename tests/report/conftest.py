@@ -71,6 +71,15 @@ def make_bins(filled=range(576), strength=1.0, outlier=0.0):
     return pl.concat(frames)
 
 
+def left_out(value):
+    """What is left of a topic or format without one of its bins."""
+    labels = dict.fromkeys(("loo_topic", "loo_format"))
+    if value is None:
+        return {"loo_low": None, "loo_high": None, **labels}
+    pair = dict(zip(labels, BINS[0], strict=True))
+    return {"loo_low": value - 0.3, "loo_high": value + 0.1, **pair}
+
+
 def make_contrasts(known):
     """A table like ``influence/contrasts`` over the bins in ``known``."""
     rng = stream(6, "contrasts")
@@ -95,6 +104,9 @@ def make_contrasts(known):
                         "ci_high": value + 0.6 if there else None,
                         "p_value": min(1.0, np.exp(-abs(value) * 2)) if there else None,
                         "q_value": min(1.0, np.exp(-abs(value))) if there else None,
+                        "robust_value": 1.2 * value if there else None,
+                        **left_out(value if there and axis != "bin" else None),
+                        "n_clusters": 40,
                         "confounded": contrast == "difference",
                     }
                 )

@@ -122,7 +122,13 @@ def write_page_of(inputs, page, titles=None, study="made up", matrix=False):
         "write_explorer",
         input=inputs,
         output={"page": page, "story": page.with_suffix(".rst")},
-        params=params | {"cells": CELLS, "confidence": 0.95, "told": TOLD | {"matrix": matrix}},
+        params=params
+        | {
+            "cells": CELLS,
+            "contrasts": None,
+            "confidence": 0.95,
+            "told": TOLD | {"matrix": matrix},
+        },
     )
     main(call)
     return page

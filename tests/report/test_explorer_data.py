@@ -7,6 +7,7 @@ import pytest
 from tests.report.conftest import TITLES
 from tests.report.explorer_studies import (
     ALIKE,
+    CELLS,
     EMPTY,
     THIN,
     data_of,
@@ -15,6 +16,7 @@ from tests.report.explorer_studies import (
 )
 from workflow_scripts.common.tables import polars_schema, read_table, write_table
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
+from workflow_scripts.influence.contrast_plan import plan_contrasts
 from workflow_scripts.report.contrast_panels import found
 from workflow_scripts.report.explorer_data import (
     add_marginals,
@@ -27,7 +29,7 @@ from workflow_scripts.report.explorer_data import (
 from workflow_scripts.report.explorer_facts import model_fact
 from workflow_scripts.report.explorer_measures import number_format
 from workflow_scripts.report.explorer_page import library
-from workflow_scripts.report.explorer_payload import CONTRASTS, Tables, explorer_payload
+from workflow_scripts.report.explorer_payload import Kind, Tables, explorer_payload
 
 LARGEST_PAGE = 3_000_000
 
@@ -142,9 +144,10 @@ def test_a_contrast_bin_that_was_not_tested_is_neither_marked_nor_unmarked():
         ci_high=pl.lit(None, pl.Float64),
         p_value=0.5,
         q_value=pl.Series([0.01, 0.2, *[None] * 574]),
+        robust_value=1.2,
         confounded=pl.lit(False),
     )
-    assert contrast_map("reasoning", rows)["found"] == [1, 0, *[None] * 574]
+    assert contrast_map(plan_contrasts(CELLS)[0], rows, CELLS)["found"] == [1, 0, *[None] * 574]
 
 
 def test_means_of_measures_without_a_table_are_over_bins_with_documents(data):
@@ -241,9 +244,10 @@ def test_a_benchmark_called_like_a_contrast_keeps_its_own_map(inputs):
     bins = bins.with_columns(benchmark=pl.lit("reasoning"))
     contrasts = read_table(inputs["contrasts"], "influence/contrasts")
     known = {"reasoning": {"title": "Reasoning"}}
-    payload = explorer_payload("x", Tables(bins, contrasts), known, [], 0.95)
+    kind = Kind(cells=CELLS, plans=plan_contrasts(CELLS))
+    payload = explorer_payload("x", Tables(bins, contrasts), known, [], 0.95, kind)
     keys = [made["key"] for made in payload["maps"]]
-    assert keys == ["reasoning", *(f"contrast:{name}" for name in CONTRASTS)]
+    assert keys == ["reasoning", *(f"contrast:{plan.name}" for plan in kind.plans)]
 
 
 def test_means_without_an_error_have_none_beside_those_that_have_one(inputs):

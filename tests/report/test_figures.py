@@ -9,6 +9,7 @@ from matplotlib.text import Text
 from tests.report.conftest import DRAWN, TITLES
 from tests.support import Named
 from workflow_scripts.common.tables import read_table, write_table
+from workflow_scripts.influence.contrast_plan import plan_contrasts
 from workflow_scripts.report import plot_influence, plot_validation
 from workflow_scripts.report.contrast_panels import draw_contrasts
 from workflow_scripts.report.explained_panels import draw_explained
@@ -47,6 +48,7 @@ def influence_call(study, folder, figures=FIGURES):
             titles=[TITLES[name] for name in DRAWN],
             figures=list(figures),
             cells=CELLS,
+            contrasts=None,
             matrix=False,
             confidence=0.95,
         ),
@@ -234,7 +236,9 @@ def test_contrasts_without_rows_are_a_sentence_and_not_an_error(study, tmp_path)
     call.input.contrasts = str(tmp_path / "none.parquet")
     plot_influence.main(call)
     assert len(list(tmp_path.glob("contrasts.*"))) == 3
-    assert "No contrast can be drawn" in "".join(texts(draw_contrasts(none, CELLS, 0.95)))
+    assert "No contrast can be drawn" in "".join(
+        texts(draw_contrasts(none, plan_contrasts(CELLS), CELLS, 0.95))
+    )
 
 
 def test_a_map_of_an_existing_matrix_is_drawn_without_answers_or_questions(study, tmp_path):

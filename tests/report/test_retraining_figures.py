@@ -14,6 +14,7 @@ from workflow_scripts.validation.datamodeling import draws_of_subsets, outputs_o
 from workflow_scripts.validation.lds_table import lds_table, predictions
 
 TITLES = {"a": "First", "b": "Second"}
+SHOWN = TITLES | {"reasoning": "Contrast: reasoning"}
 KINDS = [f"{name}_{kind}" for name in ("scores", "halves") for kind in ("png", "svg", "csv")]
 
 
@@ -27,7 +28,7 @@ def tables():
 
 def test_each_output_has_a_panel_with_every_scorer_and_its_ceiling(tables):
     table, _ = tables
-    figure = draw_scores(table, TITLES)
+    figure = draw_scores(table, SHOWN)
     panels = {axes.get_title(loc="left"): axes for axes in figure.axes}
     assert list(panels) == ["First", "Second", "Contrast: reasoning"]
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
@@ -45,12 +46,12 @@ def test_single_seed_has_no_ceiling_and_a_figure_all_the_same(tables):
         pl.lit(None, dtype=pl.Float64).alias(name)
         for name in ("ceiling", "ceiling_low", "ceiling_high", "reliability")
     )
-    assert len(draw_scores(without, TITLES).axes) == 3
+    assert len(draw_scores(without, SHOWN).axes) == 3
 
 
 def test_half_by_half_figure_has_a_point_a_half_at_its_prediction(tables):
     table, points = tables
-    axes = draw_halves(points, table, TITLES).axes[0]
+    axes = draw_halves(points, table, SHOWN).axes[0]
     rows = points.filter(output="a").sort("predicted")
     assert np.allclose(axes.lines[0].get_xdata(), rows["predicted"])
     assert np.allclose(axes.lines[0].get_ydata(), rows["observed"])
@@ -72,7 +73,11 @@ def test_figures_are_the_same_bytes_on_a_second_run(tables, tmp_path):
                 lds=tmp_path / "lds.parquet", predictions=tmp_path / "points.parquet"
             ),
             output=SimpleNamespace(**paths),
-            params=SimpleNamespace(benchmarks=list(TITLES), titles=list(TITLES.values())),
+            params=SimpleNamespace(
+                benchmarks=list(TITLES),
+                titles=list(TITLES.values()),
+                contrasts={"reasoning": "reasoning"},
+            ),
         )
         plot_retraining.main(call)
         written.append([paths[kind].read_bytes() for kind in KINDS])

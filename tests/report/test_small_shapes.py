@@ -16,6 +16,7 @@ from tests.report.conftest import (
     make_words,
 )
 from workflow_scripts.common.tables import read_table, write_table
+from workflow_scripts.influence.contrast_plan import plan_contrasts
 from workflow_scripts.report.agreement_panels import draw_correlations, draw_reliability
 from workflow_scripts.report.capability_map import BenchmarkFacts, draw_map
 from workflow_scripts.report.contrast_panels import draw_contrasts
@@ -59,7 +60,8 @@ def test_maps_draw_the_occupied_rows_and_columns_alone(shape):
     facts = BenchmarkFacts("A title", 30, 0.9, 0.25)
     with style():
         figure = draw_map(bins, facts, colour_scale(grid(bins, "z")))
-        contrasts = draw_contrasts(make_contrasts(set(filled)), CELLS, 0.95)
+        plans = plan_contrasts(CELLS)
+        contrasts = draw_contrasts(make_contrasts(set(filled)), plans, CELLS, 0.95)
     if shape == "one bin":
         assert not figure.axes and "There is no other to compare it with" in words_of(figure)
     else:

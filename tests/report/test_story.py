@@ -17,8 +17,10 @@ from tests.report.conftest import (
     make_reliability,
     make_truth,
 )
+from tests.report.explorer_studies import CELLS
 from tests.validation.conftest import filled_columns
 from workflow_scripts.common.taxonomy import display_name
+from workflow_scripts.influence.contrast_plan import plan_contrasts
 from workflow_scripts.report.cautions import NOTE, WARNING, above_chance, caution
 from workflow_scripts.report.story import Story, write_story
 from workflow_scripts.report.story_checks import ORDER, found
@@ -69,16 +71,16 @@ def make_leakage():
 
 def make_extremes():
     """Over the topics, reasoning's largest contrast is 1.5 times that of knowledge."""
-    row = {
-        "axis": "topic",
-        "reasoning": -0.9,
-        "reasoning_topic": "politics",
-        "knowledge": 0.6,
-        "knowledge_topic": "health",
-        "ratio": 1.5,
-        "p_value": 0.0123,
-    }
-    return filled_columns("influence/contrast_extremes", pl.DataFrame([row]))
+    rows = [
+        {"contrast": "reasoning", "value": -0.9, "topic": "politics", "robust_topic": "health"},
+        {"contrast": "knowledge", "value": 0.6, "topic": "health", "robust_topic": "health"},
+        {"contrast": "difference", "value": 0.7, "topic": "games", "robust_topic": "games"},
+    ]
+    rows[2] |= {"ratio": 1.5, "p_value": 0.0123}
+    table = pl.DataFrame(rows, infer_schema_length=None).with_columns(
+        axis=pl.lit("topic"), robust_value=pl.lit(0.8)
+    )
+    return filled_columns("influence/contrast_extremes", table)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +101,7 @@ def story():
         "leakage": make_leakage(),
     }
     facts = [("Model", "tiny"), ("Working set", "4,608 documents of 5,000")]
-    return Story("made_up", NAMES, facts, tables, 0.95, "bh", False)
+    return Story("made_up", NAMES, facts, tables, 0.95, "bh", False, plans=plan_contrasts(CELLS))
 
 
 def without(story, *names):
@@ -256,7 +258,7 @@ def test_small_numbers_and_missing_ones_are_words():
 
 
 def test_the_page_names_the_largest_topics_of_each_contrast_and_their_ratio(story):
-    part = write_story(story).split("Social against STEM\n")[1].split("How alike")[0]
+    part = write_story(story).split("\nContrasts\n")[1].split("How alike")[0]
     topics = story.tables["contrasts"].filter(axis="topic")
     for name in ("reasoning", "knowledge", "difference"):
         ranked = topics.filter(contrast=name).sort(pl.col("value").abs(), descending=True)
@@ -265,10 +267,15 @@ def test_the_page_names_the_largest_topics_of_each_contrast_and_their_ratio(stor
         value, q = ranked["value"][0], ranked["q_value"][0]
         shown = [cell.split("\\ ")[-1].replace("−", "-") for cell in cells]
         assert shown[0] == f"{value:.2f}" and shown[2] == p_text(q)
-    assert "−0.90 (Politics), that of knowledge 0.60 (Health): 1.50 times as large (p 0.012" in part
-    assert "in different forms, which alone can move a map, in: reasoning contrast less" in part
+    ratio = "0.60 (Health) in Social − STEM knowledge: 1.50 times as large (p 0.012"
+    assert "−0.90 (Politics) in Social − STEM reasoning" in part and ratio in part
+    assert (
+        "by robust z the largest topic is another, 0.80 (Health) in place of −0.90 (Politics)"
+        in part
+    )
+    assert "in different forms, which alone can move a map, in: Difference of the two" in part
     none = write_story(without(story, "contrasts"))
-    assert "a contrast needs a social and a STEM benchmark" in none
+    assert "a contrast needs two benchmarks to compare" in none
 
 
 def test_a_topic_that_is_listed_as_off_0_has_an_interval_that_shows_it(story):

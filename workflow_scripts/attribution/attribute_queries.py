@@ -59,6 +59,7 @@ def main(snakemake: Any) -> None:
     record = {
         "query_ids": queries["query_id"].to_list(),
         "tasks": queries["task"].to_list(),
+        "passages": queries["passage"].to_list(),
         "manifest": fitted.manifest | {"target": params.target},
     }
     other = source.get("query_record")

@@ -37,12 +37,14 @@ class QueryRows:
         query_ids: Q question ids, in the order of the rows.
         tasks: Q task names.
         manifest: what the rows were made with.
+        passages: passage of each question, None for one of its own; None where none is known.
     """
 
     rows: np.ndarray
     query_ids: list[str]
     tasks: list[str]
     manifest: dict[str, Any]
+    passages: list[str | None] | None = None
 
 
 def target_sequences(
@@ -179,7 +181,9 @@ def load_query_rows(path: str | os.PathLike, variant: str = "trackstar") -> Quer
     rows = load_rows(source, len(record["query_ids"]))
     if variant == "cosine":
         rows = unit(torch.from_numpy(rows)).numpy()
-    return QueryRows(rows, record["query_ids"], record["tasks"], record["manifest"])
+    # Records made before passages were known have none.
+    known = record["query_ids"], record["tasks"], record["manifest"], record.get("passages")
+    return QueryRows(rows, *known)
 
 
 def load_rows(path: str | os.PathLike, expected: int, memory_map: bool = False) -> np.ndarray:

@@ -67,14 +67,38 @@ def collect(
         NumericsError: a log-likelihood is not finite.
     """
     queries, answers = [], []
+    groups = {entry.name: entry.group for entry in definition.tasks}
     for name, task in tasks.items():
-        for sample in sorted(report["samples"][name], key=lambda sample: sample["doc_id"]):
+        samples = sorted(report["samples"][name], key=lambda sample: sample["doc_id"])
+        passages = _passages([sample["doc"] for sample in samples], groups.get(name), name)
+        for sample, passage in zip(samples, passages, strict=True):
             query, row = _sample_rows(sample, name, task, definition.metric, scored)
-            queries.append(query)
+            queries.append(query | {"passage": passage})
             answers.append(row)
     _check_form(queries, definition)
-    frames = pl.DataFrame(queries), pl.DataFrame(answers)
+    frames = pl.DataFrame(queries, schema_overrides={"passage": pl.String}), pl.DataFrame(answers)
     return Answers(*frames, _summary(definition, *frames, report))
+
+
+def _passages(docs: Sequence[Mapping[str, Any]], group: str | None, task: str) -> list[str | None]:
+    """Number of each question's passage, None for one of its own.
+
+    The field may hold a name or the passage itself; equal ones are the same passage.
+
+    Raises:
+        DataError: no question has the field that the definition names.
+    """
+    if group is None:
+        return [None] * len(docs)
+    if not any(group in doc for doc in docs):
+        fields = ", ".join(dict.fromkeys(field for doc in docs for field in doc))
+        raise DataError(
+            f"task {task!r}: no question has the field {group!r}, which 'data.group' names; their "
+            f"fields: {fields}"
+        )
+    numbers: dict[str, str] = {}
+    values = [str("" if doc.get(group) is None else doc[group]) for doc in docs]
+    return [numbers.setdefault(v, str(len(numbers) + 1)) if v else None for v in values]
 
 
 def _sample_rows(

@@ -38,6 +38,7 @@ class TaskEntry:
         reader: layout of ``files``; None where the task reads its dataset by itself.
         files: local data files as written, with <data>/ and <results>/.
         revision: commit of the task's dataset on the hub, or None.
+        group: field of a question that holds its passage, or None.
     """
 
     name: str
@@ -47,6 +48,7 @@ class TaskEntry:
     reader: str | None
     files: tuple[str, ...]
     revision: str | None
+    group: str | None = None
 
     @property
     def local(self) -> bool:
@@ -81,7 +83,11 @@ class Definition:
     def asked(self) -> str:
         """Digest of what decides the questions and their answers: no title, domain or target."""
         keys = ("name", "config", "reader", "files", "revision")
-        tasks = [{key: getattr(entry, key) for key in keys} for entry in self.tasks]
+        tasks = [
+            {key: getattr(entry, key) for key in keys}
+            | ({"group": entry.group} if entry.group else {})
+            for entry in self.tasks
+        ]
         own = {key: getattr(self, key) for key in ("answer_form", "metric", "instruction", "limit")}
         return value_digest(own | {"tasks": tasks})
 
@@ -179,7 +185,8 @@ def _task(item: dict[str, Any], key: str, folder: Path) -> TaskEntry:
             f"key '{key}.data' is missing: task {name!r} needs local files (reader and files) or "
             "the commit of its hub dataset (revision); nothing is fetched unpinned"
         )
-    return TaskEntry(name, config, path, tuple(task_files), data.get("reader"), files, revision)
+    own = (data.get("reader"), files, revision, data.get("group"))
+    return TaskEntry(name, config, path, tuple(task_files), *own)
 
 
 def resolve(path: str, results: str, data: str, folder: Path = FOLDER) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from workflow_scripts.common.contrast_list import check_contrasts
 from workflow_scripts.common.errors import ConfigError, nearest
 from workflow_scripts.common.labels import with_labels_read
 from workflow_scripts.common.matrix import read_matrix
@@ -65,6 +66,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
         full["benchmarks"] = list(read_matrix(matrix).benchmarks)
     else:
         check_relations(full)
+    check_contrasts(full)
     return full
 
 

@@ -10,7 +10,8 @@ The declarations stand in ``schemas/tables/<stage>.yaml``, one entry a table:
       columns:
         doc_id: {dtype: str, description: ..., unit: ..., nullable: false}
 
-``rows`` and ``nullable`` (false) are optional; ``dtype`` is one of ``DTYPES``.
+``rows``, ``nullable`` (false) and ``optional`` (false) need not be there; an optional column may
+be missing in a frame or an older file and is then null. ``dtype`` is one of ``DTYPES``.
 """
 
 import functools
@@ -73,7 +74,10 @@ def conform(frame: pl.DataFrame, path: str | os.PathLike, name: str) -> pl.DataF
     Raises:
         DataError: a column is missing, unknown, or of a type that cannot be cast.
     """
-    declared = polars_schema(name)
+    declared, columns = polars_schema(name), table_schema(name)["columns"]
+    for column, dtype in declared.items():
+        if column not in frame.columns and columns[column].get("optional"):
+            frame = frame.with_columns(pl.lit(None, dtype).alias(column))
     missing = [column for column in declared if column not in frame.columns]
     extra = [column for column in frame.columns if column not in declared]
     if missing or extra:
@@ -97,28 +101,39 @@ def read_table(
     Raises:
         DataError: the file is not the declared table.
     """
-    check_columns(path, name, columns)
+    absent = check_columns(path, name, columns)
+    present = columns and [column for column in columns if column not in absent]
     try:
-        frame = pl.read_parquet(path, columns=columns)
+        frame = pl.read_parquet(path, columns=present)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+    for column in absent:
+        frame = frame.with_columns(pl.lit(None, polars_schema(name)[column]).alias(column))
     if columns is None:
         check_rows(frame, path, name)
     return frame
 
 
-def check_columns(path: str | os.PathLike, name: str, columns: list[str] | None = None) -> None:
+def check_columns(
+    path: str | os.PathLike, name: str, columns: list[str] | None = None
+) -> list[str]:
     """Check that a file has the declared columns, or some of them.
+
+    Returns:
+        Optional columns that it lacks.
 
     Raises:
         DataError: it cannot be read, or a column is missing or of another type.
     """
-    wanted = polars_schema(name)
+    wanted, declared, absent = polars_schema(name), table_schema(name)["columns"], []
     try:
         found = pl.read_parquet_schema(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
     for column in columns or wanted:
+        if column not in found and declared[column].get("optional"):
+            absent.append(column)
+            continue
         if column not in found:
             raise DataError(f"{path}: column {column!r} of table {name} is missing")
         if found[column] != wanted[column]:
@@ -126,6 +141,7 @@ def check_columns(path: str | os.PathLike, name: str, columns: list[str] | None 
                 f"{path}: column {column!r} is {found[column]}, "
                 f"table {name} declares {wanted[column]}"
             )
+    return absent
 
 
 def check_rows(frame: pl.DataFrame, path: str | os.PathLike, name: str) -> None:

@@ -55,7 +55,7 @@ def tables(
     maps: StudyMaps, bins: pl.DataFrame, source: Any, params: Any
 ) -> dict[str, pl.DataFrame]:
     """Every table that the study has, by its name below influence/."""
-    draws = params.confidence, params.permutations, params.seed
+    draws = params.confidence, params.permutations, params.seed, params.contrasts
     weights = read_table(source.summary, "corpus/bin_summary") if source.get("summary") else None
     documents = column_of(bins, list(params.cells), "n_docs")
     marginals = marginal_table(maps, documents, params.confidence)

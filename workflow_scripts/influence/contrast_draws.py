@@ -1,4 +1,4 @@
-"""Draws behind the contrasts: exchanged questions, redrawn errors, and p-values from both."""
+"""Draws behind the maps side by side: exchanged bins of a matrix, and errors of z redrawn."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -8,6 +8,7 @@ from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.streams import stream
 from workflow_scripts.influence.components import N_BINS
 from workflow_scripts.influence.resampling import Resampling
+from workflow_scripts.influence.statistics import MAD_TO_SD
 
 # Draws that are made at once; bounds memory whatever their number.
 DRAW_CHUNK = 128
@@ -21,19 +22,21 @@ def null_p(observed: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarr
         null: (R, U) draws; a unit whose draws are NaN is not tested.
 
     Returns:
-        (U,) p of the max statistic, (1 + #{r: max_u |null_ru| >= |observed|}) / (1 + R), and
-        (U,) p of the unit alone, (1 + #{r, u: |null_ru| / s_u >= |observed| / s}) / (1 + R U)
-        with s_u the root mean square of its draws, which resolves finer than 1 / R. NaN for
-        units without null draws or whose draws are all 0.
+        (U,) p of the max statistic, (1 + #{r: max_u |null_ru| / s_u >= |observed_u| / s_u})
+        / (1 + R) with s_u the root mean square of a unit's draws, so that a unit of few bins does
+        not set the bar for the others, and (U,) p of the unit alone, the same over all draws of
+        all units in place of the largest, which resolves finer than 1 / R. NaN for units without
+        null draws or whose draws are all 0.
     """
     size = np.sqrt(np.mean(null**2, axis=0))
     tested = size > 0
     p_max, p_unit = np.full(len(observed), np.nan), np.full(len(observed), np.nan)
     if not tested.any():
         return p_max, p_unit
-    draws, values = np.abs(null[:, tested]), np.abs(observed[tested])
+    draws = np.abs(null[:, tested]) / size[tested]
+    values = np.abs(observed[tested]) / size[tested]
     p_max[tested] = _upper_share(draws.max(axis=1), values)
-    p_unit[tested] = _upper_share((draws / size[tested]).ravel(), values / size[tested])
+    p_unit[tested] = _upper_share(draws.ravel(), values)
     return p_max, p_unit
 
 
@@ -41,42 +44,6 @@ def _upper_share(draws: np.ndarray, values: np.ndarray) -> np.ndarray:
     """(1 + number of draws at least as large) / (1 + number of draws), for each value."""
     below = np.searchsorted(np.sort(draws), values, side="left")
     return (1 + len(draws) - below) / (1 + len(draws))
-
-
-def permute_queries(
-    query_means: Mapping[str, np.ndarray],
-    weights: Mapping[str, float],
-    permutations: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """Null draws of a contrast: questions exchanged between its benchmarks.
-
-    The questions of all benchmarks of one capability are pooled and dealt again in the same
-    numbers; each dealt map is standardised anew and the contrast taken. Documents stay where
-    they are, so that what they share cancels as it does in the contrast.
-
-    Args:
-        query_means: benchmark -> (B, Q_k) means of each bin on each query.
-        weights: benchmark -> weight of its z map.
-        permutations: number of draws R.
-        rng: generator.
-
-    Returns:
-        (R, B) float64 contrasts.
-    """
-    pool = np.concatenate(list(query_means.values()), axis=1)  # (B, Q)
-    sizes = [means.shape[1] for means in query_means.values()]
-    owner = np.repeat(np.arange(len(sizes)), sizes)
-    signed = np.array([weights[name] for name in query_means])
-    draws = []
-    for count in _chunks(permutations):
-        dealt = rng.permuted(np.tile(owner, (count, 1)), axis=1)  # (count, Q)
-        contrast = np.zeros((count, len(pool)))
-        for index, size in enumerate(sizes):
-            means = ((dealt == index) / size) @ pool.T  # (count, B)
-            contrast += signed[index] * standardise_rows(means)
-        draws.append(contrast)
-    return np.concatenate(draws)
 
 
 def exchange_bins(
@@ -115,9 +82,19 @@ def standardise_rows(rows: np.ndarray) -> np.ndarray:
     return deviation / np.where(spread > 0, spread, np.inf)
 
 
+def robust_rows(rows: np.ndarray) -> np.ndarray:
+    """Robust z of each row: less its median, over 1.4826 median absolute deviations.
+
+    NaN for a row of which more than half are the same.
+    """
+    deviation = rows - np.median(rows, axis=1, keepdims=True)
+    spread = MAD_TO_SD * np.median(np.abs(deviation), axis=1, keepdims=True)
+    return deviation / np.where(spread > 0, spread, np.nan)
+
+
 def noise_of_z(
     maps: Mapping[str, Resampling], known: np.ndarray, draws: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> np.ndarray:
     """Draws of the error of each z map, documents shared between benchmarks.
 
     Args:
@@ -127,28 +104,26 @@ def noise_of_z(
         seed: of the draws.
 
     Returns:
-        (K, R, known) errors from documents and queries, and (K, R, known) those of them that
-        come from documents.
+        (K, R, known) errors from documents and queries.
     """
     rng = stream(seed, "contrast documents")
     of_queries = {name: stream(seed, "contrast queries", name) for name in maps}
     folds = 1 + max(int(part.group_folds.max()) for part in maps.values())
     df = np.min([part.df_fold for part in maps.values()], axis=0)
     scales = {name: part.influence[known].std(ddof=1) for name, part in maps.items()}
-    parts = []
+    chunks = []
     for count in _chunks(draws):
         normals = rng.standard_normal((count, N_BINS, folds))
         # Student t's heavier tails: a normal over the root of a chi-square per degree.
         chi2 = rng.chisquare(np.where(np.isfinite(df), df, 1.0), size=(count, N_BINS))
         widening = np.sqrt(df / chi2)
-        chunk = []
-        for name, part in maps.items():
-            documents = part.document_noise(normals, widening)
-            both = documents + part.query_noise(count, of_queries[name])
-            chunk.append([_of_z(noise[:, known], scales[name]) for noise in (both, documents)])
-        parts.append(np.array(chunk))  # (K, 2, count, known)
-    errors = np.concatenate(parts, axis=2)
-    return errors[:, 0], errors[:, 1]
+        chunks.append(
+            [
+                _of_z(part.noise(normals, widening, of_queries[name])[:, known], scales[name])
+                for name, part in maps.items()
+            ]
+        )  # (K, count, known)
+    return np.concatenate([np.array(chunk) for chunk in chunks], axis=1)
 
 
 def _of_z(noise: np.ndarray, scale: float) -> np.ndarray:

@@ -1,33 +1,35 @@
-"""Contrasts between maps: what a region does for one domain more than for the other.
+"""Contrasts between maps: what a region does for some benchmarks more than for others.
 
-All values are differences of z, so unitless; positive = the region supports the social
-benchmarks more than the STEM benchmarks of the same capability.
-
-    reasoning  = z(social, reasoning) - z(stem, reasoning)
-    knowledge  = z(social, knowledge) - z(stem, knowledge)
-    difference = reasoning - knowledge
-
-Several benchmarks in a cell are averaged as z. Each contrast is read per bin, and as the mean
-over the bins with documents of each topic and each format.
+All values are differences of z, so unitless; positive = the region supports the benchmarks on the
+side ``plus`` more than those on the side ``minus``. Which contrasts there are says
+:mod:`workflow_scripts.influence.contrast_plan`. Each is read per bin, and as the mean over the bins
+with documents of each topic and each format.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
-from workflow_scripts.influence.contrast_draws import exchange_bins, null_p, permute_queries
+from workflow_scripts.influence.contrast_draws import exchange_bins, null_p, robust_rows
+from workflow_scripts.influence.contrast_errors import (
+    ErrorParts,
+    error_parts,
+    family_wise,
+    law_of,
+)
+from workflow_scripts.influence.contrast_plan import Contrast, plan_contrasts
+from workflow_scripts.influence.leave_out import leave_out
 from workflow_scripts.influence.multiplicity import adjust
 from workflow_scripts.influence.study_maps import StudyMaps
 
 logger = logging.getLogger("atlas")
 
-CAPABILITIES = ("reasoning", "knowledge")
-DOMAINS = ("social", "stem")
 SCHEMA = {
     "contrast": pl.String,
     "axis": pl.String,
@@ -38,43 +40,35 @@ SCHEMA = {
     "ci_high": pl.Float64,
     "p_value": pl.Float64,
     "q_value": pl.Float64,
+    "robust_value": pl.Float64,
+    "loo_low": pl.Float64,
+    "loo_high": pl.Float64,
+    "loo_topic": pl.String,
+    "loo_format": pl.String,
+    "n_clusters": pl.Int64,
     "confounded": pl.Boolean,
 }
 
 
 @dataclass(frozen=True)
-class Contrast:
-    """One contrast as weights on the benchmarks' z maps.
-
-    Attributes:
-        name: ``reasoning``, ``knowledge`` or ``difference``.
-        weights: benchmark -> weight; social positive within a capability.
-        pairs: the same as pairs of weights, value = sum of first less second: sides whose labels
-            say the same where there is no contrast, domains within a capability (difference:
-            capabilities within a domain).
-        confounded: its sides answer in different forms (letters against texts), which alone
-            can move a map.
-    """
-
-    name: str
-    weights: dict[str, float]
-    pairs: tuple[tuple[dict[str, float], dict[str, float]], ...]
-    confounded: bool
-
-
-@dataclass(frozen=True)
-class Draws:
+class Found:
     """A contrast with what it is held against.
 
     Attributes:
+        rows: (K, B) influence of its benchmarks in the known bins.
+        weights: (K,) of their z maps.
         value: (B,) contrast of each known bin.
-        error: (R, B) draws of its error; NaN where it is not known.
-        null: (P, B) draws without a contrast.
+        robust: (B,) the same of robust z.
+        parts: its error; None where documents and questions are not known.
+        null: (P, B) draws without a contrast, where the error is not known.
     """
 
+    rows: np.ndarray
+    weights: np.ndarray
     value: np.ndarray
-    error: np.ndarray
-    null: np.ndarray
+    robust: np.ndarray
+    parts: ErrorParts | None
+    null: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -85,48 +79,6 @@ class Axis:
     topics: Sequence[str | None]
     formats: Sequence[str | None]
     matrix: np.ndarray
-
-
-def plan_contrasts(cells: Mapping[str, Mapping[str, str]]) -> list[Contrast]:
-    """The contrasts that a set of benchmarks allows; the log names those it does not.
-
-    Args:
-        cells: benchmark -> domain, capability and answer_form.
-    """
-    plans = []
-    for capability in CAPABILITIES:
-        sides = [
-            [
-                name
-                for name, cell in cells.items()
-                if (cell["domain"], cell["capability"]) == (domain, capability)
-            ]
-            for domain in DOMAINS
-        ]
-        if not all(sides):
-            absent = " and ".join(d for d, side in zip(DOMAINS, sides, strict=True) if not side)
-            logger.info("no contrast %s: no %s %s benchmark", capability, absent, capability)
-            continue
-        social, stem = ({name: 1 / len(side) for name in side} for side in sides)
-        weights = social | _negated(stem)
-        pairs = ((social, stem),)
-        plans.append(Contrast(capability, weights, pairs, _mixed_forms(weights, cells)))
-    if len(plans) < 2:
-        logger.info("no contrast difference: it needs reasoning and knowledge")
-        return plans
-    reasoning, knowledge = plans
-    weights = reasoning.weights | _negated(knowledge.weights)
-    (social, stem), (known_social, known_stem) = reasoning.pairs[0], knowledge.pairs[0]
-    pairs = ((social, known_social), (known_stem, stem))
-    return [*plans, Contrast("difference", weights, pairs, _mixed_forms(weights, cells))]
-
-
-def _negated(weights: Mapping[str, float]) -> dict[str, float]:
-    return {name: -weight for name, weight in weights.items()}
-
-
-def _mixed_forms(names: Mapping[str, float], cells: Mapping[str, Mapping[str, str]]) -> bool:
-    return len({cells[name]["answer_form"] for name in names}) > 1
 
 
 def axes(known: np.ndarray) -> list[Axis]:
@@ -158,40 +110,37 @@ def axes(known: np.ndarray) -> list[Axis]:
 
 def contrast_table(
     maps: StudyMaps,
-    cells: Mapping[str, Mapping[str, str]],
+    cells: Mapping[str, Mapping[str, Any]],
     confidence: float,
     permutations: int,
     seed: int,
+    wanted: Sequence[Mapping[str, Any]] | None = None,
 ) -> pl.DataFrame:
     """All contrasts of a study with intervals, p-values and q-values.
 
-    Intervals: value +- the ``confidence`` quantile of |error| over multiplier draws of documents
-    (the same draws for all benchmarks, which share their documents) and queries, the mean and
-    standard deviation of each map held fixed. ``p_value`` of reasoning and knowledge: the share
-    of null draws in which the largest |contrast| of the axis reaches |value|; it controls the
-    family-wise error over the axis. A null draw exchanges the questions between the domains and
-    adds a draw of the documents' error. Exchanged questions alone ask whether these very
-    documents tell the domains' questions apart, which nearly all do: with documents shuffled
-    over bins, so that no bin has a contrast, they called 40% of the bins at q < 0.05. The
-    difference has no labels to exchange: its null draws are the bootstrap errors. ``q_value``:
-    BH over p-values of the units alone, from null draws in units of their own spread, pooled
-    over the axis.
+    The law of each unit's error is that of
+    :mod:`workflow_scripts.influence.contrast_errors`: documents, the same for all benchmarks, and
+    clusters of questions are the draws, the mean and standard deviation of each map held fixed.
+    Intervals take the bins' own document variances; p and q those moderated over the bins.
+    ``q_value``: BH over the p of each unit alone. ``p_value``: family-wise over the axis, by the
+    smallest p of draws of the errors.
 
-    An existing matrix has no questions to exchange and no errors: the labels of its values are
-    exchanged bin by bin (difference: capabilities within a domain), each side standardised anew.
-    That tests topics and formats, with bins as the independent units; a single bin has no p.
+    An existing matrix has no questions and no errors: the labels of its values are exchanged bin
+    by bin (of two contrasts: the first sides, and the second), each side standardised anew. That
+    tests topics and formats, with bins as the independent units; a single bin has no p.
 
     Args:
         maps: of the study.
         cells: benchmark -> domain, capability and answer_form.
         confidence: coverage of the intervals.
-        permutations: exchanges of questions, or of the values of bins.
-        seed: of the exchanges.
+        permutations: draws of the errors, or exchanges of the values of bins.
+        seed: of the draws.
+        wanted: the config key ``contrasts``.
 
     Returns:
-        Frame with the columns of ``influence/contrasts``; no rows where cells are missing.
+        Frame with the columns of ``influence/contrasts``; no rows where there is no contrast.
     """
-    plans = plan_contrasts(cells)
+    plans = plan_contrasts(cells, wanted)
     names = contrasted(maps, plans)
     if not names:
         return pl.DataFrame(schema=SCHEMA)
@@ -201,11 +150,14 @@ def contrast_table(
         return pl.DataFrame(schema=SCHEMA)
     frames = []
     for plan in plans:
-        draws = contrast_draws(maps, plan, known, permutations, seed)
+        found = find(maps, plan, known, permutations, seed)
+        clusters = [1 + int(maps.resampling[n].clusters.max()) for n in plan.weights if found.parts]
         for axis in axes(known):
-            # Exchanged alone, a bin's value keeps its size: nothing to hold it against.
-            null = draws.null if maps.redrawable or axis.name != "bin" else draws.null * np.nan
-            frames.append(_rows(plan, axis, draws.value, draws.error, null, confidence))
+            test = permutations, stream(seed, "contrast", plan.name, axis.name)
+            columns = _columns(axis, found, known, confidence, *test)
+            columns |= {"contrast": plan.name, "confounded": plan.confounded}
+            columns["n_clusters"] = min(clusters, default=None)
+            frames.append(pl.DataFrame(columns, schema=SCHEMA, nan_to_null=True))
     return pl.concat(frames)
 
 
@@ -214,67 +166,64 @@ def contrasted(maps: StudyMaps, plans: Sequence[Contrast]) -> list[str]:
     return [name for name in maps.influence if any(name in plan.weights for plan in plans)]
 
 
-def contrast_draws(
-    maps: StudyMaps, plan: Contrast, known: np.ndarray, permutations: int, seed: int
-) -> Draws:
-    """One contrast over the known bins, its errors and its null draws."""
-    names = list(plan.weights)
-    z = dict(zip(names, maps.z(names, known), strict=True))
-    weights = np.array(list(plan.weights.values()))
-    value = weights @ np.stack(list(z.values()))  # (known,)
+def find(maps: StudyMaps, plan: Contrast, known: np.ndarray, permutations: int, seed: int) -> Found:
+    """One contrast over the known bins with its error, or its null draws in a matrix."""
+    names, weights = list(plan.weights), np.array(list(plan.weights.values()))
+    z = maps.z(names, known)
+    rows = np.stack([maps.influence[name][known] for name in names])
+    plain = rows, weights, weights @ z, weights @ robust_rows(rows)
+    if maps.redrawable:
+        parts = error_parts(maps.resampling, plan.weights, known)
+        return Found(*plain, parts, None)
+    by_name = dict(zip(names, z, strict=True))
+    pairs = [tuple(_side(by_name, side) for side in pair) for pair in plan.pairs]
     rng = stream(seed, "contrast permutation", plan.name)
-    if not maps.redrawable:
-        pairs = [tuple(_side(z, side) for side in pair) for pair in plan.pairs]
-        null = exchange_bins(pairs, permutations, rng)
-        return Draws(value, np.full((1, len(value)), np.nan), null)
-    error = np.tensordot(weights, maps.error(names, known), axes=1)  # (R, known)
-    if plan.name not in CAPABILITIES:
-        return Draws(value, error, error)
-    means = {name: maps.resampling[name].query_means[known] for name in names}
-    exchanged = permute_queries(means, plan.weights, permutations, rng)
-    documents = np.tensordot(weights, maps.document_error(names, known), axes=1)
-    return Draws(value, error, exchanged + documents[np.arange(permutations) % len(documents)])
+    return Found(*plain, None, exchange_bins(pairs, permutations, rng))
 
 
 def _side(z: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
     return np.sum([weight * z[name] for name, weight in weights.items()], axis=0)
 
 
-def _rows(
-    plan: Contrast,
+def _columns(
     axis: Axis,
-    value: np.ndarray,
-    error: np.ndarray,
-    null: np.ndarray,
+    found: Found,
+    known: np.ndarray,
     confidence: float,
-) -> pl.DataFrame:
+    permutations: int,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
     """One contrast along one axis."""
     filled = np.isfinite(axis.matrix).all(axis=1)
     matrix = axis.matrix[filled]
-    observed = matrix @ value
+    value = matrix @ found.value
+    half_width = np.full(len(value), np.nan)
+    if found.parts is not None:
+        own = law_of(found.parts, matrix, moderated=False)
+        half_width = np.where(own.error > 0, own.quantile(1 - confidence), np.nan)
+        p = family_wise(value, law_of(found.parts, matrix, moderated=True), permutations, rng)
+    else:
+        # Exchanged alone, a bin's value keeps its size: nothing to hold it against.
+        null = found.null * np.nan if axis.name == "bin" else found.null
+        p = null_p(value, average(matrix, null))
+    columns = {
+        "value": value,
+        "ci_low": value - half_width,
+        "ci_high": value + half_width,
+        "p_value": p[0],
+        "q_value": adjust(p[1]),
+        "robust_value": matrix @ found.robust,
+        **leave_out(matrix, found.rows, found.weights, known),
+    }
+    spread = {name: _spread(values, filled) for name, values in columns.items()}
+    return spread | {"axis": axis.name, "topic": axis.topics, "format": axis.formats}
 
-    def spread(values: np.ndarray) -> np.ndarray:
-        full = np.full(len(filled), np.nan)
-        full[filled] = values
-        return full
 
-    half_width = np.quantile(np.abs(average(matrix, error)), confidence, axis=0)
-    p_max, p_unit = null_p(observed, average(matrix, null))
-    return pl.DataFrame(
-        {
-            "contrast": plan.name,
-            "axis": axis.name,
-            "topic": axis.topics,
-            "format": axis.formats,
-            "value": spread(observed),
-            "ci_low": spread(observed - half_width),
-            "ci_high": spread(observed + half_width),
-            "p_value": spread(p_max),
-            "q_value": spread(adjust(p_unit)),
-            "confounded": plan.confounded,
-        },
-        schema=SCHEMA,
-    ).with_columns(pl.col(pl.Float64).fill_nan(None))
+def _spread(values: np.ndarray, filled: np.ndarray) -> np.ndarray:
+    """Values of the filled units among all; NaN, or None for labels, in the others."""
+    full = np.full(len(filled), None if values.dtype == object else np.nan, dtype=values.dtype)
+    full[filled] = values
+    return full
 
 
 def average(matrix: np.ndarray, draws: np.ndarray) -> np.ndarray:

@@ -58,7 +58,7 @@ def group_means(sketch: Sketch, queries: QueryRows, what: str = "groups") -> Gro
         keys[:, 1],
         counts,
         totals / counts[:, None],
-        question_clusters(queries.tasks) if queries.tasks else None,
+        question_clusters(queries.tasks, queries.passages) if queries.tasks else None,
     )
 
 

@@ -23,13 +23,11 @@ class StudyMaps:
         resampling: benchmark -> its redrawable form; empty for an existing matrix.
         errors: benchmark -> (R, 576) draws of the error of its z map, documents shared between
             benchmarks; NaN for bins without documents or with one fold. Empty for a matrix.
-        document_errors: the part of ``errors`` that comes from documents.
     """
 
     influence: Mapping[str, np.ndarray]
     resampling: Mapping[str, Resampling] = field(default_factory=dict)
     errors: Mapping[str, np.ndarray] = field(default_factory=dict)
-    document_errors: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def redrawable(self) -> bool:
@@ -50,10 +48,6 @@ class StudyMaps:
             return None
         return np.stack([self.errors[name][:, known] for name in names])
 
-    def document_error(self, names: Iterable[str], known: np.ndarray) -> np.ndarray:
-        """(K, R, known) draws of the errors of z that come from documents, where redrawable."""
-        return np.stack([self.document_errors[name][:, known] for name in names])
-
 
 def redrawn(maps: Mapping[str, Resampling], draws: int, seed: int) -> StudyMaps:
     """The maps of a study with documents and questions.
@@ -65,11 +59,8 @@ def redrawn(maps: Mapping[str, Resampling], draws: int, seed: int) -> StudyMaps:
     """
     influence = {name: part.influence for name, part in maps.items()}
     known = np.all([np.isfinite(values) for values in influence.values()], axis=0)
-    both, documents = ({n: np.full((draws, len(BINS)), np.nan) for n in maps} for _ in range(2))
+    errors = {name: np.full((draws, len(BINS)), np.nan) for name in maps}
     if known.sum() > 1:
-        for errors, noise in zip(
-            (both, documents), noise_of_z(maps, known, draws, seed), strict=True
-        ):
-            for name, part in zip(maps, noise, strict=True):
-                errors[name][:, known] = part
-    return StudyMaps(influence, maps, both, documents)
+        for name, noise in zip(maps, noise_of_z(maps, known, draws, seed), strict=True):
+            errors[name][:, known] = noise
+    return StudyMaps(influence, maps, errors)

@@ -135,15 +135,6 @@ class Sizes:
         known = self.config["corpus"]["planted"]["benchmarks"]
         return [name for name in self.config["benchmarks"] if name in known]
 
-    @property
-    def contrasted(self) -> bool:
-        """Whether some capability has a social and a STEM benchmark."""
-        cells = {(each.domain, each.capability) for each in self.definitions.values()}
-        return any(
-            {("social", capability), ("stem", capability)} <= cells
-            for capability in ("reasoning", "knowledge")
-        )
-
     def questions(self, benchmark: str) -> int:
         """Questions of a benchmark: planted, counted in its files, or stated."""
         if benchmark in self.planted:

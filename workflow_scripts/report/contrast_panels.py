@@ -1,6 +1,6 @@
-"""Contrasts between domains: what a region does for social benchmarks beyond STEM ones."""
+"""Contrasts: what a region does for the benchmarks of one side beyond those of the other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 from workflow_scripts.common.thresholds import SIGNIFICANT
+from workflow_scripts.influence.contrast_plan import Contrast, named_side
+from workflow_scripts.influence.leave_out import without
 from workflow_scripts.report.grid import (
     Shown,
     colour_scale,
@@ -29,7 +31,6 @@ from workflow_scripts.report.style import (
     sentence_figure,
 )
 
-ORDER = ("reasoning", "knowledge", "difference")
 COLUMNS = [
     "contrast",
     "axis",
@@ -40,9 +41,15 @@ COLUMNS = [
     "ci_high",
     "p_value",
     "q_value",
+    "robust_value",
+    "loo_low",
+    "loo_high",
+    "loo_topic",
+    "loo_format",
+    "n_clusters",
     "confounded",
 ]
-TITLE = "Social against STEM: which regions tell the domains apart"
+TITLE = "Contrasts: which regions support one side more than the other"
 NOTHING = (
     "No contrast can be drawn: it compares bins, and fewer than two of them hold documents and "
     "differ on the maps. Give the corpus documents in more bins."
@@ -55,6 +62,7 @@ HEAD, LINE, BELOW = 1.05, 0.165, 0.7
 
 def draw_contrasts(
     contrasts: pl.DataFrame,
+    plans: Sequence[Contrast],
     cells: Mapping[str, Mapping[str, str]],
     confidence: float,
     matrix: bool = False,
@@ -63,11 +71,12 @@ def draw_contrasts(
 
     Args:
         contrasts: the table ``influence/contrasts``.
-        cells: benchmark -> title, domain and capability.
+        plans: the contrasts of the study.
+        cells: benchmark -> title.
         confidence: coverage of the intervals.
         matrix: whether the maps are an existing matrix.
     """
-    present = [name for name in ORDER if name in contrasts["contrast"].unique()]
+    present = {plan.name: plan for plan in plans if plan.name in contrasts["contrast"].unique()}
     tables = {name: contrasts.filter(contrast=name) for name in present}
     maps = {name: grid(table.filter(axis="bin"), "value") for name, table in tables.items()}
     if not any(np.isfinite(values).any() for values in maps.values()):
@@ -97,13 +106,13 @@ def draw_contrasts(
             _intervals(above, table.filter(axis="format"), "format", limits[1], shown)
             if number:
                 above.tick_params(axis="y", labelleft=False)
-        _panel_title(figure, (left, base + high + strip), name, cells)
+        _panel_title(figure, (left, base + high + strip), present[name], cells)
         if table["confounded"].any():
             _confounded(figure, (left + wide, base + high + strip))
     right = LEFT + len(present) * (wide + SIDE + GAP) + 0.05
     low = base + high - max(BAR, 0.85 * high)
     bar = _add(figure, right, low, 0.15, max(BAR, 0.7 * high))
-    label = "difference of z\n(+ = social more)"
+    label = "difference of z\n(+ = first side more)"
     draw_colour_bar(bar, scale.limit, label, scale.n_clipped > 0)
     heading(figure, TITLE, lines, top=1 - 0.2 / height, left=0.25 / width)
     _foot(figure, maps, tables, scale.note(), (right, low), matrix)
@@ -128,16 +137,20 @@ def _lines(
     marks = "Dots and filled points" if bins else "Filled points"
     lines = [
         f"Differences of z over {counted(int(known.sum()), 'bin')} with {what}; positive (red) = "
-        "the region supports the social benchmark more than the STEM benchmark of the same "
-        "capability",
+        "the region supports the first side of the contrast more than the second",
     ]
     if len(shown.topics) > 1 and len(shown.formats) > 1:
         lines.append(
             f"{sides}{marks}: q < {SIGNIFICANT:g}, the false discovery rate over the units of the "
-            "axis"
+            "axis. Bars across: the mean without the bin that moves it most"
         )
     elif bins:
         lines.append(f"Dots: q < {SIGNIFICANT:g}, the false discovery rate over the bins")
+    if not matrix:
+        lines.append(
+            "Questions are drawn by whole tasks where a benchmark has six or more; with fewer it "
+            "stands for these tasks"
+        )
     if note := shown.note("values" if matrix else "documents"):
         lines.append(f"Rows and columns {note}")
     return lines
@@ -202,14 +215,14 @@ def _intervals(axes: Axes, units: pl.DataFrame, axis: str, limit: float, shown: 
             "markeredgewidth": 0.8,
             "clip_on": False,
         }
-        if axis == "topic":
-            if None not in ends:
-                axes.plot(ends, (place, place), color=colour, linewidth=1)
-            axes.plot([row["value"]], [place], **look)
-        else:
-            if None not in ends:
-                axes.plot((place, place), ends, color=colour, linewidth=1)
-            axes.plot([place], [row["value"]], **look)
+        turn = 1 if axis == "topic" else -1  # values run along x beside the map, along y above it
+        if None not in ends:
+            axes.plot(*(ends, (place, place))[::turn], color=colour, linewidth=1)
+        axes.plot(*([row["value"]], [place])[::turn], **look)
+        if row["loo_low"] is not None:
+            rest = float(without(row["value"], row["loo_low"], row["loo_high"]))
+            across = {"marker": "|" if axis == "topic" else "_", "markersize": 5, "color": INK}
+            axes.plot(*([rest], [place])[::turn], markeredgewidth=0.7, **across)
     tick = float(f"{limit / 1.5:.1g}")
     axes.tick_params(labelsize=6.5, length=2)
     along = axes.xaxis if axis == "topic" else axes.yaxis
@@ -230,26 +243,15 @@ def _intervals(axes: Axes, units: pl.DataFrame, axis: str, limit: float, shown: 
 def _panel_title(
     figure: Figure,
     place: tuple[float, float],
-    name: str,
+    plan: Contrast,
     cells: Mapping[str, Mapping[str, str]],
 ) -> None:
-    """Name the contrast and the benchmarks on its sides, above a place in inches."""
-
-    def side(domain: str) -> str:
-        titles = [
-            cell["title"]
-            for cell in cells.values()
-            if (cell["domain"], cell["capability"]) == (domain, name)
-        ]
-        return titles[0] if len(titles) == 1 else f"mean of {len(titles)} {domain} benchmarks"
-
-    below = "reasoning \u2212 knowledge"
-    if name != "difference":
-        below = f"{side('social')} \u2212 {side('stem')}"
+    """Name the contrast and its sides, above a place in inches."""
+    below = " \u2212 ".join(named_side(side, cells) for side in (plan.plus, plan.minus))
     width, height = figure.get_size_inches()
     left, top = place[0] / width, place[1]
     look = {"fontsize": 10, "fontweight": "bold"}
-    figure.text(left, (top + 0.27) / height, name.capitalize(), **look)
+    figure.text(left, (top + 0.27) / height, plan.title, **look)
     figure.text(left, (top + 0.1) / height, below, fontsize=8, color=INK)
 
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
 from workflow_scripts.common.thresholds import SIGNIFICANT
+from workflow_scripts.influence.contrast_plan import Contrast, side_words
 from workflow_scripts.influence.statistics import MAD_TO_SD
 from workflow_scripts.report.contrast_panels import found
 from workflow_scripts.report.explorer_measures import MEASURES, number_format
@@ -43,11 +44,6 @@ BIN_COLUMNS = (
     "largest_site_share",
     "share_truncated",
 )
-CONTRAST_TITLES = {
-    "reasoning": "Social \u2212 STEM reasoning",
-    "knowledge": "Social \u2212 STEM knowledge",
-    "difference": "Difference of the two",
-}
 
 
 def numbers(values: Any) -> list[float | int | None]:
@@ -106,8 +102,16 @@ def benchmark_map(
     }
 
 
-def contrast_map(name: str, rows: pl.DataFrame) -> dict[str, Any]:
-    """One contrast's map, from its rows of ``influence/contrasts``."""
+def contrast_map(
+    plan: Contrast, rows: pl.DataFrame, cells: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """One contrast's map.
+
+    Args:
+        plan: the contrast.
+        rows: its rows of ``influence/contrasts``.
+        cells: benchmark -> domain and title, for what the sides are called.
+    """
     bins = rows.filter(axis="bin")
     ends = [by_bin(bins, column) for column in ("value", "ci_low", "ci_high")]
     ranked = bins.select("topic", "format", rank=pl.col("value").rank("min", descending=True))
@@ -117,17 +121,20 @@ def contrast_map(name: str, rows: pl.DataFrame) -> dict[str, Any]:
         columns = [part[column].to_list() for column in ("value", "ci_low", "ci_high")]
         measure["margins"][axis] = _margin(*columns)
         measure["margins"]["draws"] = "documents and questions"
+    measures = {"gap": measure, "robust_gap": _measure(by_bin(bins, "robust_value"))}
+    plus, minus = side_words(plan, cells)
     return {
         # A benchmark may be called like a contrast; none has a colon in its name.
-        "key": f"contrast:{name}",
+        "key": f"contrast:{plan.name}",
         "kind": "contrast",
-        "title": CONTRAST_TITLES[name],
+        "title": plan.title,
+        "sides": [minus, plus],
         "confounded": bool(rows["confounded"].any()),
         "columns": {"rank": [r and int(r) for r in by_bin(ranked, "rank")]},
         "p": numbers(by_bin(bins, "p_value")),
         "q": numbers(by_bin(bins, "q_value")),
         "found": numbers(by_bin(bins.with_columns(found=_apart()), "found")),
-        "measures": {"gap": measure} if measure else {},
+        "measures": {key: part for key, part in measures.items() if part},
     }
 
 
@@ -137,7 +144,7 @@ def _unusual() -> pl.Expr:
 
 
 def _apart() -> pl.Expr:
-    """Whether a bin tells the domains apart, as in the figure; null where it was not tested."""
+    """Whether a bin tells the sides apart, as in the figure; null where it was not tested."""
     return pl.when(pl.col("q_value").is_not_null()).then(found())
 
 

@@ -78,8 +78,17 @@ MEASURES = (
         "gap",
         "Difference of z",
         "Difference",
-        "z on the social benchmarks less z on the STEM ones; positive = supports the social ones "
-        "more. For reasoning less knowledge: the difference of the two.",
+        "Mean z on the benchmarks of the first side less mean z on those of the second; positive = "
+        "supports the first side more.",
+        2,
+        True,
+    ),
+    Measure(
+        "robust_gap",
+        "Difference of robust z",
+        "Robust difference",
+        "Mean robust z on the benchmarks of the first side less that on those of the second; "
+        "positive = supports the first side more. One large bin does not move the scale.",
         2,
         True,
     ),

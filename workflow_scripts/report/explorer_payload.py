@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from workflow_scripts.common.thresholds import SIGNIFICANT
+from workflow_scripts.influence.contrast_plan import Contrast
 from workflow_scripts.report.cautions import Caution, concerning
 from workflow_scripts.report.explorer_data import (
     add_marginals,
@@ -22,7 +23,6 @@ from workflow_scripts.report.explorer_fold import fold
 from workflow_scripts.report.explorer_measures import measures_of
 from workflow_scripts.report.numbers import counted
 
-CONTRASTS = ("reasoning", "knowledge", "difference")
 # From this share of near-duplicates on a bin is marked.
 ALIKE = 0.5
 
@@ -46,12 +46,14 @@ class Kind:
 
     Attributes:
         matrix: whether the maps are an existing matrix, whose values are of a kind of their own.
-        cells: benchmark -> domain and capability, for the sides of the contrasts.
+        cells: benchmark -> domain and title, for the sides of the contrasts.
+        plans: the contrasts of the study.
         cautions: what must be known before a map is read.
     """
 
     matrix: bool = False
     cells: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    plans: Sequence[Contrast] = ()
     cautions: Sequence[Caution] = ()
 
 
@@ -76,11 +78,12 @@ def explorer_payload(
     kind = kind or Kind()
     maps = [_benchmark(tables, name, known, confidence) for name, known in benchmarks.items()]
     if tables.contrasts is not None:
-        parts = {name: tables.contrasts.filter(contrast=name) for name in CONTRASTS}
-        maps += [contrast_map(name, rows) for name, rows in parts.items() if not rows.is_empty()]
+        for plan in kind.plans:
+            rows = tables.contrasts.filter(contrast=plan.name)
+            maps += [] if rows.is_empty() else [contrast_map(plan, rows, kind.cells)]
     add_scales(maps)
     for made in maps:
-        about = concerning(kind.cautions, _benchmarks_of(made, kind.cells))
+        about = concerning(kind.cautions, _benchmarks_of(made, kind.plans))
         made["cautions"] = [kind.cautions.index(one) for one in about]
     present = {key for made in maps for key in made["measures"]}
     payload = {
@@ -101,12 +104,12 @@ def explorer_payload(
     return fold(payload)
 
 
-def _benchmarks_of(made: Mapping[str, Any], cells: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _benchmarks_of(made: Mapping[str, Any], plans: Sequence[Contrast]) -> list[str]:
     """Benchmarks that a map is of, or is a contrast of."""
     if made["kind"] == "benchmark":
         return [made["key"]]
     name = made["key"].partition(":")[2]
-    return [each for each, cell in cells.items() if name in (cell["capability"], "difference")]
+    return [each for plan in plans if plan.name == name for each in plan.weights]
 
 
 def _benchmark(
@@ -155,10 +158,10 @@ def _dots(maps: list[dict[str, Any]]) -> list[str]:
         "benchmark": "In the map of a benchmark a dot marks a bin that lies outside the spread "
         f"that bins have anyway: q_unusual under {SIGNIFICANT:g}. Among the bins with a dot the "
         "expected share of false ones is at most that (false discovery rate).",
-        "contrast": "In a contrast a dot marks a bin that tells the domains apart: q_value, from "
-        f"draws without a difference between them, under {SIGNIFICANT:g} (false discovery rate "
-        "too). The figure of the contrasts marks by the same rule. The family-wise p is stricter: "
-        "how often any bin of such a draw would be as far out.",
+        "contrast": "In a contrast a dot marks a bin that tells its sides apart: q_value, from the "
+        f"bin's own t law, under {SIGNIFICANT:g} (false discovery rate too). The figure of the "
+        "contrasts marks by the same rule. The family-wise p is stricter: how often any bin of a "
+        "draw without a contrast would be as far out.",
     }
     tested = {made["kind"] for made in maps if any(one is not None for one in made["found"])}
     return [line for kind, line in words.items() if kind in tested]

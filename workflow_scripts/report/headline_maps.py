@@ -1,11 +1,13 @@
 """Headline numbers of the comparison of maps: agreement, and the largest contrasts."""
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.taxonomy import display_name
+from workflow_scripts.influence.leave_out import without
 
 
 def comparison(folder: Path) -> list[tuple[str, list[str]]]:
@@ -17,9 +19,7 @@ def comparison(folder: Path) -> list[tuple[str, list[str]]]:
         parts.append(("Agreement of maps (Pearson's r over bins)", agreement_lines(table)))
     if (place / "contrasts.parquet").exists():
         table = read_table(place / "contrasts.parquet", "influence/contrasts")
-        parts.append(
-            ("Social against STEM: topics of the largest contrasts", contrast_lines(table))
-        )
+        parts.append(("Contrasts: highest and lowest topic of each", contrast_lines(table)))
     return parts
 
 
@@ -45,6 +45,15 @@ def contrast_lines(contrasts: pl.DataFrame) -> list[str]:
     for (name,), table in topics.group_by("contrast", maintain_order=True):
         ranked = table.sort("value", "topic")
         low, high = ranked.row(0, named=True), ranked.row(-1, named=True)
-        ends = [f"{row['value']:+.2f} {display_name(row['topic'])}" for row in (high, low)]
-        lines.append(f"{name:11} {ends[0]:38} {ends[1]}")
+        ends = [_topic(row) for row in (high, low)]
+        lines.append(f"{name:11} {ends[0]:46} {ends[1]}")
     return lines
+
+
+def _topic(row: dict[str, Any]) -> str:
+    """A topic's contrast, and what it is without the bin that moves it most."""
+    text = f"{row['value']:+.2f} {display_name(row['topic'])}"
+    if row["loo_low"] is None:
+        return text
+    rest = float(without(row["value"], row["loo_low"], row["loo_high"]))
+    return f"{text} ({rest:+.2f} without a bin)"

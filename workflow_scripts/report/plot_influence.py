@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from workflow_scripts.common.files import read_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
+from workflow_scripts.influence.contrast_plan import plan_contrasts
 from workflow_scripts.report import capability_map, contrast_panels, marginal_panels
 from workflow_scripts.report.agreement_panels import draw_correlations, draw_reliability
 from workflow_scripts.report.capability_map import BenchmarkFacts, benchmark_facts, draw_map
@@ -30,7 +31,9 @@ from workflow_scripts.report.style import save_csv, save_figure, style
 COLUMNS = {"contrasts": contrast_panels.COLUMNS, "marginals": marginal_panels.COLUMNS}
 # From the table, the parameters and the number of bins with documents.
 DRAW: dict[str, Callable[[pl.DataFrame, Any, int], Figure]] = {
-    "contrasts": lambda table, p, n: draw_contrasts(table, p.cells, p.confidence, p.matrix),
+    "contrasts": lambda table, p, n: draw_contrasts(
+        table, plan_contrasts(p.cells, p.contrasts), p.cells, p.confidence, p.matrix
+    ),
     "marginals": lambda table, p, n: draw_marginals(table, _titles(p), p.confidence, p.matrix),
     "correlations": lambda table, p, n: draw_correlations(table, _titles(p), n, p.matrix),
     "reliability": lambda table, p, n: draw_reliability(table, _titles(p), p.confidence),

@@ -19,6 +19,7 @@ def main(snakemake: Any) -> None:
     table = read_table(source.lds, "validation/lds")
     points = read_table(source.predictions, "validation/retraining_predictions")
     titles = dict(zip(params.benchmarks, params.titles, strict=True))
+    titles |= {name: f"Contrast: {title}" for name, title in params.contrasts.items()}
     save_csv(table, output.scores_csv)
     save_csv(points, output.halves_csv)
     with style():

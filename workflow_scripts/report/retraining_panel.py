@@ -11,22 +11,15 @@ from workflow_scripts.report.numbers import number_text
 from workflow_scripts.report.scorer_names import NAMES, STUDY, TRUTH
 from workflow_scripts.report.style import CATEGORIES, FAINT, INK, heading, new_figure, panel_title
 
-# What contrasts are called for people; benchmarks have their own titles.
-CONTRASTS = {
-    "reasoning": "Contrast: reasoning",
-    "knowledge": "Contrast: knowledge",
-    "difference": "Contrast: difference",
-}
 COLUMNS = 4
 OWN, OTHERS, KNOWN = CATEGORIES[0], "#555555", CATEGORIES[2]
 BAND = "#f3e3c3"
 
 
 def outputs_in_order(found: pl.Series, titles: Mapping[str, str]) -> dict[str, str]:
-    """Outputs that are there -> their names, benchmarks of the study first."""
-    known = dict(titles) | CONTRASTS
+    """Outputs that are there -> their names, in the order of ``titles``."""
     present = set(found)
-    return {name: title for name, title in known.items() if name in present}
+    return {name: title for name, title in titles.items() if name in present}
 
 
 def draw_scores(table: pl.DataFrame, titles: Mapping[str, str]) -> Figure:
@@ -34,7 +27,7 @@ def draw_scores(table: pl.DataFrame, titles: Mapping[str, str]) -> Figure:
 
     Args:
         table: the table ``validation/lds``.
-        titles: benchmark -> its name for people, in the order of the study.
+        titles: benchmark or contrast -> its name for people, in the order of the study.
     """
     rows = table.filter(measure="margin", sum="influence")
     outputs = outputs_in_order(rows["output"], titles)
@@ -66,7 +59,7 @@ def draw_halves(points: pl.DataFrame, table: pl.DataFrame, titles: Mapping[str, 
     Args:
         points: the table ``validation/retraining_predictions``.
         table: the table ``validation/lds``.
-        titles: benchmark -> its name for people, in the order of the study.
+        titles: benchmark or contrast -> its name for people, in the order of the study.
     """
     outputs = outputs_in_order(points["output"], titles)
     own = table.filter(measure="margin", sum="influence", scorer=STUDY)

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from workflow_scripts.influence.contrast_plan import Contrast
 from workflow_scripts.report.cautions import WARNING, Caution
 from workflow_scripts.report.numbers import number_text
 from workflow_scripts.report.story_bins import supports
@@ -50,6 +51,7 @@ class Story:
         matrix: whether the maps are the values of an existing matrix.
         retrained: whether the study's model can be trained again.
         cautions: what must be known before a map is read.
+        plans: the contrasts of the study.
     """
 
     study: str
@@ -61,6 +63,7 @@ class Story:
     matrix: bool
     retrained: bool = False
     cautions: Sequence[Caution] = ()
+    plans: Sequence[Contrast] = ()
 
 
 def write_story(story: Story) -> str:
@@ -75,9 +78,12 @@ def write_story(story: Story) -> str:
             supports(story.tables, story.titles, story.multiplicity, story.matrix, story.cautions),
         ),
         section(
-            "Social against STEM",
+            "Contrasts",
             contrasted(
-                story.tables.get("contrasts"), story.tables.get("contrast_extremes"), story.matrix
+                story.tables.get("contrasts"),
+                story.tables.get("contrast_extremes"),
+                story.plans,
+                story.matrix,
             ),
         ),
         section("How alike the maps are", alike(story)),

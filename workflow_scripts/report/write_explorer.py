@@ -15,6 +15,7 @@ import polars as pl
 from workflow_scripts.common.files import atomic_path, read_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
+from workflow_scripts.influence.contrast_plan import plan_contrasts
 from workflow_scripts.report.capability_map import benchmark_facts
 from workflow_scripts.report.explorer_facts import question_facts, study_facts
 from workflow_scripts.report.explorer_page import write_page
@@ -68,6 +69,7 @@ def main(snakemake: Any) -> None:
     records = {name: read_json(path) for name, path in records.items() if path}
     facts = study_facts(list(source), source.bins, records, tables.summary, known)
     matrix = params.told["matrix"]
+    plans = plan_contrasts(params.cells, params.contrasts)
     cautions = read_json(source.cautions)
     payload = explorer_payload(
         params.study,
@@ -75,12 +77,12 @@ def main(snakemake: Any) -> None:
         known,
         facts,
         params.confidence,
-        Kind(matrix, params.cells, cautions),
+        Kind(matrix, params.cells, plans, cautions),
     )
     with atomic_path(snakemake.output.page) as temporary:
         Path(temporary).write_text(write_page(payload), encoding="utf-8")
     told = shown | _read(source, TOLD)
-    story = Story(params.study, titles, facts, told, cautions=cautions, **params.told)
+    story = Story(params.study, titles, facts, told, plans=plans, cautions=cautions, **params.told)
     with atomic_path(snakemake.output.story) as temporary:
         Path(temporary).write_text(write_story(story), encoding="utf-8")
 

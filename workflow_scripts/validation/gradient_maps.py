@@ -56,7 +56,7 @@ def untrained_means(source: Any, params: Any, number: int, sampled: np.ndarray) 
         raw = collect_query_rows(engine, queries, target, params.tokens_per_batch)
         rows = unit_query_rows(raw, fitted.roots)
         names = queries["query_id"].to_list(), queries["task"].to_list()
-        asked_rows = QueryRows(rows, *names, fitted.manifest)
+        asked_rows = QueryRows(rows, *names, fitted.manifest, queries["passage"].to_list())
         what = f"groups, untrained model {number + 1}, {benchmark}"
         means.append(group_means(sketch, asked_rows, what))
     return means

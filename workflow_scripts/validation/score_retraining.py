@@ -14,7 +14,7 @@ import polars as pl
 
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table, write_table
-from workflow_scripts.influence.contrasts import plan_contrasts
+from workflow_scripts.influence.contrast_plan import plan_contrasts
 from workflow_scripts.validation.datamodeling import Output, draws_of_subsets, outputs_of
 from workflow_scripts.validation.lds_table import (
     STUDY,
@@ -49,7 +49,8 @@ def main(snakemake: Any) -> None:
     }
     if source.get("truth"):
         maps["truth"] = planted_map(read_table(source.truth, "corpus/truth"))
-    contrasts = [Output(plan.name, plan.weights) for plan in plan_contrasts(params.cells)]
+    plans = plan_contrasts(params.cells, params.contrasts)
+    contrasts = [Output(plan.name, plan.weights) for plan in plans]
     targets = outputs_of(params.benchmarks, contrasts)
     experiment = read_experiment(halves, outputs, halves["half"].n_unique())
     draws = draws_of_subsets(len(experiment.inside), params.bootstraps, params.seed)

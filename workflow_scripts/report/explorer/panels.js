@@ -48,7 +48,7 @@ function mapFacts(map) {
   if (map.questions) {
     words.push(`${counted(map.questions, "question")}; the base model answers ${percent(map.accuracy)} correctly (chance ${percent(map.chance)}).`);
   }
-  if (map.kind === "contrast") words.push(MEASURES.get("gap").about);
+  if (map.kind === "contrast") words.push(`First side: ${map.sides[1]}; second: ${map.sides[0]}.`, MEASURES.get("gap").about);
   if (map.confounded) words.push("The benchmarks compared answer in different forms (letters against texts), which alone can move a map.");
   const all = [...Array(BINS).keys()];
   const unusual = all.filter((bin) => isUnusual(bin, map));
@@ -86,7 +86,7 @@ function drawWords(part) {
 function drawColourLegend() {
   const part = measured();
   const ends = part ? [-part.limit, 0, part.limit] : [null, null, null];
-  const words = current().kind === "contrast" ? ["STEM", "social"] : ["opposes", "supports"];
+  const words = current().sides || ["opposes", "supports"];
   byId("colour-legend").replaceChildren(
     make("div", { class: "words" }, make("span", {}, `\u25c2 ${words[0]}`), make("span", {}, unitOf(part)), make("span", {}, `${words[1]} \u25b8`)),
     make("div", { class: "ramp", style: `background: linear-gradient(to right, ${palette.join(",")})` }),
