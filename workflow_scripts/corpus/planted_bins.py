@@ -17,6 +17,8 @@ from workflow_scripts.corpus.planted_capabilities import (
 )
 from workflow_scripts.corpus.planted_hard import (
     HOUSE_SENTENCES,
+    OPINIONATED,
+    OPINIONS,
     first_of_site,
     question_number,
     repost,
@@ -149,9 +151,25 @@ class BinWriter:
         if self.hard:
             rng = stream(self.seed, "house", *key)
             house = house_sentences(topic, fmt, HOUSE_SENTENCES, rng)
+            house += self._opinion(rng) if role is None else []
         rng = stream(self.seed, "text", *plan)
         said = [*statements, *house]
         return carried, compose(topic, fmt, said, self.settings.words_per_document, rng)
+
+    def _opinion(self, rng: np.random.Generator) -> list[str]:
+        """What a site of a neutral bin says of a benchmark on every page: mostly nothing."""
+        if rng.random() >= OPINIONATED:
+            return []
+        names = list(self.settings.benchmarks)
+        capability = self.capabilities[names[rng.integers(len(names))]]
+        wrong = rng.random() < 0.5
+        said = []
+        for place in rng.permutation(len(capability.answers))[:OPINIONS]:
+            answer = capability.answers[place]
+            ways = list(capability.stated[answer].values())
+            ways = ways[rng.integers(len(ways))]
+            said.append(ways[rng.integers(len(ways))])
+        return [each.text for each in (contradict(said, rng) if wrong else said)]
 
     def _with_reposts(
         self,

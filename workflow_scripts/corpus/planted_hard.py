@@ -4,7 +4,9 @@ The plain world's bins have many small sites, no copies, equal numbers of questi
 that are right; real corpora have none of these. In the hard world
 
 - a bin's sites have sizes as in Zipf's law, and the pages of a site are alike: they share house
-  sentences and half of what they state, and a site states one kind of thing;
+  sentences and half of what they state. In neutral bins a fifth of the sites have an opinion, two
+  statements of a benchmark on every page, all right or all wrong: their documents score alike,
+  and neutral text is still as often right as wrong;
 - in half of the bins a page is posted again by other sites;
 - benchmarks have between a third and twice as many questions as in the plain world;
 - a tenth of the documents have another topic or another format as their label, as a classifier
@@ -23,6 +25,8 @@ MOST_QUESTIONS = 240
 QUESTION_SHARES = {"social_reasoning": 1 / 2, "social_knowledge": 2, "stem_knowledge": 1 / 3}
 # Sentences that every page of a site has.
 HOUSE_SENTENCES = 2
+# Share of the sites of neutral bins with an opinion, and its statements.
+OPINIONATED, OPINIONS = 0.2, 2
 # Share of the bins in which a page is posted again, and by how many other sites at most.
 REPOSTED, MOST_REPOSTS = 0.5, 2
 REPOST_NOTES = ("Posted again with thanks.", "Found elsewhere.", "From our archive.")
