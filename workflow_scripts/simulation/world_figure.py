@@ -1,5 +1,6 @@
 """Figure of the rates in worlds that can break the statistics: a line for each row of the table."""
 
+import textwrap
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,7 @@ from workflow_scripts.simulation.world_table import bounds, read_worlds
 
 HELD, MISSED, TOLD = "#2f6db3", "#c44e52", "#777777"
 BAND = "#e3ecd9"
+MOST_LETTERS = 90
 ROW_INCHES, LABEL_INCHES = 0.17, 4.6
 PANELS = (
     ("False calls: share of maps, or of calls, that are false", pl.col("nominal") < 0.5),
@@ -48,7 +50,8 @@ def _panel(axis: Axes, title: str, rows: pl.DataFrame) -> None:
         if before not in (None, row["world"]):
             axis.axhline(place - 0.5, color=FAINT, lw=0.5)
         before = row["world"]
-        labels.append(f"{row['world']}: {row['statistic']}, {row['setting']}")
+        label = f"{row['world']}: {row['statistic']}, {row['setting']}"
+        labels.append(textwrap.shorten(label, MOST_LETTERS, placeholder=" ..."))
         if row["nominal"] is not None:
             low, high = bounds(row["nominal"])
             axis.barh(place, high - low, left=low, height=1, color=BAND, zorder=0)
@@ -60,10 +63,18 @@ def _panel(axis: Axes, title: str, rows: pl.DataFrame) -> None:
         axis.errorbar(row["rate"], place, xerr=error, fmt="o", ms=3.5, lw=1, color=colour)
     axis.set_yticks(range(len(labels)), labels, fontsize=6.5)
     axis.set_ylim(len(labels) - 0.5, -0.5)
-    lowest = min(0.85, float(rows["rate"].min() or 0)) if (rows["nominal"] >= 0.5).all() else 0.0
-    axis.set_xlim(max(0.0, lowest - 0.03), 1.01)
-    if (rows["nominal"] < 0.5).all():
-        axis.set_xlim(-0.01, max(0.2, 1.15 * float(rows["rate"].max() or 0)))
-    axis.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axis.set_xlim(*_limits(rows))
+    axis.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
     axis.tick_params(axis="y", length=0)
     axis.set_title(title, fontsize=8, loc="left")
+
+
+def _limits(rows: pl.DataFrame) -> tuple[float, float]:
+    """Of the axis: false calls from 0, intervals below their bounds, others as they come."""
+    low, high = float(rows["rate"].min() or 0.0), float(rows["rate"].max() or 0.0)
+    nominal = rows["nominal"][0]
+    if nominal is None:
+        return min(0.0, low) - 0.02, max(1.0, high) + 0.02
+    if nominal < 0.5:
+        return -0.01, max(0.2, 1.15 * high)
+    return max(0.0, min(0.85, low) - 0.03), 1.01
