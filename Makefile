@@ -25,7 +25,7 @@ define check_study
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report status publish validate lint format test test-all matrix bench lds power simulate check-benchmark plan docs graph clean
+.PHONY: help setup demo report status publish validate lint format test test-all matrix bench lds power simulate hard-seeds check-benchmark plan docs graph clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -109,6 +109,10 @@ power: $(VENV)/.installed ## what difference a study's unlearning can detect, be
 
 simulate: $(VENV)/.installed ## coverage, false discoveries and power of the bin statistics, into docs/simulation (five minutes on one core)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m workflow_scripts.simulation.simulate
+
+hard-seeds: SEEDS ?= 101..110
+hard-seeds: $(VENV)/.installed ## run unseen seeds of the hard planted world, into docs/simulation/hard_seeds.csv (ten minutes a seed on one core; SEEDS=101..110)
+	@$(BIN)/python -m workflow_scripts.simulation.hard_seeds --seeds $(call quoted,$(value SEEDS))
 
 check-benchmark: $(VENV)/.installed ## print a benchmark's first question as it is scored, or what is wrong with it (NAME=x CONFIG=configs/x.yaml)
 	$(check_study)

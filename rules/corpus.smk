@@ -4,6 +4,9 @@ Needs the source files (or plants a world); leaves everything that later stages 
 corpus. Nothing after the manifest and the documents opens a source file.
 """
 
+from itertools import chain
+
+from workflow_scripts.corpus.planted_wording import question_files
 from workflow_scripts.corpus.sources import (
     attribute_files,
     beside,
@@ -57,8 +60,10 @@ if config["corpus"]["source"] == "planted":
             documents=expand("<results>/corpus/world/documents-{number}.jsonl.gz", number=range(4)),
             truth="<results>/corpus/truth.parquet",
             questions=expand(
-                "<results>/corpus/questions/{planted}.jsonl",
-                planted=config["corpus"]["planted"]["benchmarks"],
+                "<results>/corpus/questions/{task}.jsonl",
+                task=chain.from_iterable(
+                    map(question_files, config["corpus"]["planted"]["benchmarks"])
+                ),
             ),
         log:
             "<logs>/plant_world/all.log",

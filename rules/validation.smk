@@ -329,6 +329,7 @@ rule validate:
         lds=f"{RESULTS}/validation/lds.parquet" if RETRAINED else None,
         benchmarks=BENCHMARKS,
         planted=bool(PLANTED),
+        hard=bool(PLANTED) and config["corpus"]["planted"]["world"] == "hard",
         checks=CHECKS,
         rows=config["attribution"]["rows"],
         row_dtype=config["attribution"]["row_dtype"],

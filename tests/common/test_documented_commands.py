@@ -49,7 +49,9 @@ RUN_BY = {
     "make check-benchmark": ("Makefile", "name the benchmark: make check-benchmark NAME=x"),
     "make check-benchmark NAME": (CHECK, '"check-benchmark"'),
     "make check-benchmark NAME CONFIG": (CHECK, '"check-benchmark"'),
-    "make simulate": ("tests/influence/test_simulation.py", "workflow_scripts.simulation.simulate"),
+    "make simulate": ("tests/simulation/test_worlds.py", "workflow_scripts.simulation.simulate"),
+    "make hard-seeds": ("tests/simulation/test_hard_seeds.py", "hard_seeds"),
+    "make hard-seeds SEEDS": ("tests/simulation/test_hard_seeds.py", "hard_seeds"),
     "make publish CONFIG": (SMALL, 'clone.make("publish", MADE)'),
     "make validate CONFIG": (SMALL, '"validate", MADE'),
     "make bench STUDY": (SMALL, 'recipes(["bench", "STUDY=small"]'),
@@ -78,8 +80,12 @@ RUN_BY = {
         "workflow_scripts.attribution.submit_shards",
     ),
     "python -m workflow_scripts.simulation.simulate": (
-        "tests/influence/test_simulation.py",
+        "tests/simulation/test_worlds.py",
         "workflow_scripts.simulation.simulate",
+    ),
+    "python -m workflow_scripts.simulation.hard_seeds": (
+        "tests/simulation/test_hard_seeds.py",
+        "hard_seeds",
     ),
 }
 # Long ones that are planned in this form; a test runs them in another.

@@ -9,7 +9,8 @@ import polars as pl
 from workflow_scripts.common.config import complete
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.corpus.plant_world import main, world_settings, write_lines
-from workflow_scripts.corpus.planted import WorldSettings, make_world
+from workflow_scripts.corpus.planted import make_world
+from workflow_scripts.corpus.planted_settings import WorldSettings
 
 TOPICS = [
     "health",

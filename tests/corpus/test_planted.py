@@ -8,13 +8,14 @@ from collections import Counter, defaultdict
 import pytest
 
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
-from workflow_scripts.corpus.planted import PlantedWorldError, World, WorldSettings, make_world
+from workflow_scripts.corpus.planted import World, make_world
 from workflow_scripts.corpus.planted_capabilities import (
     Statement,
     contradict,
     make_capability,
 )
 from workflow_scripts.corpus.planted_frames import COMMON_SENTENCES, FRAMES
+from workflow_scripts.corpus.planted_settings import PlantedWorldError, WorldSettings
 from workflow_scripts.corpus.planted_wording import (
     BACKGROUND_WORDS,
     BENCHMARK_WORDS,

@@ -371,3 +371,24 @@ def test_printed_verdict_shows_value_bar_source_and_what_failed():
     assert text.endswith(
         "1 passed, 1 failed, 0 told without a bar, 1 not applicable to this study\n"
     )
+
+
+def test_the_hard_worlds_numbers_are_told_without_the_plain_worlds_bars():
+    """A map that finds half fails where the world is plain, and is reported where it is hard."""
+    tables = good_tables()
+    tables["planted"] = tables["planted"].with_columns(auroc_support=pl.lit(0.5))
+    tables["truth"] = tables["truth"].with_columns(dose=pl.lit(0.9))
+    plain = judge(tables)
+    lines = all_lines(Findings(tables, NOT_RUN, "float32", True, hard=True))
+    hard = verdict_table(lines)
+    assert len(failures(plain)) == 2 and failures(hard) == []
+    assert hard["measure"].to_list() == plain["measure"].to_list()
+    found = line(hard, "support above all other bins")
+    assert (found["value"], found["state"], found["low"]) == (0.5, "told", None)
+    assert found["reason"].startswith("as it comes")
+    assert line(hard, "support bins of full dose")["reason"].startswith("no such bin; as it")
+    # What holds in any world keeps its bar.
+    assert line(hard, "largest difference")["state"] == "passed"
+    assert line(hard, "documents shuffled over bins")["state"] == "passed"
+    assert line(hard, "another random projection, Pearson of the maps")["state"] == "passed"
+    assert line(hard, "other documents, split halves")["state"] == "told"

@@ -2,7 +2,7 @@
 
 in   nothing
 out  documents: four jsonl.gz (id, text, topic, format, url); truth: table corpus/truth;
-     questions: a jsonl per planted benchmark (question_id, prompt, choices, gold, ...)
+     questions: a jsonl per task of a planted benchmark (question_id, prompt, choices, gold, ...)
 """
 
 import gzip
@@ -19,7 +19,8 @@ from workflow_scripts.common.files import atomic_path
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
-from workflow_scripts.corpus.planted import WorldSettings, make_world
+from workflow_scripts.corpus.planted import make_world
+from workflow_scripts.corpus.planted_settings import WorldSettings
 
 logger = logging.getLogger("atlas")
 
@@ -64,7 +65,7 @@ def main(snakemake: Any) -> None:
     for path in snakemake.output.questions:
         write_lines(path, world.questions[Path(path).stem])
     logger.info(
-        "%s documents, %s benchmarks with %s questions",
+        "%s documents, %s tasks with %s questions",
         f"{len(world.documents):,}",
         len(world.questions),
         sum(map(len, world.questions.values())),

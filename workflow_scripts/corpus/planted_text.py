@@ -59,6 +59,12 @@ def compose(
     return frame.between.join(page)
 
 
+def house_sentences(topic: str, fmt: str, count: int, rng: np.random.Generator) -> list[str]:
+    """Different sentences in words of a topic, for every page of a site."""
+    lexicon, pool = LEXICA[topic], (*FRAMES[fmt].sentences, *COMMON_SENTENCES)
+    return [_fill(pool[i], lexicon, rng) for i in rng.permutation(len(pool))[:count]]
+
+
 def _sentence(own: Sequence[str], used: set[str], rng: np.random.Generator) -> str:
     """A sentence not used yet on this page, if there is one."""
     pool = own if rng.random() < OWN_SENTENCE_SHARE else COMMON_SENTENCES

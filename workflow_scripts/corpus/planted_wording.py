@@ -94,6 +94,9 @@ BENCHMARK_WORDS = {
     ),
 }
 
+# A benchmark of two tasks asks what stem_reasoning asks, and takes its place in a world.
+SAME_WORDS = {"stem_two_tasks": "stem_reasoning"}
+
 # Other things in the frames of a benchmark: with regularity in neighbours, without in decoys.
 DECOY_WORDS = {
     "social_reasoning": Words(
@@ -141,6 +144,10 @@ NEIGHBOURS = {
     "stem_knowledge": "social_knowledge",
 }
 
+# Tasks of a benchmark that has more than one, and how their questions begin; every other
+# benchmark is one task of its name.
+TASKS = {"stem_two_tasks": {"stem_traits": ("A ", "Any "), "stem_events": ("When ",)}}
+
 # Learnable facts that no benchmark asks, in some neutral documents.
 BACKGROUND_WORDS = Words(
     frames=(
@@ -150,3 +157,18 @@ BACKGROUND_WORDS = Words(
     answers=("Monday", "Tuesday", "Thursday", "Saturday"),
     endings=("ey", "oy", "island", "haven"),
 )
+
+
+def words_of(benchmark: str) -> Words:
+    """Wording of a planted benchmark."""
+    return BENCHMARK_WORDS[like(benchmark)]
+
+
+def like(benchmark: str) -> str:
+    """The benchmark whose words it has: in general its own."""
+    return SAME_WORDS.get(benchmark, benchmark)
+
+
+def question_files(benchmark: str) -> tuple[str, ...]:
+    """Names of its tasks, which have a file of questions each."""
+    return tuple(TASKS.get(benchmark, (benchmark,)))

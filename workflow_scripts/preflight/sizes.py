@@ -14,6 +14,7 @@ from workflow_scripts.benchmarks.definitions import (
     load_definition,
     matrix_definitions,
 )
+from workflow_scripts.corpus.planted_hard import question_number
 from workflow_scripts.preflight.corpus_size import BYTES_PER_TOKEN, corpus_size
 from workflow_scripts.preflight.question_count import question_count
 from workflow_scripts.preflight.shape import ModelShape, shape_of
@@ -138,7 +139,8 @@ class Sizes:
     def questions(self, benchmark: str) -> int:
         """Questions of a benchmark: planted, counted in its files, or stated."""
         if benchmark in self.planted:
-            return self.config["corpus"]["planted"]["questions_per_benchmark"]
+            world = self.config["corpus"]["planted"]
+            return question_number(world["world"], benchmark, world["questions_per_benchmark"])
         return question_count(self.definitions[benchmark], self.config)
 
     @property

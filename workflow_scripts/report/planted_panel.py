@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from workflow_scripts.common.streams import stream
 from workflow_scripts.report.numbers import counted
+from workflow_scripts.report.planted_doses import few_doses
 from workflow_scripts.report.scorer_names import NAMES
 from workflow_scripts.report.style import (
     CATEGORIES,
@@ -106,7 +107,8 @@ def _heading(figure: Figure, judged: pl.DataFrame, present: list[str]) -> None:
 def _roles(axes: Axes, bins: pl.DataFrame) -> None:
     """Draw the z of every bin by role and dose."""
     groups = (
-        bins.group_by("role", "dose")
+        few_doses(bins)
+        .group_by("role", "dose")
         .agg("z")
         .with_columns(order=pl.col("role").replace_strict({r: i for i, r in enumerate(ROLES)}))
         .sort("order", "dose")

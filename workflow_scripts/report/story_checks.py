@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from workflow_scripts.report.numbers import number_text
+from workflow_scripts.report.planted_doses import few_doses
 from workflow_scripts.report.story_bins import called, planted_words
 from workflow_scripts.report.story_text import between, bullets, plain, range_of, table
 
@@ -122,7 +123,7 @@ def found(tables: Mapping[str, pl.DataFrame]) -> list[str]:
         .join(pl.concat(parts).with_columns(called=pl.lit(True)), on=keys, how="left")
     )
     groups = (
-        marked.join(tables["truth"], on=keys)
+        few_doses(marked.join(tables["truth"], on=keys))
         .group_by("role", "dose")
         .agg(pl.len().alias("bins"), pl.col("called").is_not_null().sum(), pl.col("z").median())
         .sort(pl.col("role").replace_strict(ORDER), "dose", descending=[False, True])

@@ -181,6 +181,18 @@ def draw_world(
         law: of the scores; the committed one by default.
         noise: questions and their noise.
     """
+    values, *known = draw_documents(rng, kind, documents, law)
+    means, counts = fold_means(values, folds_of(documents))
+    return World(groups_of(means, counts, noise or Noise(), rng), *known)
+
+
+def draw_documents(
+    rng: np.random.Generator, kind: str, documents: int, law: ScoreLaw | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(576, documents) true scores of the documents; truth, role, dose of :class:`World`.
+
+    Arguments are those of :func:`draw_world`.
+    """
     law = law or committed_law()
     role, dose = np.full(576, "ordinary", dtype="U13"), np.zeros(576)
     if kind == "planted":
@@ -202,8 +214,7 @@ def draw_world(
     sign = rng.choice([-1.0, 0.0, 0.0, 1.0], size=(len(restless), documents))
     drawn = sign * law.draw("support", rng, sign.shape)
     effects[restless] = np.where(sign != 0, drawn, effects[restless])
-    means, counts = fold_means(effects + base[:, None], folds_of(documents))
-    return World(groups_of(means, counts, noise or Noise(), rng), truth, role, dose)
+    return effects + base[:, None], truth, role, dose
 
 
 def carriers(dose: np.ndarray, documents: int, rng: np.random.Generator) -> np.ndarray:

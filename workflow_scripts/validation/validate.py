@@ -47,7 +47,7 @@ def find(source: Any, params: Any) -> Findings:
         absent["lds"] = reason
     else:
         tables["lds"] = read_table(params.lds, "validation/lds")
-    return Findings(tables, absent, params.row_dtype, bool(params.planted))
+    return Findings(tables, absent, params.row_dtype, bool(params.planted), params.hard)
 
 
 def main(snakemake: Any) -> None:
