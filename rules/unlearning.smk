@@ -224,3 +224,37 @@ if FORGOTTEN:
         f"{RESULTS}/unlearning/tests.parquet",
         f"{RESULTS}/unlearning/selectivity.parquet",
     ]
+
+
+if FORGOTTEN:
+
+    rule dose_response:
+        """Within every adapter: do questions lose as the forgotten documents support them?"""
+        input:
+            runs=TOPIC_RUNS + CONTROL_RUNS,
+            sets=[path.replace("run.json", "sets.parquet") for path in TOPIC_RUNS + CONTROL_RUNS],
+            evaluations=EVALUATIONS,
+            shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
+            rows=collect("<results>/attribution/rows/{shard}.npy", shard=SHARDS),
+            queries=collect("<results>/attribution/queries/{benchmark}.npy", benchmark=BENCHMARKS),
+            order=collect("<results>/attribution/queries/{benchmark}.json", benchmark=BENCHMARKS),
+        output:
+            table="<results>/unlearning/dose_response.parquet",
+        log:
+            "<logs>/dose_response.log",
+        benchmark:
+            "<timings>/dose_response.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            **needs("dose_response"),
+        params:
+            version=VERSION["unlearning"],
+            benchmarks=BENCHMARKS,
+            doses=RUN_SETTINGS["doses"],
+            confidence=config["influence"]["confidence"],
+        script:
+            "../workflow_scripts/unlearning/estimate_dose_response.py"
+
+    TARGETS += [f"{RESULTS}/unlearning/dose_response.parquet"]
