@@ -132,10 +132,12 @@ def partial_spearman(x: np.ndarray, y: np.ndarray, given: np.ndarray) -> float |
     """Spearman's correlation of x and y where ``given`` is held fixed; None where it decides one.
 
     Args:
-        x: (n,) values.
-        y: (n,) values.
-        given: (n,) values.
+        x: (n,) values that vary.
+        y: (n,) values that vary.
+        given: (n,) values; None is the answer where they do not vary.
     """
+    if np.ptp(given) == 0:
+        return None
     table = np.corrcoef([stats.rankdata(values) for values in (x, y, given)])
     xy, xg, yg = table[0, 1], table[0, 2], table[1, 2]
     left = (1 - xg**2) * (1 - yg**2)
