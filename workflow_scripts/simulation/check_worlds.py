@@ -3,12 +3,18 @@
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.stats import rankdata
 
 from workflow_scripts.common.streams import stream
 from workflow_scripts.simulation.tables import SEED, Size, standard_error
+from workflow_scripts.simulation.worlds import DOSES
 from workflow_scripts.unlearning.dose_response import Response, adapter_row, pooled_row, respond
+from workflow_scripts.validation.area_intervals import area_interval, precision_interval
+from workflow_scripts.validation.planted_truth import average_precision
 
 CONFIDENCE = 0.95
+# Maps behind each true area.
+TRUTH_MAPS = 1000
 # Questions, tasks (0: questions are independent), correlation of the ranks, law.
 ADAPTERS = (
     (40, 0, 0.0, "normal"),
@@ -29,9 +35,22 @@ STUDIES = (
 )
 
 
+# Distance of support bins in deviations of a bin, correlation of a topic's bins, whether a bin's
+# distance goes with its dose.
+MAPS = (
+    (0.0, 0.2, False),
+    (1.2, 0.0, False),
+    (2.5, 0.2, False),
+    (2.5, 0.5, True),
+    (4.0, 0.0, False),
+    (4.0, 0.2, True),
+    (6.0, 0.2, True),
+)
+
+
 def rates(size: Size) -> list[dict]:
     """Rows of the table of worlds: how often the intervals hold the truth."""
-    return [*dose_response_rates(size)]
+    return [*dose_response_rates(size), *area_rates(size)]
 
 
 def row_of(world: str, statistic: str, setting: str, units: str, values: np.ndarray) -> dict:
@@ -122,3 +141,52 @@ def _mean_truth(r: float, spread: float) -> float:
     pearson = (0.5 * r + 0.5 * of_topic) / np.sqrt(1.09)
     z = np.arctanh(6 / np.pi * np.arcsin(pearson / 2))
     return float(np.tanh(z @ weights / weights.sum()))
+
+
+def area_rates(size: Size) -> Iterator[dict]:
+    """Coverage of the areas of 24 support bins of four topics, and 12 contradiction bins of two."""
+    units = "intervals that hold the area"
+    measures = {
+        "auroc_support": (_auroc, area_interval, False),
+        "ap_support": (average_precision, precision_interval, False),
+        "auroc_support_vs_contradiction": (_auroc, area_interval, True),
+    }
+    for distance, alike, dosed in MAPS:
+        for name, (area, interval, few) in measures.items():
+            rng = stream(SEED, "areas", distance, alike, dosed, name)
+            drawn = [draw_sides(rng, distance, alike, dosed, few) for _ in range(TRUTH_MAPS)]
+            truth = np.mean([area(values[up], values[~up]) for values, up, _ in drawn])
+            held = []
+            for _ in range(size.coverage_maps):
+                values, up, topics = draw_sides(rng, distance, alike, dosed, few)
+                found = area(values[up], values[~up])
+                low, high = interval(found, values, up, topics, CONFIDENCE)
+                held.append(low <= truth <= high)
+            setting = f"{distance:g} deviations, correlation of a topic's bins {alike:g}"
+            setting += f"{', by dose' if dosed else ''}; true value {truth:.3f}"
+            yield row_of("topics", name, setting, units, np.array(held))
+
+
+def _auroc(positive: np.ndarray, negative: np.ndarray) -> float:
+    ranks = rankdata(np.concatenate([positive, negative]))[: len(positive)]
+    return float((ranks.mean() - (len(positive) + 1) / 2) / len(negative))
+
+
+def draw_sides(
+    rng: np.random.Generator, distance: float, alike: float, dosed: bool, few: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Support bins and the rest of a map of 576 bins, or where ``few`` 12 contradiction bins.
+
+    Returns:
+        (n,) influence, (n,) bool support, (n,) topic; the two sides of a topic have effects of
+        their own.
+    """
+    topics = np.repeat(np.arange(24), 24)
+    positive = (topics < 4) & (np.arange(576) % 24 < 6)
+    effects = np.sqrt(alike) * rng.standard_normal((2, 24))
+    values = effects[positive.astype(int), topics]
+    values = values + np.sqrt(1 - alike) * rng.standard_normal(576)
+    dose = np.resize(DOSES, 24) / np.mean(DOSES) if dosed else np.ones(24)
+    values[positive] += distance * dose
+    kept = positive | ((topics >= 22) & (np.arange(576) % 24 < 6)) if few else np.full(576, True)
+    return values[kept], positive[kept], topics[kept]
