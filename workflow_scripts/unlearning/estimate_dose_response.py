@@ -39,6 +39,7 @@ logger = logging.getLogger("atlas")
 # Folder of the topic, arm, seed.
 Key = tuple[Path, str, int]
 Sets = dict[Key, pl.Series]
+ANSWERS = ["arm", "seed", "dose", "query_id", "margin"]
 
 
 def read_sets(paths: Sequence[str]) -> Sets:
@@ -95,7 +96,8 @@ def adapters_of(
     """
     path = Path(evaluation)
     folder, ids = path.parents[1], questions.query_ids
-    margin, lost = margins_of(read_table(path, "unlearning/evaluation"), ids)
+    answers = read_table(path, "unlearning/evaluation", ANSWERS)
+    margin, lost = margins_of(answers, ids)
     clusters, found = clusters_of(ids), []
     influences = {key: questions.rows @ mean.astype(np.float32) for key, mean in forgotten.items()}
     target = CONTROL if folder.name == CONTROL else folder.parent.name
@@ -152,8 +154,9 @@ def main(snakemake: Any) -> None:
                 adapters += adapters_of(path, own, params.doses, forgotten, questions)
     table = table_of(adapters, params.confidence)
     write_table(table, snakemake.output.table, "unlearning/dose_response")
-    shown = table.filter(pl.col("target") == pl.col("evaluated"), topic=ALL_TOPICS)
-    for row in shown.filter(dose=max(params.doses)).iter_rows(named=True):
+    own = pl.col("target") == pl.col("evaluated")
+    shown = table.drop_nulls("spearman").filter(own, topic=ALL_TOPICS, dose=max(params.doses))
+    for row in shown.iter_rows(named=True):
         logger.info("%s, %s: correlation %.2f", row["target"], row["arm"], row["spearman"])
 
 
