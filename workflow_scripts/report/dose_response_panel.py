@@ -31,7 +31,7 @@ def draw_responses(
         confidence: of the intervals.
     """
     present = rows.drop_nulls("spearman")["arm"].unique()
-    arms = [arm for arm in ARM_NAMES if arm in present]
+    arms = sorted(present, key=[*ARM_NAMES, *present].index)
     figure = new_figure(11.69, 2.6 + 0.55 * max(len(arms), 1))
     room = {"left": 0.19, "right": 0.9, "top": 0.62, "bottom": 0.2, "wspace": 0.35}
     panels = figure.subplots(1, len(titles), sharey=True, squeeze=False, gridspec_kw=room)[0]
@@ -41,16 +41,17 @@ def draw_responses(
             _arm(axes, rows.filter(target=name, arm=arm), place, arm)
         axes.axvline(0, color=FAINT, linewidth=0.6)
         axes.set_xlim(-1, 1)
+        axes.set_xticks([-1, -0.5, 0, 0.5, 1])
         axes.xaxis.set_major_formatter(lambda value, _: number_text(value, 1))
         axes.set_xlabel("Spearman correlation over questions", fontsize=8.5)
         axes.tick_params(axis="y", length=0)
-    panels[0].set_yticks(range(len(arms)), [ARM_NAMES[arm] for arm in arms])
+    panels[0].set_yticks(range(len(arms)), [ARM_NAMES.get(arm, arm) for arm in arms])
     panels[0].set_ylim(len(arms) - 0.4, -0.6)
     lines = [
         "Within one adapter: influence of the forgotten documents on a question, against the "
         f"margin that the question loses (rise of the forget loss {dose:g} nats a token).",
         f"Small marks: topics and seeds. Black: mean over topics with its {confidence:.0%} "
-        "interval over topics and questions; the figures give it too.",
+        "interval over topics and questions, in numbers at the side.",
         "Cross: the same with what the arm forgets in the other topics, which is what any such "
         "documents would give.",
     ]
@@ -65,9 +66,9 @@ def _arm(axes: Axes, rows: pl.DataFrame, place: int, arm: str) -> None:
         adapters["spearman"],
         [place + 0.16] * adapters.height,
         s=20,
-        marker=ARM_MARKERS[arm],
+        marker=ARM_MARKERS.get(arm, "o"),
         facecolors="none",
-        edgecolors=ARM_COLOURS[arm],
+        edgecolors=ARM_COLOURS.get(arm, INK),
     )
     mean = rows.filter(topic=ALL_TOPICS)
     if mean.is_empty():

@@ -106,6 +106,11 @@ def planted_lines(planted: pl.DataFrame) -> list[str]:
             continue
         cells = [_mean_and_lowest(rows[column]) for column in columns]
         lines.append(f"{label:24} {cells[0]:>14}  {cells[1]:>22}  {cells[2]:>14}")
+    own = planted.filter(scorer="trackstar")
+    ends = [own[f"{column}_low"].drop_nulls() for column in columns[:2]]
+    if all(map(len, ends)):
+        low = ", ".join(f"{values.min():.2f}" for values in ends)
+        lines.append(f"Intervals over topics of this study's map reach down to {low}")
     return lines
 
 
