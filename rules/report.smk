@@ -242,6 +242,7 @@ if not MATRIX:
         TOLD["leakage"] = LEAKAGE_OUTPUT["leakage"]
 if FORGOTTEN:
     TOLD["tests"] = "<results>/unlearning/tests.parquet"
+    TOLD["dose_response"] = "<results>/unlearning/dose_response.parquet"
 
 
 rule write_explorer:
@@ -298,6 +299,7 @@ UNLEARNING_FIGURES = {
     "curves": ("damage_curves", "Damage by dose"),
     "pairs": ("paired_effects", "Targeted against matched, by topic"),
     "matrix": ("damage_matrix", "Damage on every benchmark"),
+    "response": ("dose_response", "Dose response by question"),
 }
 
 if FORGOTTEN:
@@ -307,6 +309,7 @@ if FORGOTTEN:
         input:
             effects="<results>/unlearning/effects.parquet",
             tests="<results>/unlearning/tests.parquet",
+            dose_response="<results>/unlearning/dose_response.parquet",
             cautions="<results>/report/cautions.json",
             runs=TOPIC_RUNS,
             histories=[path.replace("run.json", "history.parquet") for path in TOPIC_RUNS],

@@ -6,6 +6,8 @@ topic and evaluated benchmark the answers of every adapter; and the damage with 
 benchmark is evaluated on the adapters that are there; a new seed or topic trains its own alone.
 """
 
+from workflow_scripts.unlearning.registration import registration_digest, registration_of
+
 TOPICS = config["unlearning"]["topics"]
 UNLEARNING_SEEDS = config["seeds"]["unlearning"]
 ARMS = ["targeted", "random", "bottom"]
@@ -13,8 +15,11 @@ ARMS = ["targeted", "random", "bottom"]
 RUN_SETTINGS = {
     key: value
     for key, value in config["unlearning"].items()
-    if key not in ("benchmarks", "topics", "control", "equivalence", "power")
+    if key not in ("benchmarks", "topics", "control", "equivalence", "power", "registration")
 }
+REGISTRATION = registration_of(config) if FORGOTTEN else {}
+# Written into every evaluation; a later change makes none again (see registration.py).
+NOTED = {"registration": registration_digest(REGISTRATION)}
 metric_of = value_function(DEFINITIONS, "metric")
 TOPIC_RUNS, CONTROL_RUNS, EVALUATIONS = [], [], []
 
@@ -91,6 +96,8 @@ if FORGOTTEN:
             version=VERSION["unlearning"],
             evaluated="{evaluated}",
             asked=value_function(DEFINITIONS, "asked", "evaluated"),
+            noted=NOTED,
+            state=f"{RESULTS}/.state/registered/{{benchmark}}-{{topic}}-{{evaluated}}",
             data=data_function(DEFINITIONS, config["data"], "evaluated"),
             precision=config["model"]["precision"],
             device=config["model"]["device"],
@@ -174,6 +181,8 @@ if FORGOTTEN and config["unlearning"]["control"]:
             version=VERSION["unlearning"],
             evaluated="{evaluated}",
             asked=value_function(DEFINITIONS, "asked", "evaluated"),
+            noted=NOTED,
+            state=f"{RESULTS}/.state/registered/control-{{evaluated}}",
             data=data_function(DEFINITIONS, config["data"], "evaluated"),
             precision=config["model"]["precision"],
             device=config["model"]["device"],
@@ -199,6 +208,7 @@ if FORGOTTEN:
             effects="<results>/unlearning/effects.parquet",
             tests="<results>/unlearning/tests.parquet",
             selectivity="<results>/unlearning/selectivity.parquet",
+            registration="<results>/unlearning/registration.json",
         log:
             "<logs>/estimate_effects.log",
         benchmark:
@@ -215,6 +225,7 @@ if FORGOTTEN:
             bootstraps=config["influence"]["bootstraps"],
             equivalence=config["unlearning"]["equivalence"],
             power=config["unlearning"]["power"],
+            registration=REGISTRATION,
             seed=config["seeds"]["bootstrap"],
         script:
             "../workflow_scripts/unlearning/estimate_effects.py"
@@ -224,3 +235,37 @@ if FORGOTTEN:
         f"{RESULTS}/unlearning/tests.parquet",
         f"{RESULTS}/unlearning/selectivity.parquet",
     ]
+
+
+if FORGOTTEN:
+
+    rule dose_response:
+        """Within every adapter: do questions lose as the forgotten documents support them?"""
+        input:
+            runs=TOPIC_RUNS + CONTROL_RUNS,
+            sets=[path.replace("run.json", "sets.parquet") for path in TOPIC_RUNS + CONTROL_RUNS],
+            evaluations=EVALUATIONS,
+            shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
+            rows=collect("<results>/attribution/rows/{shard}.npy", shard=SHARDS),
+            queries=collect("<results>/attribution/queries/{benchmark}.npy", benchmark=BENCHMARKS),
+            order=collect("<results>/attribution/queries/{benchmark}.json", benchmark=BENCHMARKS),
+        output:
+            table="<results>/unlearning/dose_response.parquet",
+        log:
+            "<logs>/dose_response.log",
+        benchmark:
+            "<timings>/dose_response.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            **needs("dose_response"),
+        params:
+            version=VERSION["unlearning"],
+            benchmarks=BENCHMARKS,
+            doses=RUN_SETTINGS["doses"],
+            confidence=config["influence"]["confidence"],
+        script:
+            "../workflow_scripts/unlearning/estimate_dose_response.py"
+
+    TARGETS += [f"{RESULTS}/unlearning/dose_response.parquet"]

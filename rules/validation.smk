@@ -206,6 +206,7 @@ rule compare_scorers:
     input:
         **COMPARE_INPUT,
         trackstar="<results>/influence/bin_influence.parquet",
+        reliability="<results>/influence/reliability.parquet",
         scorers=collect("<results>/validation/bins/{scorer}.parquet", scorer=SCORERS),
     output:
         **COMPARE_OUTPUT,

@@ -203,6 +203,8 @@ def make_explained(n_bins):
             "r2_adjusted": share,
             "r2_low": share - 0.01,
             "r2_high": share + 0.2,
+            "reliability": 0.8,
+            "r2_of_reliable": share / 0.8,
             "spearman": spearman,
             "spearman_low": spearman and spearman - 0.1,
             "spearman_high": spearman and spearman + 0.1,

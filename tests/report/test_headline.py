@@ -75,9 +75,10 @@ def test_a_run_of_the_whole_study_ends_with_the_headline(
 
 
 def test_undefined_measures_are_called_so():
+    areas = dict.fromkeys(("auroc_support_low", "auroc_support_vs_contradiction_low"))
     row = {"scorer": "trackstar", "auroc_support": 0.5, "auroc_support_vs_contradiction": None}
     planted = pl.DataFrame(
-        [row | {"dose_spearman": None}],
+        [row | areas | {"dose_spearman": None}],
         schema_overrides={"auroc_support_vs_contradiction": float, "dose_spearman": float},
     )
     line = next(line for line in planted_lines(planted) if "study's map" in line)
@@ -134,3 +135,29 @@ def test_accuracy_stands_beside_chance(tmp_path):
         ["known", "20", "50%", "25%"],
         ["guessed", "20", "40%", "25%"],
     ]
+
+
+def test_the_headline_says_what_is_primary_and_whether_it_was_changed():
+    from workflow_scripts.report.headline import primary_lines
+
+    row = {
+        "target": "a", "contrast": "targeted-random", "measure": "accuracy", "dose": 1.0,
+        "primary": True, "registered": "before",
+    }  # fmt: skip
+    other = row | {"primary": False, "registered": "exploratory"}
+    assert "named before the first evaluation" in primary_lines(pl.DataFrame([row, other]))[0]
+    late = primary_lines(pl.DataFrame([row | {"registered": "after"}]))
+    assert "CHANGED AFTER the first evaluation of a" in late[0]
+    assert primary_lines(pl.DataFrame([other])) == []
+
+
+def test_the_headline_gives_the_dose_response_of_every_arm():
+    from workflow_scripts.report.headline import response_lines
+
+    row = {
+        "target": "a", "evaluated": "a", "topic": "all", "arm": "targeted", "dose": 1.0,
+        "spearman": 0.8, "ci_low": 0.7, "ci_high": 0.9,
+    }  # fmt: skip
+    low = row | {"arm": "low", "spearman": 0.1, "ci_low": None, "ci_high": None}
+    lines = response_lines(pl.DataFrame([row, low, row | {"topic": "art", "spearman": 0.3}]))
+    assert lines[-1] == "a: targeted +0.80 (+0.70 to +0.90); low +0.10"

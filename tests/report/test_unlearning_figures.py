@@ -14,7 +14,7 @@ from workflow_scripts.report.unlearning_tables import damage_matrix, margin_curv
 from workflow_scripts.unlearning.differences import test_table
 
 TITLES = {"x": "First benchmark", "y": "Second benchmark"}
-FIGURES = ("curves", "pairs", "matrix")
+FIGURES = ("curves", "pairs", "matrix", "response")
 KINDS = ("png", "svg", "csv")
 tests_of = test_table
 del test_table  # pytest would take it for a test
@@ -111,11 +111,29 @@ class Outputs(Named):
         return vars(self)[name]
 
 
+def responses(effects):
+    """A table of dose responses of these adapters; null where one collapsed."""
+    keys = ["target", "evaluated", "topic", "arm", "seed", "dose"]
+    rng = np.random.default_rng(3)
+    table = effects.select(*keys, "collapsed").with_columns(
+        spearman=pl.Series(rng.uniform(-0.5, 0.9, effects.height)), n_topics=1
+    )
+    table = table.with_columns(spearman=pl.when(~pl.col("collapsed")).then("spearman"))
+    own = table.filter(pl.col("target") != "control").drop_nulls("spearman")
+    mean = own.group_by("target", "evaluated", "arm", "dose").agg(pl.col("spearman").mean())
+    mean = mean.with_columns(topic=pl.lit("all"), ci_low=-0.1, ci_high=0.8, other_topics=0.1)
+    both = pl.concat([table.drop("collapsed"), mean], how="diagonal")
+    schema = polars_schema("unlearning/dose_response")
+    absent = [pl.lit(None, dtype).alias(n) for n, dtype in schema.items() if n not in both.columns]
+    return both.with_columns(*absent, n_topics=pl.lit(1)).with_columns(reason=pl.lit(""))
+
+
 def draw(folder, effects, out, collapsed=(), targets=("x", "y")):
     """Write a study of these effects and run the rule."""
     folder.mkdir(parents=True, exist_ok=True)
     write_table(effects, folder / "effects.parquet", "unlearning/effects")
     write_table(tests_of(effects, TESTS), folder / "tests.parquet", "unlearning/tests")
+    write_table(responses(effects), folder / "dose_response.parquet", "unlearning/dose_response")
     write_json(folder / "cautions.json", [])
     runs = effects.filter(pl.col("target") != "control").select("target", "topic", "seed")
     paths = []
@@ -138,6 +156,7 @@ def draw(folder, effects, out, collapsed=(), targets=("x", "y")):
         input={
             "effects": str(folder / "effects.parquet"),
             "tests": str(folder / "tests.parquet"),
+            "dose_response": str(folder / "dose_response.parquet"),
             "cautions": str(folder / "cautions.json"),
             "runs": paths,
             "histories": [path.replace("run.json", "history.parquet") for path in paths],
@@ -154,7 +173,7 @@ def draw(folder, effects, out, collapsed=(), targets=("x", "y")):
         **{f"{name}_{kind}": str(out / f"{name}.{kind}") for name in FIGURES for kind in KINDS}
     )
     plot_unlearning.main(call)
-    assert len(list(out.iterdir())) == 9
+    assert len(list(out.iterdir())) == 12
     assert all(path.stat().st_size > 5_000 for path in out.glob("*.[ps][nv]g"))
     return out
 

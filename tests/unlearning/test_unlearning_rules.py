@@ -27,6 +27,7 @@ from workflow_scripts.unlearning import estimate_effects, evaluate_unlearned, un
 from workflow_scripts.unlearning.adapter_files import read_adapters, write_adapters
 from workflow_scripts.unlearning.losses import Questions, all_losses
 from workflow_scripts.unlearning.peft_adapter import Adapter, AdapterSettings
+from workflow_scripts.unlearning.registration import registration_digest
 from workflow_scripts.unlearning.run_files import read_run
 from workflow_scripts.unlearning.unlearn_topic import history_table
 
@@ -461,6 +462,8 @@ def evaluate(exam, out, files=None):
                 "data": "none",
                 "precision": "float32",
                 "device": "cpu",
+                "noted": {"registration": "before"},
+                "state": str(out / "state" / "first"),
             },
         )
     )
@@ -601,6 +604,7 @@ def write_evaluation(folder, evaluated, states_by_seed):
         {
             "arm": arm, "seed": seed, "dose": dose, "query_id": f"q{i}",
             "correct": i >= lost[arm], "margin": 1.0 - dose * lost[arm] / 10,
+            "registration": registration_digest(REGISTRATION),
         }
         for arm, seed, dose in keys
         for i in range(10)
@@ -609,6 +613,10 @@ def write_evaluation(folder, evaluated, states_by_seed):
     write_table(pl.DataFrame(rows), path, "unlearning/evaluation")
 
 
+REGISTRATION = {
+    "benchmarks": ["x"], "contrast": "targeted-random", "measure": "accuracy", "dose": 1.0,
+    "test": "wilcoxon", "topics": ["top01", "top02", "art"], "seeds": [1, 2],
+}  # fmt: skip
 REACHED = {arm: ("reached", [0.5, 1.0]) for arm in ARMS}
 
 
@@ -642,13 +650,15 @@ def estimate(root, out):
                 "runs": sorted(map(str, root.rglob("run.json"))),
                 "evaluations": sorted(map(str, root.rglob("evaluation/*.parquet"))),
             },
-            output={n: out / f"{n}.parquet" for n in ("effects", "tests", "selectivity")},
+            output={n: out / f"{n}.parquet" for n in ("effects", "tests", "selectivity")}
+            | {"registration": out / "registration.json"},
             params={
                 "doses": [0.5, 1.0],
                 "confidence": 0.95,
                 "bootstraps": 20,
                 "equivalence": 0.05,
                 "power": SETTINGS["power"],
+                "registration": REGISTRATION,
                 "seed": 1,
             },
         )

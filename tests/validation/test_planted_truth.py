@@ -19,7 +19,7 @@ def bins_of(rows):
         rows,
         schema={"role": str, "dose": float, "influence": float, "q_unusual": float},
         orient="row",
-    )
+    ).with_columns(topic=pl.int_range(pl.len()) % 4)
 
 
 EIGHT = [

@@ -23,6 +23,7 @@ TABLES = {
     "collect_cautions",
     "compare_maps",
     "estimate_effects",
+    "dose_response",
     "plot_influence",
     "write_explorer",
     "profile_texts",
@@ -125,7 +126,8 @@ def test_new_unlearning_seed_trains_its_own_adapters_and_nothing_before(clone):
     }
     evaluations |= {f"evaluate_control {name}" for name in BENCHMARKS}
     # The front page tells what forgetting did.
-    assert jobs == new | evaluations | {"estimate_effects", "plot_unlearning", "write_explorer"}
+    ends = {"estimate_effects", "dose_response", "plot_unlearning", "write_explorer"}
+    assert jobs == new | evaluations | ends
 
 
 def test_another_data_folder_runs_no_benchmark_again_that_does_not_name_it(clone):

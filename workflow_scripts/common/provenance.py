@@ -41,6 +41,8 @@ FULL_CHECK_BYTES = 64 * 2**20
 # Parameters and inputs that say where and when, not what: they change no byte of an artifact.
 PLACES = frozenset({"state", "data"})
 ORDER_ONLY = frozenset({"checked"})
+# What an artifact writes down of the day it was made, and is not made again for.
+NOTED = frozenset({"noted"})
 # Keys of every record; a file of the user's that happens to have a record's name lacks them.
 KEYS = frozenset({"bytes", "sha256", "rule", "settings_digest", "inputs"})
 # Enough of a parameter's digest to see that it changed.
@@ -104,7 +106,7 @@ def content_digest(path: str | os.PathLike, sources: SourceDigests) -> str:
 
 def recorded_params(params: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Parameters of a rule that decide what it makes."""
-    return {name: value for name, value in params if name not in PLACES}
+    return {name: value for name, value in params if name not in PLACES | NOTED}
 
 
 def recorded_inputs(inputs: Iterable[tuple[str, Any]]) -> dict[str, str | list[str]]:

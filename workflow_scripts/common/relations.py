@@ -6,6 +6,7 @@ from typing import Any
 
 from workflow_scripts.common.errors import ConfigError, nearest
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
+from workflow_scripts.unlearning.names import ARMS, CONTROL
 
 # A place in the order of a benchmark's topics, for unlearning: top01 is the topic of highest
 # influence, known only once the map is.
@@ -121,6 +122,7 @@ def _check_unlearning(config: Mapping[str, Any]) -> None:
                 "'unlearning.benchmarks' names; they must agree, and [] there means no "
                 f"unlearning{nearest(name, known)}"
             )
+    _check_registration(settings)
     _check_topics(config)
     _check_set_sizes(config)
     if config["attribution"]["rows"] != "keep":
@@ -133,6 +135,33 @@ def _check_unlearning(config: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"config key 'unlearning.doses' is {doses}; a run passes them in turn, so they must "
             "increase"
+        )
+
+
+def _check_registration(settings: Mapping[str, Any]) -> None:
+    """Check that what is registered as primary will be measured.
+
+    Raises:
+        ConfigError: names the key and what is allowed.
+    """
+    named, place = settings["registration"], "config key 'unlearning.registration"
+    for name in named["benchmarks"]:
+        if name not in settings["benchmarks"]:
+            raise ConfigError(
+                f"{place}.benchmarks' names {name!r}; allowed: those of unlearning.benchmarks, "
+                f"{', '.join(settings['benchmarks'])}"
+            )
+    if named["dose"] and named["dose"] not in settings["doses"]:
+        allowed = ", ".join(f"{dose:g}" for dose in settings["doses"])
+        raise ConfigError(
+            f"{place}.dose' is {named['dose']:g}; allowed: 0 (the largest), {allowed}"
+        )
+    arms = named["contrast"].split("-")
+    known = [*ARMS, *([CONTROL] if settings["control"] else [])]
+    if len(set(arms)) != 2 or len(arms) != 2 or not set(arms) <= set(known):
+        raise ConfigError(
+            f"{place}.contrast' is {named['contrast']!r}; allowed: two different arms joined by "
+            f"'-', of {', '.join(known)}"
         )
 
 

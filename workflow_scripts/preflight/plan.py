@@ -34,6 +34,7 @@ GATHERING = (
     "score_texts",
     "compare_scorers",
     "estimate_effects",
+    "dose_response",
     "plot_influence",
     "plot_validation",
     "plot_unlearning",

@@ -3,9 +3,12 @@
 from workflow_scripts.preflight.demand import (
     ANSWERS,
     DOCUMENT,
+    ENTRIES,
     HARNESS,
     HARNESS_START,
     STATISTICS,
+    TORCH,
+    TORCH_START,
     Demand,
     all_adapters,
     answer_tokens,
@@ -91,5 +94,18 @@ UNLEARNING = {
         when(lambda s: s.forgotten),
         memory=lambda s, b: STATISTICS + 150 * evaluation_rows(s),
         seconds=lambda s, b: 1 + 1e-6 * evaluation_rows(s),
+    ),
+    "dose_response": Demand(
+        "unlearning",
+        when(lambda s: s.forgotten),
+        # Query rows of one benchmark, and the mean row of every forget set.
+        memory=lambda s, b: (
+            TORCH
+            + 4 * s.width * max(map(s.questions, s.config["benchmarks"]))
+            + 8 * s.width * (len(s.forgotten) * s.topics * ARMS + s.control) * s.seeds
+            + 150 * evaluation_rows(s) / len(s.config["benchmarks"])
+        ),
+        seconds=lambda s, b: 1 + 3e-6 * evaluation_rows(s) + s.width * evaluation_rows(s) / ENTRIES,
+        start=TORCH_START,
     ),
 }

@@ -7,8 +7,10 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import wrap
+from typing import Any
 
 import polars as pl
 
@@ -104,6 +106,11 @@ def planted_lines(planted: pl.DataFrame) -> list[str]:
             continue
         cells = [_mean_and_lowest(rows[column]) for column in columns]
         lines.append(f"{label:24} {cells[0]:>14}  {cells[1]:>22}  {cells[2]:>14}")
+    own = planted.filter(scorer="trackstar")
+    ends = [own[f"{column}_low"].drop_nulls() for column in columns[:2]]
+    if all(map(len, ends)):
+        low = ", ".join(f"{values.min():.2f}" for values in ends)
+        lines.append(f"Intervals over topics of this study's map reach down to {low}")
     return lines
 
 
@@ -125,6 +132,47 @@ def unlearning_lines(tests: pl.DataFrame) -> list[str]:
         damage = f"{100 * alone[0]:+.0f}" if len(alone) and alone[0] is not None else "n/a"
         lines.append(f"{name:24} {damage:>10}  " + "  ".join(f"{cell:>24}" for cell in cells))
     return lines
+
+
+def primary_lines(tests: pl.DataFrame) -> list[str]:
+    """What was registered as primary, and whether before the first evaluation."""
+    primary = tests.filter("primary")
+    if primary.is_empty():
+        return []
+    first, late = primary.row(0, named=True), primary.filter(registered="after")["target"]
+    names = ", ".join(primary["target"].unique().sort())
+    when = "named before the first evaluation"
+    if len(late):
+        when = f"CHANGED AFTER the first evaluation of {', '.join(late.unique().sort())}"
+    return [
+        f"Primary, {when}: {first['contrast']} of {first['measure']},",
+        f"dose {first['dose']:g}, on {names}; every other test is exploratory",
+    ]
+
+
+def response_lines(table: pl.DataFrame) -> list[str]:
+    """Dose response by question at the largest dose: mean correlation over topics, by arm."""
+    own = table.filter(
+        pl.col("target") == pl.col("evaluated"), topic="all", dose=table["dose"].max()
+    ).drop_nulls("spearman")
+    if own.is_empty():
+        return []
+    lines = [
+        "Influence of what was forgotten on a question, and the margin that it loses: rank",
+        "",
+    ]
+    lines[1] = "correlation over questions within an adapter, mean topic (interval)"
+    for (name,), rows in own.group_by("target", maintain_order=True):
+        cells = [_response(row) for row in rows.sort("arm", descending=True).iter_rows(named=True)]
+        lines += wrap(f"{name}: {'; '.join(cells)}", WIDTH - 2, subsequent_indent="    ")
+    return lines
+
+
+def _response(row: Mapping[str, Any]) -> str:
+    text = f"{row['arm']} {row['spearman']:+.2f}"
+    if row["ci_low"] is None:
+        return text
+    return f"{text} ({row['ci_low']:+.2f} to {row['ci_high']:+.2f})"
 
 
 def _points(rows: pl.DataFrame) -> str:
@@ -171,7 +219,11 @@ def headline(folder: Path) -> str:
         parts.append(["Planted truth recovered (AUROC)", *_indent(lines)])
     tests = folder / "unlearning" / "tests.parquet"
     if tests.exists():
-        lines = unlearning_lines(read_table(tests, "unlearning/tests"))
+        table = read_table(tests, "unlearning/tests")
+        lines = [*unlearning_lines(table), *primary_lines(table)]
+        response = folder / "unlearning" / "dose_response.parquet"
+        if response.exists():
+            lines += response_lines(read_table(response, "unlearning/dose_response"))
         parts.append(["Forgetting the documents of a topic", *_indent(lines)])
     parts.append(["Where to look", *_indent(_places(folder))])
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"

@@ -98,8 +98,8 @@ def _heading(figure: Figure, judged: pl.DataFrame, present: list[str]) -> None:
         "documents that state the capability, in the dose (share of documents) named;",
         "contradiction bins tell the same sentences with permuted answers in other topics; decoys "
         "share the style alone.",
-        "Above: a point is a bin, bars are medians. Below: a point is a benchmark, the dashed line "
-        "a map that knows nothing.",
+        "Above: a point is a bin, bars are medians. Below: a point is a benchmark, lines are "
+        "intervals over topics, the dashed line is a map that knows nothing.",
     ]
     heading(figure, "Does the map find what was planted?", lines, top=0.975, left=0.02)
 
@@ -149,6 +149,15 @@ def _measure(
     column, title, nothing, limits = measure
     rows = planted.select("benchmark", "scorer", column).iter_rows()
     values = {(benchmark, scorer): value for benchmark, scorer, value in rows}
+    ends = {}
+    if f"{column}_low" in planted.columns:
+        bounded = planted.drop_nulls(f"{column}_low")
+        ends = {
+            (benchmark, scorer): reach
+            for benchmark, scorer, *reach in bounded.select(
+                "benchmark", "scorer", f"{column}_low", f"{column}_high"
+            ).iter_rows()
+        }
     axes.axvline(nothing, color=FAINT, linewidth=0.8, linestyle=(0, (3, 2)))
     for number, benchmark in enumerate(benchmarks):
         # Side by side within the scorer's row, since equal values would hide each other.
@@ -158,6 +167,10 @@ def _measure(
             for place, scorer in enumerate(scorers)
             if (value := values.get((benchmark, scorer))) is not None
         ]
+        for place, scorer in enumerate(scorers):
+            if reach := ends.get((benchmark, scorer)):
+                colour = CATEGORIES[number % len(CATEGORIES)]
+                axes.plot(reach, [place + offset] * 2, color=colour, linewidth=0.8, alpha=0.6)
         axes.plot(
             [value for value, _ in points],
             [place for _, place in points],

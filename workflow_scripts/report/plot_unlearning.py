@@ -1,8 +1,9 @@
 """Draw what forgetting did.
 
-in   effects, tests: damage and its tests; runs, histories: of every benchmark, topic and seed;
-     cautions: report/cautions.json
-out  per figure (damage_curves, paired_effects, damage_matrix) png, svg and the table as csv
+in   effects, tests: damage and its tests; dose_response: by question; runs, histories: of every
+     benchmark, topic and seed; cautions: report/cautions.json
+out  per figure (damage_curves, paired_effects, damage_matrix, dose_response) png, svg and the
+     table as csv
 """
 
 from pathlib import Path
@@ -12,6 +13,7 @@ from workflow_scripts.common.files import read_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.report.cautions import own, texts
+from workflow_scripts.report.dose_response_panel import draw_responses, own_responses
 from workflow_scripts.report.style import save_csv, save_figure, style
 from workflow_scripts.report.unlearning_matrix import draw_matrix
 from workflow_scripts.report.unlearning_panels import draw_curves, draw_pairs
@@ -40,13 +42,16 @@ def main(snakemake: Any) -> None:
     dose = max(params.doses)
     curves = margin_curves(histories, collapsed, dose, params.confidence)
     pairs, matrix = paired_effects(effects, dose), damage_matrix(tests, dose)
-    for table, name in ((curves, "curves"), (pairs, "pairs"), (matrix, "matrix")):
+    response = own_responses(read_table(source.dose_response, "unlearning/dose_response"), dose)
+    tables = {"curves": curves, "pairs": pairs, "matrix": matrix, "response": response}
+    for name, table in tables.items():
         save_csv(table, output[f"{name}_csv"])
     with style():
         figures = {
             "curves": draw_curves(curves, tests, targets, params.confidence),
             "pairs": draw_pairs(pairs, tests, targets, dose, params.confidence),
             "matrix": draw_matrix(matrix, tests, titles, dose, params.confidence),
+            "response": draw_responses(response, targets, dose, params.confidence),
         }
         for name, figure in figures.items():
             shown = titles if name == "matrix" else targets

@@ -204,6 +204,53 @@ def forgetting(story: Story) -> list[str]:
         f"{dose:g} nats a token, median over topics (interval); positive = worse than before. The "
         "estimate holds if targeted documents cost more than random ones and bottom ones do not.",
         table(head, rows),
+        *primary(tests),
+        *answered(story),
+    ]
+
+
+def primary(tests: pl.DataFrame) -> list[str]:
+    """What was named as the primary test, and whether before the first evaluation."""
+    named = tests.filter("primary")
+    if named.is_empty():
+        return []
+    first, late = named.row(0, named=True), named.filter(registered="after").height
+    when = (
+        "changed **after** the first evaluation (topics and seeds belong to it)"
+        if late
+        else "named before the first evaluation"
+    )
+    return [
+        f"**Primary:** {first['contrast']} of {first['measure']} at {first['dose']:g} nats, "
+        f"{when}. Every other test of forgetting is exploratory."
+    ]
+
+
+def answered(story: Story) -> list[str]:
+    """Dose response by question: every arm's mean correlation over topics."""
+    responses = story.tables.get("dose_response")
+    if responses is None or responses.is_empty():
+        return []
+    own = responses.filter(
+        pl.col("target") == pl.col("evaluated"), topic="all", dose=responses["dose"].max()
+    )
+    rows = [
+        (
+            plain(story.titles[row["target"]]),
+            plain(row["arm"]),
+            number_text(row["spearman"]),
+            between(row["ci_low"], row["ci_high"]),
+            number_text(row["other_topics"]),
+        )
+        for row in own.sort("target", "arm", descending=[False, True]).iter_rows(named=True)
+    ]
+    head = ("Target", "arm", "correlation", "interval", "with the other topics' documents")
+    return [
+        "**By question.** Within one adapter topic, arm, seed and dose are the same for every "
+        "question: rank correlation over the target's questions between the influence of the "
+        "forgotten documents and the margin lost, mean over topics. The last column takes what the "
+        "arm forgets in the other topics instead.",
+        table(head, rows),
     ]
 
 

@@ -36,6 +36,7 @@ TOLD = {
     "contrast_extremes": "influence/contrast_extremes",
     "reliability": "influence/reliability",
     "tests": "unlearning/tests",
+    "dose_response": "unlearning/dose_response",
     "planted": "validation/planted",
     "explained": "validation/explained",
     "leakage": "validation/leakage",

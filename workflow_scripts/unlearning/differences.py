@@ -25,6 +25,7 @@ from workflow_scripts.unlearning.pairs import (
     with_left_out,
 )
 from workflow_scripts.unlearning.power import Spreads, detectable, spread_of_topic_mean
+from workflow_scripts.unlearning.registration import EXPLORATORY
 
 SELECTIVITY = {
     "target": pl.String,
@@ -86,7 +87,8 @@ def test_table(effects: pl.DataFrame, settings: TestSettings) -> pl.DataFrame:
                     row = key | left_out | judge(own, measure, settings, key)
                     rows.append(row | {"note": with_left_out(row)})
     table = pl.DataFrame(rows, schema=_schema(), orient="row")
-    return with_q(table)
+    # Until the registration is held against it.
+    return with_q(table).with_columns(primary=False, registered=pl.lit(EXPLORATORY))
 
 
 test_table.__test__ = False

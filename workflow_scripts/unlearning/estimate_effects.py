@@ -3,7 +3,8 @@
 in   runs: run.json of every benchmark, topic and seed; evaluations: of every topic and
      evaluated benchmark
 out  effects: one row per target, evaluated benchmark, topic, arm, seed and dose; tests:
-     contrasts between arms; selectivity: own against off-target damage
+     contrasts between arms; selectivity: own against off-target damage; registration: what is
+     primary
 """
 
 import logging
@@ -14,13 +15,15 @@ from typing import Any
 import polars as pl
 
 from workflow_scripts.common.errors import ConfigError, IntegrityError
+from workflow_scripts.common.files import write_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.unlearning.differences import TestSettings, selectivity_table, test_table
 from workflow_scripts.unlearning.effects import effect_rows
 from workflow_scripts.unlearning.names import CONTROL
 from workflow_scripts.unlearning.power import Spreads
-from workflow_scripts.unlearning.run_files import read_run
+from workflow_scripts.unlearning.registration import registration_digest, with_primary
+from workflow_scripts.unlearning.run_files import read_run, target_of
 
 logger = logging.getLogger("atlas")
 
@@ -65,11 +68,22 @@ def gather(
     return pl.concat(parts, how="diagonal_relaxed")
 
 
+def recorded(evaluations: list[str]) -> dict[str, set[str]]:
+    """Digests of the registrations under which each target's evaluations on itself were made."""
+    found: dict[str, set[str]] = {}
+    for path in map(Path, evaluations):
+        target = target_of(path)
+        if target == path.stem:
+            digests = read_table(path, "unlearning/evaluation", ["registration"])["registration"]
+            found.setdefault(target, set()).update(digests.unique())
+    return found
+
+
 def interval_text(row: Mapping[str, Any]) -> str:
-    """The interval of a row of the tests in points, or that there is none."""
+    """The interval of a row of the tests, or that there is none."""
     if row["ci_low"] is None:
         return "no interval"
-    return f"{100 * row['ci_low']:.1f} to {100 * row['ci_high']:.1f}"
+    return f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
 
 
 def main(snakemake: Any) -> None:
@@ -86,24 +100,22 @@ def main(snakemake: Any) -> None:
         params.power["power"],
     )
     write_table(effects, output.effects, "unlearning/effects")
-    tests = test_table(effects, settings)
+    named = params.registration
+    tests = with_primary(test_table(effects, settings), named, recorded(source.evaluations))
     write_table(tests, output.tests, "unlearning/tests")
     write_table(selectivity_table(effects, settings), output.selectivity, "unlearning/selectivity")
-    primary = tests.filter(
-        pl.col("target") == pl.col("evaluated"),
-        contrast="targeted-random",
-        pairs="matched",
-        measure="accuracy",
-    )
-    for row in primary.iter_rows(named=True):
+    write_json(output.registration, named | {"digest": registration_digest(named)})
+    for row in tests.filter("primary").iter_rows(named=True):
         if row["median"] is None:
             logger.warning("%s, dose %g: %s", row["target"], row["dose"], row["note"])
             continue
         logger.info(
-            "%s, dose %g: targeted minus random %+.1f points (%s), %d topics%s",
+            "%s, dose %g: %s %+.3f of %s (%s), %d topics%s",
             row["target"],
             row["dose"],
-            100 * row["median"],
+            row["contrast"],
+            row["median"],
+            row["measure"],
             interval_text(row),
             row["n_topics"],
             f"; {row['note']}" if row["note"] else "",

@@ -22,6 +22,7 @@ from workflow_scripts.common.tables import write_table
 from workflow_scripts.model.loading import load_model, load_tokenizer
 from workflow_scripts.unlearning.adapter_files import Weights, read_adapters
 from workflow_scripts.unlearning.peft_adapter import Adapter, AdapterSettings
+from workflow_scripts.unlearning.registration import first_digest, keep_first
 from workflow_scripts.unlearning.run_files import check_adapter, read_run
 
 if TYPE_CHECKING:
@@ -86,7 +87,10 @@ def main(snakemake: Any) -> None:
                 ask(adapter.causal_model(), arm=about["arm"], seed=about["seed"], dose=dose)
             )
             progress.advance()
-    write_table(pl.concat(rows), snakemake.output.evaluation, "unlearning/evaluation")
+    first = first_digest(params.state, params.noted["registration"])
+    table = pl.concat(rows).with_columns(registration=pl.lit(first))
+    write_table(table, snakemake.output.evaluation, "unlearning/evaluation")
+    keep_first(params.state, first)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Compare every scorer's map with the study's own, and with the planted truth where there is one.
 
-in   trackstar: the study's map; scorers: the maps of the baselines and controls, in the order of
-     params.scorers; where there is one, truth: the role and dose of every bin; where the
-     questions were looked for, hits: what was found, with resampling and order (means and ids of
-     the questions of every benchmark) and, where rows are kept, scores of the documents
+in   trackstar, reliability: the study's map and its reliability; scorers: the maps of the baselines
+     and controls, in the order of params.scorers; where there is one, truth: the role and dose of
+     every bin; where the questions were looked for, hits: what was found, with resampling and
+     order (means and ids of the questions of every benchmark) and, where rows are kept, scores of
+     the documents
 out  explained: one row per benchmark and scorer; planted: the same; leakage_maps: the map
      with and without the questions, and the documents, that were found
 """
@@ -29,9 +30,10 @@ logger = logging.getLogger("atlas")
 COLUMNS = ["benchmark", "topic", "format", "influence", "q_unusual"]
 
 
-def compare_planted(source: Any, maps: dict[str, pl.DataFrame]) -> pl.DataFrame:
+def compare_planted(source: Any, maps: dict[str, pl.DataFrame], confidence: float) -> pl.DataFrame:
     """Every scorer against the truth."""
-    planted = compare_with_truth(read_table(source.truth, "corpus/truth"), maps)
+    truth = read_table(source.truth, "corpus/truth")
+    planted = compare_with_truth(truth, maps, confidence)
     if planted.is_empty():
         raise DataError(
             f"{source.truth} and {source.trackstar} have no benchmark in common; list at least "
@@ -74,10 +76,13 @@ def main(snakemake: Any) -> None:
     paths = dict(zip(params.scorers, source.scorers, strict=True))
     maps = {name: read_map(path, params.multiplicity) for name, path in paths.items()}
     own = read_table(source.trackstar, "influence/bin_influence", COLUMNS)
-    explained = explained_table(own, maps, params.confidence, params.bootstraps, params.seed)
+    reliability = read_table(source.reliability, "influence/reliability")
+    explained = explained_table(
+        own, maps, params.confidence, params.bootstraps, params.seed, reliability
+    )
     write_table(explained, output.explained, "validation/explained")
     if output.get("planted"):
-        planted = compare_planted(source, {"trackstar": own, **maps})
+        planted = compare_planted(source, {"trackstar": own, **maps}, params.confidence)
         write_table(planted, output.planted, "validation/planted")
     if output.get("leakage_maps"):
         write_table(

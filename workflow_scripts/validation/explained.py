@@ -26,7 +26,12 @@ from workflow_scripts.validation.scoring import map_of
 GRADIENTS = ("cosine", "dot", "untrained")
 CONTROLS = ("shuffled", "random")
 DRAWS_AT_ONCE = 128
-SCHEMA = polars_schema("validation/explained")
+# The columns of the table before the map's reliability is joined.
+FITTED = {
+    name: dtype
+    for name, dtype in polars_schema("validation/explained").items()
+    if name not in ("reliability", "r2_of_reliable")
+}
 
 
 def r_squared(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -150,6 +155,7 @@ def explained_table(
     confidence: float,
     bootstraps: int,
     seed: int,
+    reliability: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The table ``validation/explained``.
 
@@ -159,9 +165,10 @@ def explained_table(
         confidence: coverage of the intervals.
         bootstraps: draws of topics and formats.
         seed: the bootstrap's.
+        reliability: the table ``influence/reliability`` of the study's map, where it is known.
 
     Returns:
-        Frame with the columns of ``SCHEMA``; without rows of a benchmark whose maps share fewer
+        Frame with the columns of the table; without rows of a benchmark whose maps share fewer
         than three bins, to which no line can be fitted.
     """
     texts = [name for name in maps if name not in GRADIENTS + CONTROLS]
@@ -180,7 +187,34 @@ def explained_table(
             x = np.column_stack([columns[each][known] for each in scorers])
             row = explained_row(x, y[known], weight, confidence)
             rows.append({"benchmark": benchmark, "scorer": name, **row})
-    return pl.DataFrame(rows, schema=SCHEMA)
+    fitted = pl.DataFrame(rows, schema=FITTED)
+    if reliability is None:
+        reliability = pl.DataFrame(schema={"benchmark": pl.String, "corrected": pl.Float64})
+    return with_reliability(fitted, reliability)
+
+
+def with_reliability(explained: pl.DataFrame, reliability: pl.DataFrame) -> pl.DataFrame:
+    """Add how much of what can be explained each fit explains.
+
+    A map's noise cannot be explained, and its reliability is the share of its variance that is
+    none: of documents and of questions, the two being independent, the part that is left is
+    1 - (1 - r_documents) - (1 - r_questions). The baseline's own noise is not accounted for.
+
+    Args:
+        explained: rows with benchmark and r2_adjusted.
+        reliability: the table ``influence/reliability``.
+
+    Returns:
+        The rows with ``reliability`` and ``r2_of_reliable``, null where the reliability is
+        unknown or not above 0. The second may exceed 1, as it is an estimate.
+    """
+    left = reliability.group_by("benchmark").agg(
+        reliability=1 - (1 - pl.col("corrected")).sum(), unknown=pl.col("corrected").null_count()
+    )
+    usable = (pl.col("unknown") == 0) & (pl.col("reliability") > 0)
+    left = left.select("benchmark", reliability=pl.when(usable).then("reliability"))
+    of_reliable = pl.col("r2_adjusted") / pl.col("reliability")
+    return explained.join(left, on="benchmark", how="left").with_columns(r2_of_reliable=of_reliable)
 
 
 def strongest(explained: pl.DataFrame, scorers: Sequence[str]) -> pl.DataFrame:

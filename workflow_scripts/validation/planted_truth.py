@@ -8,6 +8,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from workflow_scripts.common.thresholds import SIGNIFICANT
+from workflow_scripts.validation.area_intervals import area_interval, precision_interval
 
 
 def auroc(positive: np.ndarray, negative: np.ndarray) -> float | None:
@@ -46,14 +47,34 @@ def share(hits: np.ndarray) -> float | None:
     return float(np.mean(hits)) if len(hits) else None
 
 
-def planted_metrics(bins: pl.DataFrame) -> dict[str, Any]:
+def area_columns(
+    name: str, bins: pl.DataFrame, positive: np.ndarray, rest: np.ndarray, confidence: float
+) -> dict[str, float | None]:
+    """AUROC of some bins against others, with the ends of its interval over topics.
+
+    Args:
+        name: of the column.
+        bins: influence and topic of every bin.
+        positive: (n,) bool; bins that should lie above.
+        rest: (n,) bool; bins that should lie below.
+        confidence: coverage.
+    """
+    influence, topics = bins["influence"].to_numpy(), bins["topic"].to_numpy()
+    area, both = auroc(influence[positive], influence[rest]), positive | rest
+    sides = (influence[both], positive[both], topics[both])
+    low, high = area_interval(area, *sides, confidence)
+    return {name: area, f"{name}_low": low, f"{name}_high": high}
+
+
+def planted_metrics(bins: pl.DataFrame, confidence: float = 0.95) -> dict[str, Any]:
     """Measure one scorer's map of one benchmark against the truth.
 
     Bins without documents have no influence and take no part.
 
     Args:
-        bins: columns role, dose (share of support or contradiction documents), influence
+        bins: columns topic, role, dose (share of support or contradiction documents), influence
             (positive = supports) and q_unusual; one row a bin.
+        confidence: coverage of the intervals.
 
     Returns:
         the columns of ``validation/planted`` after benchmark and scorer; None where undefined.
@@ -64,12 +85,24 @@ def planted_metrics(bins: pl.DataFrame) -> dict[str, Any]:
     support, contradiction = role == "support", role == "contradiction"
     found = (bins["q_unusual"] < SIGNIFICANT).fill_null(False).to_numpy()
     upward = found & (influence > np.median(influence)) if len(influence) else found
+    precision = average_precision(influence[support], influence[~support])
+    sides = (influence, support, bins["topic"].to_numpy())
+    precision_low, precision_high = precision_interval(precision, *sides, confidence)
     return {
         "n_support": int(support.sum()),
         "n_contradiction": int(contradiction.sum()),
-        "auroc_support": auroc(influence[support], influence[~support]),
-        "ap_support": average_precision(influence[support], influence[~support]),
-        "auroc_support_vs_contradiction": auroc(influence[support], influence[contradiction]),
+        **area_columns("auroc_support", bins, support, ~support, confidence),
+        "ap_support": precision,
+        "ap_support_low": precision_low,
+        "ap_support_high": precision_high,
+        **area_columns("auroc_support_vs_contradiction", bins, support, contradiction, confidence),
+        **area_columns(
+            "auroc_support_without_contradiction",
+            bins,
+            support,
+            ~support & ~contradiction,
+            confidence,
+        ),
         "contradiction_sign": share(influence[contradiction] < influence.mean())
         if len(influence)
         else None,
@@ -80,12 +113,15 @@ def planted_metrics(bins: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def compare_with_truth(truth: pl.DataFrame, maps: dict[str, pl.DataFrame]) -> pl.DataFrame:
+def compare_with_truth(
+    truth: pl.DataFrame, maps: dict[str, pl.DataFrame], confidence: float = 0.95
+) -> pl.DataFrame:
     """Measure every scorer on every planted benchmark of the study.
 
     Args:
         truth: the table ``corpus/truth``: benchmark, topic, format, role, dose.
         maps: scorer -> its table ``influence/bin_influence``.
+        confidence: coverage of the intervals.
 
     Returns:
         the table ``validation/planted``: one row per benchmark and scorer. Benchmarks that were
@@ -95,5 +131,6 @@ def compare_with_truth(truth: pl.DataFrame, maps: dict[str, pl.DataFrame]) -> pl
     for scorer, table in maps.items():
         judged = table.join(truth, on=["benchmark", "topic", "format"], how="inner")
         for (benchmark,), bins in judged.group_by("benchmark", maintain_order=True):
-            rows.append({"benchmark": benchmark, "scorer": scorer, **planted_metrics(bins)})
+            measures = planted_metrics(bins, confidence)
+            rows.append({"benchmark": benchmark, "scorer": scorer, **measures})
     return pl.DataFrame(rows, infer_schema_length=None)

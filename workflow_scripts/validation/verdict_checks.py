@@ -15,11 +15,18 @@ Line = dict[str, Any]
 # The study's own map on planted truth: column, how benchmarks are put together, what it says, bar.
 MAP_BARS = (
     ("auroc_support", "min", "support above all other bins, AUROC, lowest benchmark", Bar(0.95)),
+    ("auroc_support_low", "min", "lower end of its interval over topics, lowest benchmark", NONE),
     (
         "auroc_support_vs_contradiction",
         "min",
         "support above contradiction, AUROC, lowest benchmark",
         Bar(0.95),
+    ),
+    (
+        "auroc_support_vs_contradiction_low",
+        "min",
+        "lower end of that interval, lowest benchmark",
+        NONE,
     ),
     ("contradiction_sign", "min", "contradiction below the mean, share, lowest", Bar(0.95)),
     ("dose_spearman", "min", "order of doses, rank correlation, lowest benchmark", Bar(0.5)),
@@ -27,7 +34,11 @@ MAP_BARS = (
     ("false_discovery_share", "mean", "false among the bins called, share, mean", Bar(high=0.1)),
     ("power", "mean", f"support bins called at q < {SIGNIFICANT}, share, mean", NONE),
 )
-OF_CONTRADICTION = ("auroc_support_vs_contradiction", "contradiction_sign")
+OF_CONTRADICTION = (
+    "auroc_support_vs_contradiction",
+    "auroc_support_vs_contradiction_low",
+    "contradiction_sign",
+)
 FULL_DOSE = f"support bins of full dose called at q < {SIGNIFICANT}, share"
 FULL_DOSE_BAR = Bar(0.9)
 # Scorers that must not tell support from contradiction: on each benchmark, and averaged. The
@@ -188,6 +199,10 @@ def explained_lines(found: Findings) -> Iterator[Line]:
         values = explained.filter(scorer=name)["r2_adjusted"].drop_nulls()
         if len(values):
             yield check.line(f"{what} together, adjusted R2, mean", values.mean())
+        values = explained.filter(scorer=name)["r2_of_reliable"].drop_nulls()
+        if len(values):
+            measure = f"{what} together, of the map's reliable variance, mean"
+            yield check.line(measure, values.mean())
 
 
 def leakage_lines(found: Findings) -> Iterator[Line]:
