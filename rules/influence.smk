@@ -96,6 +96,7 @@ else:
             version=VERSION["influence"],
             confidence=config["influence"]["confidence"],
             multiplicity=config["influence"]["multiplicity"],
+            smallest_effect=config["influence"]["smallest_effect"],
             splits=config["influence"]["splits"],
             seed=config["seeds"]["corpus"],
         script:

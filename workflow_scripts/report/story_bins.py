@@ -81,7 +81,7 @@ def _rule(tables: Mapping[str, pl.DataFrame], multiplicity: str) -> str:
         )
     rule = (
         "A bin is *called* where it lies outside the spread that bins have anyway, at "
-        f"q < {SIGNIFICANT:g} (false discovery rate, {plain(multiplicity.upper())}): of the "
+        f"q < {SIGNIFICANT:g} (false discovery rate, {plain(CONTROLS[multiplicity])}): of the "
         f"bins called, about one in {round(1 / SIGNIFICANT)} may be wrong. A bin that is not "
         "called is not shown to be without influence."
     )
