@@ -41,7 +41,7 @@ def with_errors(values, scale, draws, rng):
 def test_marginals_are_means_of_z_with_the_t_interval_of_their_bins(rng):
     values = rng.standard_normal(576)
     values[[0, 30, 31]] = np.nan
-    table = marginal_table(StudyMaps({"a": values}), {"a": np.full(576, 3.0)}, 0.9)
+    table = marginal_table(StudyMaps({"a": values}), {"a": np.full(576, 3.0)}, 0.9, 1)
     assert table.height == 48
     z = (values - np.nanmean(values)) / np.nanstd(values, ddof=1)
     row = table.filter(topic=TOPICS[1]).row(0, named=True)
@@ -58,7 +58,7 @@ def test_marginals_are_means_of_z_with_the_t_interval_of_their_bins(rng):
 
 def test_interval_of_a_marginal_follows_the_errors_of_its_bins(rng):
     maps = with_errors(rng.standard_normal(576), 1.0, 4000, rng)
-    table = marginal_table(maps, {"a": np.full(576, np.nan)}, 0.95)
+    table = marginal_table(maps, {"a": np.full(576, np.nan)}, 0.95, 1)
     reach = (table["ci_high"] - table["ci_low"]).to_numpy() / 2
     np.testing.assert_allclose(reach, 1.96 / np.sqrt(24), rtol=0.15)
     assert table["n_docs"].null_count() == 48
@@ -67,7 +67,7 @@ def test_interval_of_a_marginal_follows_the_errors_of_its_bins(rng):
 def test_topic_without_bins_is_null_and_not_zero(rng):
     values = rng.standard_normal(576)
     values[:24] = np.nan
-    table = marginal_table(StudyMaps({"a": values}), {"a": np.zeros(576)}, 0.95)
+    table = marginal_table(StudyMaps({"a": values}), {"a": np.zeros(576)}, 0.95, 1)
     row = table.filter(topic=TOPICS[0]).row(0, named=True)
     assert row["n_bins"] == 0
     assert row["z"] is None and row["rank"] is None and row["bins_low"] is None
@@ -209,7 +209,7 @@ def test_map_that_repeats_another_is_called_though_bins_are_missing(rng):
 
 def test_mixture_is_held_against_the_topics_that_have_a_weight(rng, tmp_path):
     values = np.repeat(np.arange(24.0), 24) + 0.1 * rng.standard_normal(576)
-    marginals = marginal_table(StudyMaps({"a": values}), {"a": np.zeros(576)}, 0.95)
+    marginals = marginal_table(StudyMaps({"a": values}), {"a": np.zeros(576)}, 0.95, 1)
     path = tmp_path / "weights.csv"
     path.write_text("topic,weight\n" + "".join(f"{t},{i * i}\n" for i, t in enumerate(TOPICS[:20])))
     row = mixture_table(marginals, read_topic_weights(str(path)), 199, 1).row(0, named=True)
@@ -246,5 +246,5 @@ def test_ratio_far_on_one_side_of_its_null_is_called_on_both_sides_alike():
 
 def test_formats_are_read_in_the_order_of_the_taxonomy():
     grid = np.tile(np.arange(24.0), (24, 1))
-    table = marginal_table(StudyMaps({"a": grid.ravel()}), {"a": np.zeros(576)}, 0.95)
+    table = marginal_table(StudyMaps({"a": grid.ravel()}), {"a": np.zeros(576)}, 0.95, 1)
     assert table.filter(axis="format", rank=1)["format"].to_list() == [FORMATS[23]]

@@ -85,7 +85,9 @@ def marginal_table(
             frames.append(pl.DataFrame(columns))
     if not frames:
         return pl.DataFrame(schema=SCHEMA)
-    table = pl.concat(frames, how="vertical_relaxed").with_columns(pl.col(pl.Float64).fill_nan(None))
+    table = pl.concat(frames, how="vertical_relaxed").with_columns(
+        pl.col(pl.Float64).fill_nan(None)
+    )
     return table.select(list(SCHEMA)).cast(SCHEMA)
 
 

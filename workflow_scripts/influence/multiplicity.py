@@ -57,8 +57,8 @@ def fcr_confidence(q: np.ndarray, called: np.ndarray, confidence: float) -> floa
         called: (n,) bool.
         confidence: coverage over what is called.
     """
-    tested = int(np.isfinite(q).sum())
-    return 1 - (1 - confidence) * int(called.sum()) / tested if tested else confidence
+    tested, count = int(np.isfinite(q).sum()), max(int(called.sum()), 1)
+    return 1 - (1 - confidence) * count / tested if tested else confidence
 
 
 def beyond(p_of, distance: np.ndarray, smallest: float) -> np.ndarray:

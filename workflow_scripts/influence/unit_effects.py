@@ -6,11 +6,11 @@ r_uf over its bins, less that of the median unit: a map's mean is moved by the b
 0 is not the neutral value. Under the null hypothesis a unit's bins are like those of the other
 units. Its error is therefore pooled over them, s^2 = median over units of the variance of r_uf,
 and not its own, since the very bins that make a topic unusual spread it. But a mean that rests on
-one bin says nothing of a topic: of its own variance s_u^2 at least a third counts, so that a
-single bin, however large, takes t to at most sqrt(3), and six of 24 to about 5. The units themselves
+one bin says nothing of a topic: of its own variance s_u^2 at least two fifths count, so that a
+single bin, however large, takes t to at most 1.6, and six of 24 to 4.5. The units themselves
 differ by tau^2 (``spread``); p is that of
 
-    t = effect / sqrt(max(s^2, s_u^2 / 3) / n_u + tau^2)
+    t = effect / sqrt(max(s^2, 2/5 s_u^2) / n_u + tau^2)
 
 with Satterthwaite's degrees of freedom.
 """
@@ -24,9 +24,9 @@ from workflow_scripts.influence.shrinkage import median_polish
 from workflow_scripts.influence.spread import spread_of_bins, tau_degrees
 
 # Least share of a unit's own variance that counts.
-OWN_SHARE = 1 / 3
+OWN_SHARE = 0.4
 # Two dozen values lie nearer to their own median than to that of their law (simulated).
-FEW_UNITS = 1.12
+FEW_UNITS = 1.2
 # Fewer units cannot say how much units differ.
 LEAST_UNITS = 4
 

@@ -166,6 +166,35 @@ INFLUENCE["profile_texts"] = Demand(
     rows=lambda s, b: s.documents,
 )
 
+# Variants of a map, and passes over the rows that whiten and score them anew; rows at once.
+VARIANTS, DAMPED, VARIED_ROWS = 6, 2, 1024
+
+INFLUENCE["vary_maps"] = Demand(
+    "influence",
+    once,
+    memory=lambda s, b: (
+        TORCH
+        + s.keep_rows
+        * (
+            4 * (VARIANTS + 1) * s.groups * s.all_questions
+            + 4 * (1 + DAMPED) * s.all_questions * s.width
+            + 12 * VARIED_ROWS * s.width
+            + 3 * roots_bytes(s)
+            + DOCUMENT * s.documents
+        )
+    ),
+    seconds=lambda s, b: (
+        s.keep_rows
+        * 2
+        * s.documents
+        * s.width
+        * ((1 + DAMPED) * s.all_questions + DAMPED * s.block)
+        / PRODUCT
+    ),
+    rows=lambda s, b: s.documents,
+    start=2,
+)
+
 
 def untrained_models(s: Sizes) -> int:
     """How many untrained models the study asks."""

@@ -9,12 +9,14 @@ from workflow_scripts.common.taxonomy import display_name
 from workflow_scripts.common.thresholds import SIGNIFICANT
 from workflow_scripts.report.cautions import WARNING, Caution, all_equal, own
 from workflow_scripts.report.numbers import counted, number_text
-from workflow_scripts.report.story_text import between, between_off_zero, p_text, plain, table
+from workflow_scripts.report.story_text import between, p_text, plain, table
 
 # Bins and topics that are named per benchmark with their numbers, and bins in a list beyond.
 NAMED, LISTED = 5, 20
-# Up to so many topics none need lie off 0 by chance.
-FEW = 9
+# Topics with at least this chance to be the highest are named.
+LIKELY = 0.1
+# What a q-value is held against.
+CONTROLS = {"bh": "BH", "by": "BY", "local": "against the spread of the central bins"}
 
 
 def called(bins: pl.DataFrame, sign: int) -> pl.DataFrame:
@@ -155,33 +157,43 @@ def _named(bins: pl.DataFrame, matrix: bool) -> str:
 
 
 def _topics(topics: pl.DataFrame) -> str:
-    """Topics whose mean differs from the average bin, from the interval over their bins."""
+    """Topics that are unusual among the topics, with intervals that hold for those called."""
     known = topics.drop_nulls("z").sort("z", "topic", descending=[True, False])
-    above = known.filter(pl.col("bins_low") > 0)
-    below = known.filter(pl.col("bins_high") < 0).reverse()
+    if known.height < 2:
+        return "The bins are of a single topic, which has no other to be compared with."
+    called_ones = known.filter(pl.col("q_value") < SIGNIFICANT)
+    above = called_ones.filter(pl.col("effect") > 0)
+    below = called_ones.filter(pl.col("effect") < 0).reverse()
     words = []
-    for rows, side in ((above, "above"), (below, "below")):
+    for rows, side in ((above, "supporting"), (below, "opposing")):
         names = [
             f"{plain(display_name(row['topic']))} ({number_text(row['z'])}, "
-            f"{between_off_zero(row['bins_low'], row['bins_high'])})"
+            f"{between(row['fcr_low'], row['fcr_high'])})"
             for row in rows.head(NAMED).iter_rows(named=True)
         ]
         if names:
             more = f" and {rows.height - len(names)} more" if rows.height > len(names) else ""
-            words.append(f"{side} the average bin: {', '.join(names)}{more}")
-    if known.height < 2:
-        return "The bins are of a single topic, which has no other to be compared with."
+            words.append(f"{side}: {', '.join(names)}{more}")
     if not words:
         first = known.row(0, named=True)
+        why = "none is unusual" if known["q_value"].is_not_null().any() else "too few to test"
         words = [
-            "none differs from the average bin; the highest is "
-            f"{plain(display_name(first['topic']))} ({number_text(first['z'])}, "
-            f"{between(first['bins_low'], first['bins_high'])})"
+            f"{why}; the highest is {plain(display_name(first['topic']))} "
+            f"({number_text(first['z'])}, {between(first['bins_low'], first['bins_high'])})"
         ]
-    many = ""
-    if known.height > FEW:
-        many = f" With {known.height} topics one or two lie off 0 by chance."
     return (
-        "Topics (mean z over their bins; interval with the bins as draws): "
-        f"{'; '.join(words)}.{many}"
+        f"Topics unusual among the {known.height} (mean z over their bins, interval with the bins as "
+        f"draws; q < {SIGNIFICANT:g}): {'; '.join(words)}.{_highest(known)}"
     )
+
+
+def _highest(topics: pl.DataFrame) -> str:
+    """Which topics are likely the highest, where errors are known."""
+    likely = topics.filter(pl.col("p_top1") >= LIKELY).sort("p_top1", "topic", descending=True)
+    if likely.is_empty():
+        return ""
+    names = [
+        f"{plain(display_name(row['topic']))} {row['p_top1']:.0%}"
+        for row in likely.iter_rows(named=True)
+    ]
+    return f" Chance to be the highest, other documents and questions drawn: {', '.join(names)}."
