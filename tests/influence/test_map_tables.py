@@ -19,6 +19,7 @@ from workflow_scripts.influence.mixture import mixture_table
 from workflow_scripts.influence.resampling import from_components
 from workflow_scripts.influence.study_maps import StudyMaps
 from workflow_scripts.influence.topic_weights import read_topic_weights
+from workflow_scripts.influence.unit_effects import unit_effects
 from workflow_scripts.influence.weighted import weighted_table
 
 SHAPE = (24, 24)
@@ -45,12 +46,16 @@ def test_marginals_are_means_of_z_with_the_t_interval_of_their_bins(rng):
     assert table.height == 48
     z = (values - np.nanmean(values)) / np.nanstd(values, ddof=1)
     row = table.filter(topic=TOPICS[1]).row(0, named=True)
-    mine = z.reshape(SHAPE)[1]
-    mine = mine[np.isfinite(mine)]
+    grid = z.reshape(SHAPE)
+    mine = grid[1][np.isfinite(grid[1])]
     assert (row["n_bins"], row["n_docs"]) == (22, 66)
     assert row["z"] == pytest.approx(mine.mean())
-    low, high = stats.t.interval(0.9, 21, mine.mean(), stats.sem(mine))
-    assert (row["bins_low"], row["bins_high"]) == pytest.approx((low, high))
+    # What formats do to every topic alike is not in the spread.
+    rest = unit_effects(grid).residual[1]
+    reach = stats.t.ppf(0.95, 21) * stats.sem(rest[np.isfinite(rest)])
+    ends = (row["bins_low"], row["bins_high"])
+    assert ends == pytest.approx((mine.mean() - reach, mine.mean() + reach))
+    assert row["band_low"] < row["bins_low"] and row["fcr_low"] is None
     assert row["ci_low"] is None
     ranked = table.filter(axis="format").sort("rank")
     assert (np.diff(ranked["z"].to_numpy()) <= 0).all()

@@ -1,10 +1,10 @@
 """Rows under another damping, from rows that were kept under the study's own.
 
 A kept row is v = R u / |R u| with R = (H + lambda l I)^(-1/2) layer by layer, l the layer's mean
-eigenvalue. Under another damping lambda' it is R' u / |R' u| = C v / |C v| with C = R' R^-1: R and
-R' have the eigenvectors of H in common, so C has them too, with eigenvalues
-sqrt((h + lambda l) / (h + lambda' l)). The norm |R u| that was lost cancels; nothing is approximated
-but by the precision in which rows are stored.
+eigenvalue. Under another damping lambda' it is R' u / |R' u| = C v / |C v| with C = R' R^-1. R
+and R' have the eigenvectors of H, so C has them too, and the eigenvalues
+sqrt((h + lambda l) / (h + lambda' l)). The norm |R u| that was lost cancels: but for the
+precision in which rows are stored, nothing is approximated.
 """
 
 import torch

@@ -3,9 +3,10 @@
 Efron (2004), Large-scale simultaneous hypothesis testing: the choice of a null hypothesis, JASA 99.
 The z-values of a map's tests are in the main those of ordinary bins, but need not be standard
 normal. The law of ordinary bins is fitted by maximum likelihood to the z-values of the central
-part alone (Efron 2010, Large-Scale Inference, section 6.3), with the share p0 that it has of all, and
+part alone (Efron 2010, Large-Scale Inference, section 6.3), with its share p0 of all B, and with
+y = (z - centre) / scale
 
-    q_i = min over |y_j| <= |y_i| of p0 B P(|y| >= |y_j|) / #{k: |y_k| >= |y_j|},    y = (z - centre) / scale,
+    q_i = min over |y_j| <= |y_i| of p0 B P(|y| >= |y_j|) / #{k: |y_k| >= |y_j|}
 
 is the tail-area false discovery rate. Deviation: Efron's null is normal, this one Student's t
 with a fitted shape, normal at shape 0. Bins with a Laplace spread and nothing planted look normal

@@ -49,8 +49,8 @@ def marginal_table(
     documents and questions might have been drawn (quantile of |error| over the study's draws, as
     for the contrasts). ``bins``, ``band`` and ``fcr``: the unit's bins are draws themselves (t
     intervals of their mean, the other axis' effects taken out of their spread), so they ask what
-    the unit as such is like; they need no draws. ``bins`` holds for one unit alone, ``band`` for all
-    units of the axis together (Sidak 1967), ``fcr`` for those that q_value calls.
+    the unit as such is like; they need no draws. ``bins`` holds for one unit alone, ``band`` for
+    all units of the axis together (Sidak 1967), ``fcr`` for those that q_value calls.
 
     ``p_value`` asks whether the unit is unusual among the units (``unit_effects``).
 

@@ -1,5 +1,7 @@
 """Control of the false discovery rate over the bins of a map, and intervals of what is called."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from workflow_scripts.common.errors import DataError
@@ -61,8 +63,10 @@ def fcr_confidence(q: np.ndarray, called: np.ndarray, confidence: float) -> floa
     return 1 - (1 - confidence) * count / tested if tested else confidence
 
 
-def beyond(p_of, distance: np.ndarray, smallest: float) -> np.ndarray:
-    """p-values of "the true distance is at most the smallest that matters".
+def beyond(
+    p_of: Callable[[np.ndarray], np.ndarray], distance: np.ndarray, smallest: float
+) -> np.ndarray:
+    """Test "the true distance is at most the smallest that matters".
 
     The largest p over that interval null, which is had at its ends: with P(x) the two-sided p of a
     distance x from 0, p = (P'(|d| - s) + P(|d| + s)) / 2, where P'(x) = P(x) for x >= 0 and
@@ -73,6 +77,9 @@ def beyond(p_of, distance: np.ndarray, smallest: float) -> np.ndarray:
         p_of: (n,) distances -> (n,) two-sided p-values of them against 0.
         distance: (n,) estimated distances, NaN where unknown.
         smallest: s, in the unit of the distances, at least 0.
+
+    Returns:
+        (n,) p-values.
     """
     near = np.abs(distance) - smallest
     toward = p_of(np.abs(near))

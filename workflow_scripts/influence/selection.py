@@ -1,4 +1,4 @@
-"""What is said of bins after they are called: intervals that hold for them, and how large they are."""
+"""What is said of bins once they are called: intervals that hold, and whether they are large."""
 
 import functools
 
@@ -40,7 +40,7 @@ def fcr_interval(
 
 
 def effect_p(parts: Components, smallest: float) -> np.ndarray:
-    """p of "the bin lies within the smallest effect that matters around the median bin".
+    """Test "the bin lies within the smallest effect that matters around the median bin".
 
     Args:
         parts: variance components of the map.

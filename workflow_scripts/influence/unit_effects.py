@@ -1,9 +1,9 @@
 """Is a topic (format) unusual among the topics (formats)? A test with bins as draws.
 
-With r_uf = z_uf - overall - effect of the other factor, whose effects come from a median polish (a
-bin that stands out then does not pull its row and column), the effect of a unit is the mean of
-r_uf over its bins, less that of the median unit: a map's mean is moved by the bins that stand out, so that
-0 is not the neutral value. Under the null hypothesis a unit's bins are like those of the other
+With r_uf = z_uf - overall - effect of the other factor, whose effects come from a median polish
+(a bin that stands out then does not pull its row and column), the effect of a unit is the mean
+of r_uf over its bins, less that of the median unit: the bins that stand out move a map's mean, so
+that 0 is not the neutral value. Under the null hypothesis a unit's bins are like those of the other
 units. Its error is therefore pooled over them, s^2 = median over units of the variance of r_uf,
 and not its own, since the very bins that make a topic unusual spread it. But a mean that rests on
 one bin says nothing of a topic: of its own variance s_u^2 at least two fifths count, so that a

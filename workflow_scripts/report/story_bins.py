@@ -85,7 +85,8 @@ def _rule(tables: Mapping[str, pl.DataFrame], multiplicity: str) -> str:
         "A bin is *called* where it lies outside the spread that bins have anyway, at "
         f"q < {SIGNIFICANT:g} (false discovery rate, {plain(CONTROLS[multiplicity])}): of the "
         f"bins called, about one in {round(1 / SIGNIFICANT)} may be wrong. A bin that is not "
-        "called is not shown to be without influence."
+        "called is not shown to be without influence. Intervals of called bins are wider, since "
+        "these were chosen: of the intervals of all that are called about as few miss as of others."
     )
     if "truth" in tables:
         rule += (
@@ -102,6 +103,9 @@ def _counts(bins: pl.DataFrame) -> str:
         return f"{counted(bins.height, 'bin')} with values; without errors no bin can be tested."
     up, down = called(bins, 1).height, called(bins, -1).height
     words = f"{up} of {counted(bins.height, 'bin')} called as supporting, {down} as opposing."
+    if bins["q_effect"].is_not_null().any():
+        large = bins.filter(pl.col("q_effect") < SIGNIFICANT).height
+        words += f" {large} lie beyond the smallest effect that the study states."
     return words if up else f"{words} The highest are named; none of them is called."
 
 
@@ -142,7 +146,7 @@ def _named(bins: pl.DataFrame, matrix: bool) -> str:
             _place(row),
             number_text(row["z"], 1),
             number_text(row["influence"], 4),
-            *([between(row["ci_low"], row["ci_high"], 4)] if tested else []),
+            *([between(*_interval(row), 4)] if tested else []),
             *([p_text(row["q_unusual"])] if tested else []),
             *(["n/a" if row["n_docs"] is None else f"{row['n_docs']:,}"] if counts else []),
             *([row["planted"] or "n/a"] if planted else []),
@@ -154,6 +158,12 @@ def _named(bins: pl.DataFrame, matrix: bool) -> str:
     head += ["documents"] if counts else []
     head += ["planted"] if planted else []
     return table(head, rows)
+
+
+def _interval(row: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """The bin's interval; of a called one that which holds for called ones."""
+    kind = "ci" if row["fcr_low"] is None else "fcr"
+    return row[f"{kind}_low"], row[f"{kind}_high"]
 
 
 def _topics(topics: pl.DataFrame) -> str:
@@ -182,8 +192,8 @@ def _topics(topics: pl.DataFrame) -> str:
             f"({number_text(first['z'])}, {between(first['bins_low'], first['bins_high'])})"
         ]
     return (
-        f"Topics unusual among the {known.height} (mean z over their bins, interval with the bins as "
-        f"draws; q < {SIGNIFICANT:g}): {'; '.join(words)}.{_highest(known)}"
+        f"Topics unusual among the {known.height} (mean z over their bins, interval with the bins "
+        f"as draws; q < {SIGNIFICANT:g}): {'; '.join(words)}.{_highest(known)}"
     )
 
 
