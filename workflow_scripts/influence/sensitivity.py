@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import torch
 from scipy import sparse, stats
 
 from workflow_scripts.common.taxonomy import bin_index
@@ -19,6 +20,8 @@ from workflow_scripts.influence.components import GroupMeans, components
 from workflow_scripts.influence.estimates import estimate
 from workflow_scripts.influence.multiplicity import adjust
 
+# Questions of a benchmark up to which each is scored alone.
+BATCHES = 128
 DAMPINGS = (0.01, 0.1, 1.0)
 OWN, TOKENS, LENGTH = "the map itself", "per token", "length taken out"
 SITES, DUPLICATES = "without largest site", "without near-duplicates"
@@ -67,6 +70,39 @@ def outside_largest_site(documents: pl.DataFrame) -> np.ndarray:
     return ~same.to_series().to_numpy()
 
 
+def batches(clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Take a benchmark's questions together where they are many.
+
+    A score is linear in the query row, so that the mean over batches is that over questions, and
+    the variance between batches is the question error: exact with up to ``BATCHES`` questions,
+    beyond that with batches for questions. A few clusters stay clusters; many are dealt in turn.
+
+    Args:
+        clusters: (Q,) cluster of each question.
+
+    Returns:
+        (Q, K) float32; a batch's row is the sum of its questions' rows times its column, and
+        the mean of batch rows that of all rows. (K,) cluster of each batch.
+    """
+    numbers = np.unique(clusters, return_inverse=True)[1].reshape(-1)
+    count, questions = numbers.max() + 1, len(numbers)
+    if questions <= BATCHES:
+        return np.eye(questions, dtype=np.float32), numbers
+    if count > BATCHES:
+        batch, owner = numbers % BATCHES, np.arange(BATCHES)
+    else:
+        turn = np.zeros(questions, dtype=np.int64)
+        for number in range(count):
+            mine = numbers == number
+            parts = max(1, round(BATCHES * mine.sum() / questions))
+            turn[mine] = np.arange(mine.sum()) % parts
+        pairs, batch = np.unique(np.stack([numbers, turn]), axis=1, return_inverse=True)
+        batch, owner = batch.reshape(-1), pairs[0]
+    weight = np.zeros((questions, len(owner)), dtype=np.float32)
+    weight[np.arange(questions), batch] = len(owner) / questions
+    return weight, owner
+
+
 class Groups:
     """(bin, fold) groups of all documents, and sums of scores over them."""
 
@@ -78,18 +114,43 @@ class Groups:
         self.keys, owner = np.unique(keys, axis=0, return_inverse=True)
         self.owner = owner.reshape(-1)
 
-    def add(self, totals: np.ndarray, rows: slice, weight: np.ndarray, scores: np.ndarray) -> None:
-        """Add weighted scores of some documents to (G, Q) totals.
+    def add(
+        self,
+        totals: Sequence[np.ndarray],
+        place: slice,
+        weights: Sequence[np.ndarray],
+        rows: torch.Tensor,
+        queries: torch.Tensor,
+    ) -> None:
+        """Add weighted scores of some documents to sums over groups.
+
+        Rows are added up before they are multiplied where that is less work: a big bin has
+        many documents in a group.
 
         Args:
-            totals: changed in place.
-            rows: which documents.
-            weight: (n,) weights of all documents.
-            scores: (rows, Q) float32 of these documents.
+            totals: for each of the weights (G, Q) sums, or (1, Q) over all documents; changed in
+                place.
+            place: which documents.
+            weights: each (n,), of all documents.
+            rows: (documents, d) float32 of these documents.
+            queries: (Q, d) float32.
         """
-        owner, chosen = self.owner[rows], weight[rows].astype(np.float32)
-        shape = (len(self.keys), len(owner))
-        totals += sparse.csr_array((chosen, (owner, np.arange(len(owner)))), shape=shape) @ scores
+        groups, owner = np.unique(self.owner[place], return_inverse=True)
+        parts, at = [], np.arange(len(owner))
+        for total, weight in zip(totals, weights, strict=True):
+            chosen, whole = weight[place].astype(np.float32), len(total) == 1
+            shape = (1 if whole else len(groups), len(owner))
+            parts.append(sparse.csr_array((chosen, (0 * owner if whole else owner, at)), shape))
+        matrix = sparse.vstack(parts, format="csr")
+        if matrix.shape[0] < len(owner):
+            sums = (torch.from_numpy(matrix @ rows.numpy()) @ queries.T).numpy()
+        else:
+            sums = matrix @ (rows @ queries.T).numpy()
+        start = 0
+        for total, part in zip(totals, parts, strict=True):
+            to = slice(None) if len(total) == 1 else groups
+            total[to] += sums[start : start + part.shape[0]]
+            start += part.shape[0]
 
     def sums(self, weight: np.ndarray) -> np.ndarray:
         """(G,) sums of weights of all documents."""

@@ -33,26 +33,36 @@ NO_ROWS = "the rows of documents were not kept (attribution.rows: discard)"
 
 @dataclass(frozen=True)
 class Questions:
-    """Query rows of all benchmarks, and which are whose.
+    """Query rows of all benchmarks, questions taken together where they are many.
 
     Attributes:
-        rows: (Q, d) float32 at the study's damping.
+        rows: (Q, d) float32 at the study's damping, or sums of such rows.
         places: benchmark -> its rows.
+        clusters: benchmark -> (its rows,) cluster of each.
+        batches: (questions, Q) float32; adds rows of single questions up to ``rows``.
     """
 
     rows: torch.Tensor
     places: Mapping[str, slice]
+    clusters: Mapping[str, np.ndarray]
+    batches: torch.Tensor
 
 
-def read_questions(paths: Sequence[str], benchmarks: Sequence[str]) -> Questions:
-    """The query rows of all benchmarks, one after another."""
-    parts = [torch.from_numpy(load_query_rows(path).rows) for path in paths]
-    ends = np.cumsum([len(part) for part in parts])
-    places = {
-        name: slice(int(end) - len(part), int(end))
-        for name, part, end in zip(benchmarks, parts, ends, strict=True)
-    }
-    return Questions(torch.cat(parts), places)
+def read_questions(source: Any, benchmarks: Sequence[str]) -> tuple[Questions, torch.Tensor]:
+    """Read the query rows of all benchmarks, and take the questions of each together.
+
+    Returns:
+        the questions; (questions, d) float32 rows of single ones.
+    """
+    rows, weights, places, clusters, end = [], [], {}, {}, 0
+    for name, path, resampling in zip(benchmarks, source.queries, source.resampling, strict=True):
+        rows.append(torch.from_numpy(load_query_rows(path).rows))
+        weight, clusters[name] = choices.batches(load(resampling).clusters)
+        weights.append(torch.from_numpy(weight))
+        places[name] = slice(end, end + weight.shape[1])
+        end += weight.shape[1]
+    single, batches = torch.cat(rows), torch.block_diag(*weights)
+    return Questions(batches.T @ single, places, clusters, batches), single
 
 
 def first_of_near_duplicates(
@@ -130,7 +140,7 @@ def blocks(source: Any, total: int) -> Iterator[tuple[slice, torch.Tensor]]:
 
 def all_totals(
     source: Any,
-    questions: Questions,
+    questions: tuple[Questions, torch.Tensor],
     groups: choices.Groups,
     weights: Mapping[str, np.ndarray],
     deviation: np.ndarray,
@@ -140,29 +150,28 @@ def all_totals(
     Returns:
         variant -> (G, Q) float32 sums; (Q,) sums of log length times score.
     """
+    together, single = questions
     moments, settings = load_moments(source.moments, source.settings)
     others = [each for each in choices.DAMPINGS if each != settings["damping"]]
     changes = damping_changes(moments, settings["damping"], others)
-    changed = {each: change_damping(questions.rows, changes[each]) for each in others}
-    shape = (len(groups.keys), len(questions.rows))
-    of_damping = {each: choices.of_damping(each) for each in others}
-    totals = {name: np.zeros(shape, np.float32) for name in [*weights, *of_damping.values()]}
-    cross = np.zeros(len(questions.rows))
+    changed = {each: together.batches.T @ change_damping(single, changes[each]) for each in others}
+    dampings = [choices.of_damping(each) for each in others]
+    shape = (len(groups.keys), len(together.rows))
+    totals = {name: np.zeros(shape, np.float32) for name in [*weights, *dampings]}
+    cross = np.zeros((1, len(together.rows)), np.float32)
     for place, rows in blocks(source, len(groups.owner)):
-        scores = (rows @ questions.rows.T).numpy()
-        cross += deviation[place] @ scores
-        for name, weight in weights.items():
-            groups.add(totals[name], place, weight, scores)
-        for each in others:
-            scores = (change_damping(rows, changes[each]) @ changed[each].T).numpy()
-            groups.add(totals[of_damping[each]], place, weights[choices.OWN], scores)
-    return totals, cross
+        into = [totals[name] for name in weights]
+        groups.add([*into, cross], place, [*weights.values(), deviation], rows, together.rows)
+        for each, name in zip(others, dampings, strict=True):
+            one = [totals[name]], place, [weights[choices.OWN]]
+            groups.add(*one, change_damping(rows, changes[each]), changed[each])
+    return totals, cross[0].astype(np.float64)
 
 
 def vary(source: Any, params: Any, bins: pl.DataFrame) -> pl.DataFrame:
     """The table, from kept rows."""
     documents = read_documents(source)
-    questions = read_questions(source.queries, params.benchmarks)
+    questions = read_questions(source, params.benchmarks)
     groups = choices.Groups(documents)
     weights, reasons = weights_of(documents, source, params.near_duplicate_threshold)
     length = choices.LengthFit.of(groups, documents["n_tokens"].to_numpy())
@@ -170,8 +179,8 @@ def vary(source: Any, params: Any, bins: pl.DataFrame) -> pl.DataFrame:
     reasons[choices.of_damping(params.damping)] = "the study's own damping"
     truth = read_table(source.truth, "corpus/truth") if source.get("truth") else None
     measured = {}
-    for name, resampling in zip(params.benchmarks, source.resampling, strict=True):
-        clusters, place = load(resampling).clusters, questions.places[name]
+    for name in params.benchmarks:
+        clusters, place = questions[0].clusters[name], questions[0].places[name]
         primary = bins.filter(benchmark=name).sort("topic", "format")
         settings = (primary, params.multiplicity, support_of(truth, name))
         for variant, sums in totals.items():
