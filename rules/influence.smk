@@ -100,6 +100,7 @@ else:
             version=VERSION["influence"],
             confidence=config["influence"]["confidence"],
             multiplicity=config["influence"]["multiplicity"],
+            smallest_effect=config["influence"]["smallest_effect"],
             splits=config["influence"]["splits"],
             seed=config["seeds"]["corpus"],
         script:
@@ -221,8 +222,55 @@ if not MATRIX:
         script:
             "../workflow_scripts/influence/profile_texts.py"
 
+    # Only kept rows can be whitened, weighted and left out otherwise.
+    VARIED = {}
+    if KEEP_ROWS:
+        VARIED = {
+            "rows": collect("<results>/attribution/rows/{shard}.npy", shard=SHARDS),
+            "shards": collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
+            "documents": collect("<results>/corpus/documents/{part}.parquet", part=PARTS),
+            "queries": collect(
+                "<results>/attribution/queries/{benchmark}.npy", benchmark=BENCHMARKS
+            ),
+            "order": collect(
+                "<results>/attribution/queries/{benchmark}.json", benchmark=BENCHMARKS
+            ),
+            "moments": "<results>/attribution/preconditioner/moments.safetensors",
+            "settings": "<results>/attribution/preconditioner/settings.json",
+            "resampling": COMPARED["resampling"],
+            "summary": COMPARED["summary"],
+        }
+        if PLANTED:
+            VARIED["truth"] = "<results>/corpus/truth.parquet"
+
+    rule vary_maps:
+        """Each map again with one choice changed: damping, sites, near-duplicates, length."""
+        input:
+            **VARIED,
+            bins="<results>/influence/bin_influence.parquet",
+        output:
+            table="<results>/influence/sensitivity.parquet",
+        log:
+            "<logs>/vary_maps.log",
+        benchmark:
+            "<timings>/vary_maps.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            **needs("vary_maps"),
+        params:
+            version=VERSION["influence"],
+            benchmarks=BENCHMARKS,
+            damping=config["attribution"]["damping"],
+            multiplicity=config["influence"]["multiplicity"],
+            near_duplicate_threshold=config["corpus"]["near_duplicate_threshold"],
+        script:
+            "../workflow_scripts/influence/vary_maps.py"
+
     TARGETS += [
         f"{RESULTS}/influence/reliability.parquet",
+        f"{RESULTS}/influence/sensitivity.parquet",
         f"{RESULTS}/influence/correctness.parquet",
         f"{RESULTS}/influence/tasks.parquet",
         f"{RESULTS}/influence/lexical_profile.parquet",

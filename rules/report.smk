@@ -237,6 +237,7 @@ if PLANTED:
 TOLD = {}
 if not MATRIX:
     TOLD["reliability"] = "<results>/influence/reliability.parquet"
+    TOLD["sensitivity"] = "<results>/influence/sensitivity.parquet"
     TOLD |= COMPARE_OUTPUT
     if CHECKS["leakage_ngram"]:
         TOLD["leakage"] = LEAKAGE_OUTPUT["leakage"]

@@ -104,7 +104,13 @@ def estimate(folder, name, shards=("s0000", "s0001")):
                 "resampling": folder / f"{name}.npz",
                 **{other: folder / f"{name}.{other}.parquet" for other in gather_bins.OTHERS},
             },
-            params={"confidence": 0.95, "multiplicity": "bh", "splits": 20, "seed": 42},
+            params={
+                "confidence": 0.95,
+                "multiplicity": "bh",
+                "smallest_effect": 0,
+                "splits": 20,
+                "seed": 42,
+            },
             wildcards={"benchmark": name},
         )
     )

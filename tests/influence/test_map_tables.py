@@ -19,6 +19,7 @@ from workflow_scripts.influence.mixture import mixture_table
 from workflow_scripts.influence.resampling import from_components
 from workflow_scripts.influence.study_maps import StudyMaps
 from workflow_scripts.influence.topic_weights import read_topic_weights
+from workflow_scripts.influence.unit_effects import unit_effects
 from workflow_scripts.influence.weighted import weighted_table
 
 SHAPE = (24, 24)
@@ -41,16 +42,20 @@ def with_errors(values, scale, draws, rng):
 def test_marginals_are_means_of_z_with_the_t_interval_of_their_bins(rng):
     values = rng.standard_normal(576)
     values[[0, 30, 31]] = np.nan
-    table = marginal_table(StudyMaps({"a": values}), {"a": np.full(576, 3.0)}, 0.9)
+    table = marginal_table(StudyMaps({"a": values}), {"a": np.full(576, 3.0)}, 0.9, 1)
     assert table.height == 48
     z = (values - np.nanmean(values)) / np.nanstd(values, ddof=1)
     row = table.filter(topic=TOPICS[1]).row(0, named=True)
-    mine = z.reshape(SHAPE)[1]
-    mine = mine[np.isfinite(mine)]
+    grid = z.reshape(SHAPE)
+    mine = grid[1][np.isfinite(grid[1])]
     assert (row["n_bins"], row["n_docs"]) == (22, 66)
     assert row["z"] == pytest.approx(mine.mean())
-    low, high = stats.t.interval(0.9, 21, mine.mean(), stats.sem(mine))
-    assert (row["bins_low"], row["bins_high"]) == pytest.approx((low, high))
+    # What formats do to every topic alike is not in the spread.
+    rest = unit_effects(grid).residual[1]
+    reach = stats.t.ppf(0.95, 21) * stats.sem(rest[np.isfinite(rest)])
+    ends = (row["bins_low"], row["bins_high"])
+    assert ends == pytest.approx((mine.mean() - reach, mine.mean() + reach))
+    assert row["band_low"] < row["bins_low"] and row["fcr_low"] is None
     assert row["ci_low"] is None
     ranked = table.filter(axis="format").sort("rank")
     assert (np.diff(ranked["z"].to_numpy()) <= 0).all()
@@ -58,7 +63,7 @@ def test_marginals_are_means_of_z_with_the_t_interval_of_their_bins(rng):
 
 def test_interval_of_a_marginal_follows_the_errors_of_its_bins(rng):
     maps = with_errors(rng.standard_normal(576), 1.0, 4000, rng)
-    table = marginal_table(maps, {"a": np.full(576, np.nan)}, 0.95)
+    table = marginal_table(maps, {"a": np.full(576, np.nan)}, 0.95, 1)
     reach = (table["ci_high"] - table["ci_low"]).to_numpy() / 2
     np.testing.assert_allclose(reach, 1.96 / np.sqrt(24), rtol=0.15)
     assert table["n_docs"].null_count() == 48
@@ -67,7 +72,7 @@ def test_interval_of_a_marginal_follows_the_errors_of_its_bins(rng):
 def test_topic_without_bins_is_null_and_not_zero(rng):
     values = rng.standard_normal(576)
     values[:24] = np.nan
-    table = marginal_table(StudyMaps({"a": values}), {"a": np.zeros(576)}, 0.95)
+    table = marginal_table(StudyMaps({"a": values}), {"a": np.zeros(576)}, 0.95, 1)
     row = table.filter(topic=TOPICS[0]).row(0, named=True)
     assert row["n_bins"] == 0
     assert row["z"] is None and row["rank"] is None and row["bins_low"] is None
@@ -209,7 +214,7 @@ def test_map_that_repeats_another_is_called_though_bins_are_missing(rng):
 
 def test_mixture_is_held_against_the_topics_that_have_a_weight(rng, tmp_path):
     values = np.repeat(np.arange(24.0), 24) + 0.1 * rng.standard_normal(576)
-    marginals = marginal_table(StudyMaps({"a": values}), {"a": np.zeros(576)}, 0.95)
+    marginals = marginal_table(StudyMaps({"a": values}), {"a": np.zeros(576)}, 0.95, 1)
     path = tmp_path / "weights.csv"
     path.write_text("topic,weight\n" + "".join(f"{t},{i * i}\n" for i, t in enumerate(TOPICS[:20])))
     row = mixture_table(marginals, read_topic_weights(str(path)), 199, 1).row(0, named=True)
@@ -246,5 +251,5 @@ def test_ratio_far_on_one_side_of_its_null_is_called_on_both_sides_alike():
 
 def test_formats_are_read_in_the_order_of_the_taxonomy():
     grid = np.tile(np.arange(24.0), (24, 1))
-    table = marginal_table(StudyMaps({"a": grid.ravel()}), {"a": np.zeros(576)}, 0.95)
+    table = marginal_table(StudyMaps({"a": grid.ravel()}), {"a": np.zeros(576)}, 0.95, 1)
     assert table.filter(axis="format", rank=1)["format"].to_list() == [FORMATS[23]]

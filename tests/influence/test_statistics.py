@@ -1,5 +1,7 @@
 """The bin table: columns, nulls, invariances, and what its p-values find."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -46,7 +48,9 @@ def test_a_bin_without_documents_is_null_not_zero():
     empty = frame[12:].drop("topic", "format")
     assert (empty["n_docs"] == 0).all()
     assert empty.drop("n_docs").null_count().row(0) == (564,) * (empty.width - 1)
-    filled = frame[:12].drop("n_effective", "dominated", "p_max")
+    # Of bins that are called, and of studies that state a smallest effect.
+    sometimes = ("fcr_low", "fcr_high", "p_effect", "q_effect")
+    filled = frame[:12].drop("n_effective", "dominated", "p_max", *sometimes)
     assert filled.null_count().transpose()["column_0"].sum() == 0
 
 
@@ -105,6 +109,28 @@ def test_confidence_and_multiplicity_are_used():
     assert (wide["ci_low"] < narrow["ci_low"]).all()
     assert (narrow["q_unusual"] >= wide["q_unusual"]).all()
     assert narrow["q_unusual"].sum() > wide["q_unusual"].sum()
+
+
+def test_intervals_of_called_bins_are_wider_than_their_own_and_others_have_none():
+    groups, _ = small_map(spread=0.0)
+    moved = groups.means + 30.0 * (groups.bins == 3)[:, None]
+    frame = bin_influence(replace(groups, means=moved), SITES, None)[:12]
+    called = frame["q_unusual"] < 0.05
+    assert called.to_list() == [index == 3 for index in range(12)]
+    assert frame["fcr_low"].is_not_null().to_list() == called.to_list()
+    row = frame.row(3, named=True)
+    assert row["fcr_low"] < row["ci_low"] < row["ci_high"] < row["fcr_high"]
+
+
+def test_a_smallest_effect_calls_fewer_bins_than_a_distance_of_0():
+    groups, _ = small_map(spread=3.0)
+    frame = bin_influence(groups, SITES, None)[:12]
+    assert frame["p_effect"].is_null().all() and frame["q_effect"].is_null().all()
+    tested = bin_influence(groups, SITES, None, smallest_effect=1.0)[:12]
+    assert (tested["p_effect"] >= tested["p_value"] - 1e-12).all()
+    assert (tested["q_effect"] >= tested["p_effect"]).all()
+    inside = tested["robust_z"].abs() < 0.9
+    assert (tested["p_effect"].filter(inside) > 0.5).all()
 
 
 def test_a_single_query_is_taken_as_given():

@@ -136,7 +136,7 @@ def make_marginals(bins, names=tuple(TITLES)):
         for name, values in influence.items()
     }
     maps = StudyMaps(influence, resampling=dict.fromkeys(names), errors=errors)
-    return marginal_table(maps, columns["n_docs"], 0.95)
+    return marginal_table(maps, columns["n_docs"], 0.95, 8)
 
 
 def make_reliability(n_bins):

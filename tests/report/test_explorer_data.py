@@ -256,7 +256,7 @@ def test_means_without_an_error_have_none_beside_those_that_have_one(inputs):
     ends = {"ci_low": [0.1, None], "ci_high": [0.3, None], "bins_low": [-9.0, 0.5]}
     rows = pl.DataFrame(
         {"axis": ["topic", "topic"], "topic": ["health", "games"], "format": [None, None]}
-        | {"z": [0.2, 0.6], **ends, "bins_high": [9.0, 0.7]}
+        | {"z": [0.2, 0.6], **ends, "bins_high": [9.0, 0.7], "q_value": [0.01, 0.5]}
     )
     add_marginals(made, rows)
     margin = made["measures"]["z"]["margins"]["topic"]
@@ -266,6 +266,7 @@ def test_means_without_an_error_have_none_beside_those_that_have_one(inputs):
     assert [margin["high"][index] for index in at] == [0.3, None, None]
     # No row, no number: never the mean of the bins beside the numbers of a table.
     assert [margin["value"][index] for index in at] == [0.2, 0.6, None]
+    assert [margin["q"][index] for index in at] == [0.01, 0.5, None]
 
 
 def test_intervals_of_means_are_named_by_what_they_draw(data):
@@ -275,7 +276,7 @@ def test_intervals_of_means_are_named_by_what_they_draw(data):
     )
     units = [("topic", label, None) for label in TOPICS] + [("format", None, f) for f in FORMATS]
     marginals = pl.DataFrame(units, schema=["axis", "topic", "format"], orient="row")
-    marginals = marginals.with_columns(z=0.0, bins_low=-0.2, bins_high=0.2)
+    marginals = marginals.with_columns(z=0.0, bins_low=-0.2, bins_high=0.2, q_value=1.0)
     known = pl.when(pl.col("topic") == TOPICS[0]).then(pl.lit(0.1))
     for ends, draws, low in (
         (pl.lit(None, pl.Float64), "the unit's bins", [-0.2] * 24),

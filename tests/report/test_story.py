@@ -19,7 +19,7 @@ from tests.report.conftest import (
 )
 from tests.report.explorer_studies import CELLS
 from tests.validation.conftest import filled_columns
-from workflow_scripts.common.taxonomy import display_name
+from workflow_scripts.common.taxonomy import TOPICS, display_name
 from workflow_scripts.influence.contrast_plan import plan_contrasts
 from workflow_scripts.report.cautions import NOTE, WARNING, above_chance, caution
 from workflow_scripts.report.story import Story, write_story
@@ -221,7 +221,7 @@ def test_a_study_of_a_matrix_says_that_its_values_were_not_computed(story):
     text = rendered(write_story(replace(matrix, tables=matrix.tables | {"bins": bins})))
     assert "values of an existing bin matrix" in text and "gradients of its" not in text
     assert "without errors no bin can be tested" in text
-    assert "No bin is <em>called</em> here" in text and "q &lt; 0.05" not in text
+    assert "No bin is <em>called</em> here" in text and "false discovery rate, BH" not in text
     assert "no second projection and no retraining can check it" in text
 
 
@@ -278,20 +278,47 @@ def test_the_page_names_the_largest_topics_of_each_contrast_and_their_ratio(stor
     assert "a contrast needs two benchmarks to compare" in none
 
 
-def test_a_topic_that_is_listed_as_off_0_has_an_interval_that_shows_it(story):
+def test_an_end_that_is_not_0_is_written_so_that_it_shows():
     assert between_off_zero(-0.25, -0.004) == "−0.250 to −0.004"
     assert between_off_zero(-0.25, 0.1) == "−0.25 to 0.10"
     assert between_off_zero(0.0, 0.1) == "0.00 to 0.10"
     assert between_off_zero(None, None) == "n/a"
-    known = story.tables["marginals"]["axis"] == "topic"
-    near = (
-        story.tables["marginals"]
-        .filter(known)
-        .with_columns(z=pl.lit(-0.1), bins_low=pl.lit(-0.25), bins_high=pl.lit(-0.001))
+
+
+def test_topics_are_named_where_they_are_unusual_with_the_interval_of_called_ones(story):
+    table = story.tables["marginals"].filter(axis="topic")
+    chosen = pl.col("topic") == TOPICS[3]
+    q = table.with_columns(
+        q_value=pl.when(chosen).then(0.01).otherwise(0.5),
+        effect=pl.when(chosen).then(-0.5).otherwise(0.0),
+        z=pl.when(chosen).then(-0.5).otherwise(pl.col("z")),
+        fcr_low=pl.when(chosen).then(-0.91),
+        fcr_high=pl.when(chosen).then(-0.12),
     )
-    text = write_story(replace(story, tables=story.tables | {"marginals": near}))
-    assert "(−0.10, −0.250 to −0.001)" in text and "to 0.00)" not in text
+    text = write_story(replace(story, tables=story.tables | {"marginals": q}))
+    name = display_name(TOPICS[3])
+    assert f"opposing: {name} (−0.50, −0.91 to −0.12)" in text
     assert "interval with the bins as draws" in text
+    none = q.with_columns(q_value=pl.lit(0.5))
+    text = write_story(replace(story, tables=story.tables | {"marginals": none}))
+    assert "none is unusual; the highest is" in text and f"opposing: {name} (" not in text
+
+
+def test_variants_of_the_maps_are_told_with_what_was_not_made(story):
+    rows = [
+        (DRAWN[0], "the map itself", 1.0, 1.0, 10, 10, None),
+        (DRAWN[0], "damping 1", 0.97, 0.9, 10, 8, None),
+        (DRAWN[0], "damping 0.1", None, None, None, None, "the study's own damping"),
+    ]
+    names = ["benchmark", "variant", "pearson", "spearman", "n_called", "still_called", "reason"]
+    found = pl.DataFrame(rows, schema=names, orient="row").with_columns(auroc=pl.lit(None))
+    text = rendered(write_story(replace(story, tables=story.tables | {"sensitivity": found})))
+    assert "damping 1" in text and "8 of 10" in text and "0.97" in text
+    assert "Not made: damping 0.1: the study's own damping." in text
+    gone = found.filter(pl.col("reason").is_not_null())
+    told = write_story(replace(story, tables=story.tables | {"sensitivity": gone}))
+    assert "Not known: the study's own damping." in told
+    assert "Not known: the maps were not computed here." in write_story(story)
 
 
 def test_accuracy_is_above_chance_where_its_exact_interval_is():

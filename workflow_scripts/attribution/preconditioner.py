@@ -194,6 +194,19 @@ def load(moments_file: str | os.PathLike, settings_file: str | os.PathLike) -> P
     Raises:
         IntegrityError: the moments are damaged or not the ones of the settings.
     """
+    moments, settings = load_moments(moments_file, settings_file)
+    manifest = manifest_of(moments_file, settings)
+    return Preconditioner(inverse_root(moments, settings["damping"]), manifest)
+
+
+def load_moments(
+    moments_file: str | os.PathLike, settings_file: str | os.PathLike
+) -> tuple[torch.Tensor, dict[str, Any]]:
+    """Read (modules, block, block) float32 second moments, and the settings they belong to.
+
+    Raises:
+        IntegrityError: the moments are damaged or not the ones of the settings.
+    """
     settings = read_json(settings_file)
     try:
         tensors = load_file(moments_file)
@@ -202,9 +215,8 @@ def load(moments_file: str | os.PathLike, settings_file: str | os.PathLike) -> P
         raise IntegrityError(
             f"{moments_file} is damaged ({error}); delete it and run again"
         ) from None
-    manifest = manifest_of(moments_file, settings)
-    if manifest["preconditioner"] != settings["digest"]:
+    if manifest_of(moments_file, settings)["preconditioner"] != settings["digest"]:
         raise IntegrityError(
             f"{moments_file} is not the file that {settings_file} describes; delete both"
         )
-    return Preconditioner(inverse_root(moments, settings["damping"]), manifest)
+    return moments, settings

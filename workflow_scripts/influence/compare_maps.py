@@ -58,7 +58,7 @@ def tables(
     draws = params.confidence, params.permutations, params.seed, params.contrasts
     weights = read_table(source.summary, "corpus/bin_summary") if source.get("summary") else None
     documents = column_of(bins, list(params.cells), "n_docs")
-    marginals = marginal_table(maps, documents, params.confidence)
+    marginals = marginal_table(maps, documents, params.confidence, params.seed)
     made = {
         "contrasts": contrast_table(maps, params.cells, *draws),
         "contrast_extremes": extremes_table(maps, params.cells, *draws),

@@ -30,7 +30,7 @@ def correctness(
         groups: mean scores of the occupied (bin, fold) groups on each of Q questions.
         right: (Q,) bool; whether the base model answers the question right.
         confidence: coverage of the interval.
-        multiplicity: ``bh`` or ``by``, for ``q_value``.
+        multiplicity: ``bh``, ``by`` or ``local``, for ``q_value``.
 
     Returns:
         576 rows in the order of ``BINS``, the columns of ``influence/correctness``. What cannot
@@ -63,7 +63,7 @@ def correctness(
             "ci_low": difference - width,
             "ci_high": difference + width,
             "p_value": p_value,
-            "q_value": adjust(p_value, multiplicity),
+            "q_value": adjust(p_value, multiplicity, difference),
             "reason": reasons(occupied, law.variance, n_right, n_wrong),
         }
     ).with_columns(pl.col(pl.Float64).fill_nan(None))

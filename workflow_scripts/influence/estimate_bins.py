@@ -47,7 +47,8 @@ def main(snakemake: Any) -> None:
     parts = components(groups)
     settings = params.confidence, params.multiplicity
     makeup = read_makeup(source.summary)
-    frame = table(parts, makeup, coherence(sketch), *settings, Family(params.seed))
+    family = Family(params.seed)
+    frame = table(parts, makeup, coherence(sketch), *settings, family, params.smallest_effect)
     write_table(frame, output.bins, "influence/bins")
     save(output.resampling, from_components(parts, own=True))
     right = answered_right(source.answers, queries.query_ids)

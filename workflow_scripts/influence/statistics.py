@@ -16,6 +16,7 @@ from workflow_scripts.influence.estimates import estimate
 from workflow_scripts.influence.makeup import Makeup
 from workflow_scripts.influence.max_statistic import Family, family_wise
 from workflow_scripts.influence.multiplicity import adjust
+from workflow_scripts.influence.selection import effect_p, fcr_interval
 from workflow_scripts.influence.shrinkage import shrink
 
 __all__ = ["GroupMeans", "bin_influence", "table"]
@@ -32,6 +33,7 @@ def bin_influence(
     confidence: float = 0.95,
     multiplicity: str = "bh",
     family: Family | None = None,
+    smallest_effect: float = 0.0,
 ) -> pl.DataFrame:
     """The bin table of one benchmark: 576 rows, positive influence = supports.
 
@@ -41,8 +43,9 @@ def bin_influence(
         coherence: (576,) norm of each bin's mean row, NaN for an empty bin; None where the
             scorer has no rows.
         confidence: coverage of the intervals, in (0, 1).
-        multiplicity: ``bh`` or ``by``, for ``q_unusual``.
+        multiplicity: ``bh``, ``by`` or ``local``, for ``q_unusual``.
         family: how ``p_max`` is drawn; None leaves it null.
+        smallest_effect: for ``p_effect``, in units of ``robust_z``; 0 leaves it null.
 
     Returns:
         Frame in the order of ``BINS`` with topic, format and the columns that
@@ -50,7 +53,8 @@ def bin_influence(
         null throughout, but for ``n_docs`` = 0. A bin with one occupied fold has a mean and
         no error: se, interval, p-values and the shrunk influence are null.
     """
-    return table(components(groups), makeup, coherence, confidence, multiplicity, family)
+    parts = components(groups)
+    return table(parts, makeup, coherence, confidence, multiplicity, family, smallest_effect)
 
 
 def table(
@@ -60,6 +64,7 @@ def table(
     confidence: float = 0.95,
     multiplicity: str = "bh",
     family: Family | None = None,
+    smallest_effect: float = 0.0,
 ) -> pl.DataFrame:
     """The bin table from variance components; arguments as :func:`bin_influence`."""
     found = estimate(parts, confidence)
@@ -78,6 +83,9 @@ def table(
         name: np.where(empty, np.nan, getattr(makeup, name))
         for name in ("n_sites", "n_effective", "dominated")
     }
+    q_unusual = adjust(found.p_unusual, multiplicity, influence - np.nanmedian(influence))
+    fcr_low, fcr_high = fcr_interval(parts, found, q_unusual, confidence)
+    p_effect = effect_p(parts, smallest_effect)
     columns = {
         **of_makeup,
         "influence": influence,
@@ -86,13 +94,17 @@ def table(
         "se_moderated": np.sqrt(found.moderated),
         "ci_low": found.ci_low,
         "ci_high": found.ci_high,
+        "fcr_low": fcr_low,
+        "fcr_high": fcr_high,
         "z": standardise(influence),
         "robust_z": robust_standardise(influence),
         "rank": np.where(empty, np.nan, stats.rankdata(-influence, "min", nan_policy="omit")),
         "shrunk": shrink(influence, found.moderated, found.df_moderated),
         "p_value": found.p_value,
         "p_unusual": found.p_unusual,
-        "q_unusual": adjust(found.p_unusual, multiplicity),
+        "q_unusual": q_unusual,
+        "p_effect": p_effect,
+        "q_effect": adjust(p_effect),
         "p_max": nothing if family is None else family_wise(parts, found, family),
         "coherence": nothing if coherence is None else np.where(empty, np.nan, coherence),
     }

@@ -177,7 +177,7 @@ def _margin(value: list, low: list | None = None, high: list | None = None) -> d
 
 
 def add_marginals(made: dict[str, Any], marginals: pl.DataFrame) -> None:
-    """Give a benchmark's z the means and intervals of its rows of ``influence/marginals``.
+    """Give a benchmark's z the means, intervals and q of its rows of ``influence/marginals``.
 
     Where documents and questions gave no interval (an existing matrix), that over bins is taken,
     for all topics and formats alike; ``draws`` says which it is.
@@ -193,10 +193,12 @@ def add_marginals(made: dict[str, Any], marginals: pl.DataFrame) -> None:
     margins = made["measures"]["z"]["margins"]
     margins["draws"] = "documents and questions" if known_error else "the unit's bins"
     for axis, labels in (("topic", TOPICS), ("format", FORMATS)):
-        rows = marginals.filter(axis=axis).select(axis, "z", f"{kind}_low", f"{kind}_high")
+        wanted = axis, "z", f"{kind}_low", f"{kind}_high", "q_value"
+        rows = marginals.filter(axis=axis).select(wanted)
         known = {label: values for label, *values in rows.iter_rows()}
-        columns = zip(*(known.get(label, [None] * 3) for label in labels), strict=True)
-        margins[axis] = _margin(*map(list, columns))
+        columns = zip(*(known.get(label, [None] * 4) for label in labels), strict=True)
+        *margin, q = map(list, columns)
+        margins[axis] = _margin(*margin) | {"q": numbers(q)}
 
 
 def add_truth(made: dict[str, Any], truth: pl.DataFrame) -> None:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS, display_name
+from workflow_scripts.common.thresholds import SIGNIFICANT
 from workflow_scripts.report.style import (
     FAINT,
     PAGE,
@@ -31,8 +32,21 @@ COLUMNS = [
     "ci_high",
     "bins_low",
     "bins_high",
+    "band_low",
+    "band_high",
+    "fcr_low",
+    "fcr_high",
+    "effect",
+    "p_value",
+    "q_value",
     "rank",
+    "p_top1",
+    "p_top3",
+    "p_top5",
 ]
+# Intervals as they are drawn: name, width of the line, opacity.
+INTERVALS = (("band", 0.8, 0.35), ("bins", 0.8, 0.8), ("ci", 2.6, 0.75))
+PAPER = "white"
 TITLE = "Which topics and formats support each benchmark"
 NOTHING = (
     "There is one topic and one format with bins that differ, so neither can be compared with "
@@ -97,7 +111,7 @@ def _occupied(marginals: pl.DataFrame, axis: str, labels: tuple[str, ...]) -> li
 
 def _limit(marginals: pl.DataFrame) -> float:
     """Where all panels end: the largest value or end of an interval."""
-    ends = ["z", "ci_low", "ci_high", "bins_low", "bins_high"]
+    ends = ["z", "ci_low", "ci_high", "band_low", "band_high"]
     largest = marginals.select(pl.max_horizontal(pl.col(ends).abs()).max()).item()
     return 1.06 * largest if largest else 1.0
 
@@ -107,11 +121,13 @@ def _units(axes: Axes, units: pl.DataFrame, axis: str, labels: list[str], limit:
     places = {label: place for place, label in enumerate(labels)}
     for row in units.drop_nulls("z").iter_rows(named=True):
         place, colour = places[row[axis]], diverging()(0.92 if row["z"] > 0 else 0.08)
-        for low, high, width in (("bins_low", "bins_high", 0.8), ("ci_low", "ci_high", 2.6)):
-            if row[low] is not None:
-                ends = [row[low], row[high]]
-                axes.plot(ends, [place, place], color=colour, linewidth=width, alpha=0.75)
-        axes.plot([row["z"]], [place], marker="o", markersize=4, color=colour)
+        for kind, width, strength in INTERVALS:
+            ends = [row[f"{kind}_low"], row[f"{kind}_high"]]
+            if ends[0] is not None:
+                axes.plot(ends, [place, place], color=colour, linewidth=width, alpha=strength)
+        called = row["q_value"] is not None and row["q_value"] < SIGNIFICANT
+        look = {"markerfacecolor": colour if called else PAPER, "markeredgewidth": 0.9}
+        axes.plot([row["z"]], [place], marker="o", markersize=4.2, color=colour, **look)
     for edge in np.arange(0.5, len(labels) - 1):
         axes.axhline(edge, color="#efefef", linewidth=0.5, zorder=0)
     axes.axvline(0, color=FAINT, linewidth=0.6)
@@ -133,13 +149,9 @@ def _lines(
     lines = [
         f"Mean of z over the bins with {what} of a topic or format "
         f"({int(bins['n_bins'].max() or 0):,} bins in all); positive (red) = supports.",
-        "Thin line: the unit's bins as draws; it asks whether the unit as such differs from 0"
-        + (
-            ". Thick line: documents and questions as draws, bins given."
-            if _both(marginals)
-            else "."
-        )
-        + f" {confidence:.0%} intervals.",
+        f"Filled: unusual among the units of the axis, q < {SIGNIFICANT:g}. Thin line: the unit's "
+        f"bins as draws, {confidence:.0%} intervals; faint: the band that holds for all units."
+        + (" Thick: documents and questions as draws, bins given." if _both(marginals) else ""),
     ]
     parts = []
     for axis, labels in (("topic", TOPICS), ("format", FORMATS)):
@@ -158,7 +170,10 @@ def _both(marginals: pl.DataFrame) -> bool:
 def _legend(figure: Figure, marginals: pl.DataFrame) -> None:
     width, height = figure.get_size_inches()
     look = {"color": FAINT, "marker": ""}
-    entries = [Line2D([], [], linewidth=0.8, label="bins as draws", **look)]
+    entries = [
+        Line2D([], [], linewidth=0.8, label="bins as draws", **look),
+        Line2D([], [], linewidth=0.8, alpha=0.35, label="of all units", **look),
+    ]
     if _both(marginals):
         entries.append(Line2D([], [], linewidth=2.6, label="documents and questions", **look))
     figure.legend(

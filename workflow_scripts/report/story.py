@@ -15,6 +15,7 @@ from workflow_scripts.report.cautions import WARNING, Caution
 from workflow_scripts.report.numbers import number_text
 from workflow_scripts.report.story_bins import supports
 from workflow_scripts.report.story_checks import checks, limits
+from workflow_scripts.report.story_choices import other_choices
 from workflow_scripts.report.story_contrasts import contrasted
 from workflow_scripts.report.story_text import (
     between,
@@ -90,6 +91,10 @@ def write_story(story: Story) -> str:
     ]
     for title, lines in (
         ("Would the maps be found again?", again(story)),
+        (
+            "Would other choices give other maps?",
+            other_choices(story.tables.get("sensitivity"), story.titles),
+        ),
         ("What forgetting did", forgetting(story)),
     ):
         parts.append(section(title, lines))

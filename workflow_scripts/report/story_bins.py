@@ -9,12 +9,14 @@ from workflow_scripts.common.taxonomy import display_name
 from workflow_scripts.common.thresholds import SIGNIFICANT
 from workflow_scripts.report.cautions import WARNING, Caution, all_equal, own
 from workflow_scripts.report.numbers import counted, number_text
-from workflow_scripts.report.story_text import between, between_off_zero, p_text, plain, table
+from workflow_scripts.report.story_text import between, p_text, plain, table
 
 # Bins and topics that are named per benchmark with their numbers, and bins in a list beyond.
 NAMED, LISTED = 5, 20
-# Up to so many topics none need lie off 0 by chance.
-FEW = 9
+# Topics with at least this chance to be the highest are named.
+LIKELY = 0.1
+# What a q-value is held against.
+CONTROLS = {"bh": "BH", "by": "BY", "local": "against the spread of the central bins"}
 
 
 def called(bins: pl.DataFrame, sign: int) -> pl.DataFrame:
@@ -81,9 +83,10 @@ def _rule(tables: Mapping[str, pl.DataFrame], multiplicity: str) -> str:
         )
     rule = (
         "A bin is *called* where it lies outside the spread that bins have anyway, at "
-        f"q < {SIGNIFICANT:g} (false discovery rate, {plain(multiplicity.upper())}): of the "
+        f"q < {SIGNIFICANT:g} (false discovery rate, {plain(CONTROLS[multiplicity])}): of the "
         f"bins called, about one in {round(1 / SIGNIFICANT)} may be wrong. A bin that is not "
-        "called is not shown to be without influence."
+        "called is not shown to be without influence. Intervals of called bins are wider, since "
+        "these were chosen: of the intervals of all that are called about as few miss as of others."
     )
     if "truth" in tables:
         rule += (
@@ -100,6 +103,9 @@ def _counts(bins: pl.DataFrame) -> str:
         return f"{counted(bins.height, 'bin')} with values; without errors no bin can be tested."
     up, down = called(bins, 1).height, called(bins, -1).height
     words = f"{up} of {counted(bins.height, 'bin')} called as supporting, {down} as opposing."
+    if bins["q_effect"].is_not_null().any():
+        large = bins.filter(pl.col("q_effect") < SIGNIFICANT).height
+        words += f" {large} lie beyond the smallest effect that the study states."
     return words if up else f"{words} The highest are named; none of them is called."
 
 
@@ -140,7 +146,7 @@ def _named(bins: pl.DataFrame, matrix: bool) -> str:
             _place(row),
             number_text(row["z"], 1),
             number_text(row["influence"], 4),
-            *([between(row["ci_low"], row["ci_high"], 4)] if tested else []),
+            *([between(*_interval(row), 4)] if tested else []),
             *([p_text(row["q_unusual"])] if tested else []),
             *(["n/a" if row["n_docs"] is None else f"{row['n_docs']:,}"] if counts else []),
             *([row["planted"] or "n/a"] if planted else []),
@@ -154,34 +160,50 @@ def _named(bins: pl.DataFrame, matrix: bool) -> str:
     return table(head, rows)
 
 
+def _interval(row: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """The bin's interval; of a called one that which holds for called ones."""
+    kind = "ci" if row["fcr_low"] is None else "fcr"
+    return row[f"{kind}_low"], row[f"{kind}_high"]
+
+
 def _topics(topics: pl.DataFrame) -> str:
-    """Topics whose mean differs from the average bin, from the interval over their bins."""
+    """Topics that are unusual among the topics, with intervals that hold for those called."""
     known = topics.drop_nulls("z").sort("z", "topic", descending=[True, False])
-    above = known.filter(pl.col("bins_low") > 0)
-    below = known.filter(pl.col("bins_high") < 0).reverse()
+    if known.height < 2:
+        return "The bins are of a single topic, which has no other to be compared with."
+    called_ones = known.filter(pl.col("q_value") < SIGNIFICANT)
+    above = called_ones.filter(pl.col("effect") > 0)
+    below = called_ones.filter(pl.col("effect") < 0).reverse()
     words = []
-    for rows, side in ((above, "above"), (below, "below")):
+    for rows, side in ((above, "supporting"), (below, "opposing")):
         names = [
             f"{plain(display_name(row['topic']))} ({number_text(row['z'])}, "
-            f"{between_off_zero(row['bins_low'], row['bins_high'])})"
+            f"{between(row['fcr_low'], row['fcr_high'])})"
             for row in rows.head(NAMED).iter_rows(named=True)
         ]
         if names:
             more = f" and {rows.height - len(names)} more" if rows.height > len(names) else ""
-            words.append(f"{side} the average bin: {', '.join(names)}{more}")
-    if known.height < 2:
-        return "The bins are of a single topic, which has no other to be compared with."
+            words.append(f"{side}: {', '.join(names)}{more}")
     if not words:
         first = known.row(0, named=True)
+        why = "none is unusual" if known["q_value"].is_not_null().any() else "too few to test"
         words = [
-            "none differs from the average bin; the highest is "
-            f"{plain(display_name(first['topic']))} ({number_text(first['z'])}, "
-            f"{between(first['bins_low'], first['bins_high'])})"
+            f"{why}; the highest is {plain(display_name(first['topic']))} "
+            f"({number_text(first['z'])}, {between(first['bins_low'], first['bins_high'])})"
         ]
-    many = ""
-    if known.height > FEW:
-        many = f" With {known.height} topics one or two lie off 0 by chance."
     return (
-        "Topics (mean z over their bins; interval with the bins as draws): "
-        f"{'; '.join(words)}.{many}"
+        f"Topics unusual among the {known.height} (mean z over their bins, interval with the bins "
+        f"as draws; q < {SIGNIFICANT:g}): {'; '.join(words)}.{_highest(known)}"
     )
+
+
+def _highest(topics: pl.DataFrame) -> str:
+    """Which topics are likely the highest, where errors are known."""
+    likely = topics.filter(pl.col("p_top1") >= LIKELY).sort("p_top1", "topic", descending=True)
+    if likely.is_empty():
+        return ""
+    names = [
+        f"{plain(display_name(row['topic']))} {row['p_top1']:.0%}"
+        for row in likely.iter_rows(named=True)
+    ]
+    return f" Chance to be the highest, other documents and questions drawn: {', '.join(names)}."

@@ -35,6 +35,7 @@ TABLES = {
 TOLD = {
     "contrast_extremes": "influence/contrast_extremes",
     "reliability": "influence/reliability",
+    "sensitivity": "influence/sensitivity",
     "tests": "unlearning/tests",
     "dose_response": "unlearning/dose_response",
     "planted": "validation/planted",

@@ -126,7 +126,7 @@ def read_map(path: str | os.PathLike, multiplicity: str) -> pl.DataFrame:
 
     Args:
         path: what :func:`write_maps` wrote.
-        multiplicity: ``bh`` or ``by``.
+        multiplicity: ``bh``, ``by`` or ``local``.
 
     Returns:
         benchmark, topic, format, influence, q_unusual.
@@ -136,7 +136,11 @@ def read_map(path: str | os.PathLike, multiplicity: str) -> pl.DataFrame:
     for (_,), table in read_table(path, "influence/bin_influence", columns).group_by(
         "benchmark", maintain_order=True
     ):
-        p = table["p_unusual"].cast(pl.Float64).to_numpy(allow_copy=True)
-        q = pl.Series("q_unusual", adjust(p, multiplicity), nan_to_null=True)
+        p, influence = (
+            table[name].cast(pl.Float64).to_numpy(allow_copy=True)
+            for name in ("p_unusual", "influence")
+        )
+        q = adjust(p, multiplicity, influence - np.nanmedian(influence))
+        q = pl.Series("q_unusual", q, nan_to_null=True)
         frames.append(table.drop("p_unusual").with_columns(q))
     return pl.concat(frames)

@@ -119,6 +119,7 @@ function hearStrip(axis) {
     return showTip(event, title, [
       [`Mean ${shortName()}`, numberOf(margin.value[at])],
       [`${percent(DATA.confidence)} interval`, intervalOf(margin.low[at], margin.high[at])],
+      ...(margin.q ? [[`q among ${axis}s`, probability(margin.q[at])]] : []),
     ], [`Mean${drawWords(measured())}`]);
   });
   holder.addEventListener("pointerleave", hideTip);

@@ -1,0 +1,47 @@
+"""How sure it is that a topic (format) is among the highest.
+
+The values of the units as seen are true values plus errors of documents and questions, and the
+highest as seen is high by its error too. With the units' true values a draw from N(centre, A), A
+from the variance over units less the errors' (at least 0), and the errors' covariance S that of
+their draws, a draw from the posterior is
+
+    theta = theta* + A (A + S)^-1 (y - theta* - e*)
+
+for a draw theta* from the prior and e* of the errors (Matheron's rule; Journel and Huijbregts 1978,
+Mining Geostatistics, section VII.A.1). P(top k) is the share of draws in which the unit is one of
+the k highest. What all units share does not change their order: values and errors are centred.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def top_shares(
+    value: np.ndarray, error: np.ndarray, tops: Sequence[int], rng: np.random.Generator
+) -> np.ndarray:
+    """P(each unit is among the k highest), of true values.
+
+    Args:
+        value: (U,) values as seen.
+        error: (R, U) draws of their errors.
+        tops: numbers k.
+        rng: generator of the draws from the prior.
+
+    Returns:
+        (len(tops), U) shares of draws; 1 where k is at least U, NaN with a single unit.
+    """
+    n_units = len(value)
+    if n_units < 2:
+        return np.full((len(tops), n_units), np.nan)
+    seen = value - value.mean()
+    drawn = error - error.mean(axis=1, keepdims=True)
+    noise = drawn.T @ drawn / len(drawn)  # S, (U, U)
+    own = np.trace(noise) / (n_units - 1)
+    # A little above 0: then nothing tells the units apart, and each is as likely as the others.
+    spread = max(seen @ seen / (n_units - 1) - own, 1e-9 * max(own, seen @ seen, 1e-300))
+    prior = np.sqrt(spread) * rng.standard_normal(drawn.shape)
+    total = spread * np.eye(n_units) + noise
+    gain = spread * np.linalg.solve(total, (seen - prior - drawn).T).T
+    place = np.argsort(np.argsort(-(prior + gain), axis=1), axis=1)
+    return np.stack([(place < k).mean(axis=0) for k in tops])
