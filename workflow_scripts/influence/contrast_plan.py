@@ -110,8 +110,7 @@ def default_contrasts(cells: Mapping[str, Mapping[str, Any]]) -> list[dict[str, 
 def side_words(plan: Contrast, cells: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
     """What the sides of a contrast are called: plus, minus.
 
-    Its domains, where each side has one of its own; else the benchmark or contrast alone on its
-    side, or how many there are.
+    Its domains, where each side has one of its own; else its benchmarks or contrasts.
     """
     domains = [
         {cells[name].get("domain") for name in side if name in cells}
@@ -125,10 +124,11 @@ def side_words(plan: Contrast, cells: Mapping[str, Mapping[str, Any]]) -> tuple[
 
 
 def named_side(side: Sequence[str], cells: Mapping[str, Mapping[str, Any]]) -> str:
-    """The benchmark or contrast of a side by its title, or how many are averaged."""
-    if len(side) > 1:
+    """Up to two benchmarks or contrasts of a side by their titles, or how many are averaged."""
+    if len(side) > 2:
         return f"mean of {len(side)} maps"
-    return cells.get(side[0], {}).get("title") or side[0].replace("_", " ")
+    titles = [cells.get(name, {}).get("title") or name.replace("_", " ") for name in side]
+    return " and ".join(titles)
 
 
 def _halves(weights: Weights) -> tuple[Weights, Weights]:
