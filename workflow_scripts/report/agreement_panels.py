@@ -126,21 +126,22 @@ def _pair_words(row: Mapping[str, object], matrix: bool) -> list[str]:
     """The numbers of a pair, in words; the leading correlation first."""
     interval = between(row["ci_low"], row["ci_high"])
     lead = f"({interval}; p {p_text(row['p_value'])})"
-    pearson = f"Pearson {number_text(row['pearson'])}"
+    lines = [f"Pearson {number_text(row['pearson'])}"]
     if matrix:
-        lines = [f"{pearson} {lead}" + ("" if row["loo_low"] is None else ";")]
+        lines = [f"{lines[0]} {lead}"]
     elif row["cross_half"] is None:
-        lines = ["cross-half not known:", f"{row['reason']};", pearson]
+        lines.insert(0, f"cross-half not known: {row['reason']};")
     else:
         most = "" if row["ceiling"] is None else f", {number_text(row['ceiling'])} at most"
-        lines = [f"cross-half {number_text(row['cross_half'])} {lead}{most};", pearson]
+        lines.insert(0, f"cross-half {number_text(row['cross_half'])} {lead}{most};")
     if row["loo_low"] is not None:
-        bin_ = " \u00d7 ".join(
-            display_name(str(row[f"loo_{axis}"])) for axis in ("topic", "format")
-        )
+        topic, format_ = (display_name(str(row[f"loo_{axis}"])) for axis in ("topic", "format"))
         without = f"without one bin {between(row['loo_low'], row['loo_high'])}"
-        lines[-1] = f"{lines[-1]} {without}" if matrix else f"{lines[-1]}, {without}"
-        lines.append(f"(most: {bin_})")
+        if matrix:
+            lines.append(without)
+        else:
+            lines[-1] += f", {without}"
+        lines.append(f"most {topic} \u00d7 {format_}")
     if row["shared_tasks"]:
         lines.append(f"{counted(row['shared_tasks'], 'task')} in both benchmarks")
     return lines
