@@ -16,8 +16,9 @@ def comparison(folder: Path) -> list[tuple[str, list[str]]]:
     parts = []
     if (place / "correlations.parquet").exists():
         table = read_table(place / "correlations.parquet", "influence/correlations")
-        what = "Pearson's r" if table["cross_half"].is_null().all() else "cross-half correlation"
-        parts.append((f"Agreement of maps ({what} over bins)", agreement_lines(table)))
+        known = table["cross_half"].is_not_null().any()
+        what = "cross-half correlation; Pearson's holds shared noise" if known else "Pearson's r"
+        parts.append((f"Agreement of maps over bins ({what})", agreement_lines(table)))
     if (place / "contrasts.parquet").exists():
         table = read_table(place / "contrasts.parquet", "influence/contrasts")
         parts.append(
@@ -35,18 +36,18 @@ def agreement_lines(correlations: pl.DataFrame) -> list[str]:
     lines = []
     for row in correlations.drop_nulls("pearson").iter_rows(named=True):
         pair = f"{row['benchmark_a']} - {row['benchmark_b']}"
-        text = f"{pair:44} {_of_pearson(row)}"
-        if row["cross_half"] is not None:
-            reach = (
-                "" if row["ci_low"] is None else f" ({row['ci_low']:+.2f} to {row['ci_high']:+.2f})"
-            )
-            most = "" if row["ceiling"] is None else f", {row['ceiling']:.2f} at most"
-            text = f"{pair:44} {row['cross_half']:+.3f}{reach}{most}; Pearson {_of_pearson(row)}"
-        lines.append(text)
+        known = row["cross_half"] is not None
+        lines.append(f"{pair:44} {_across_halves(row) if known else _whole(row)}")
     return lines
 
 
-def _of_pearson(row: Mapping[str, Any]) -> str:
+def _across_halves(row: Mapping[str, Any]) -> str:
+    """Cross-half correlation with its interval, and Pearson's r."""
+    interval = "" if row["ci_low"] is None else f" ({row['ci_low']:+.2f} to {row['ci_high']:+.2f})"
+    return f"{row['cross_half']:+.3f}{interval}  Pearson {row['pearson']:+.3f}"
+
+
+def _whole(row: Mapping[str, Any]) -> str:
     """Pearson's r, and what it is without the bin that moves it most."""
     text = f"{row['pearson']:+.3f}"
     if row["loo_topic"] is None:
@@ -54,8 +55,6 @@ def _of_pearson(row: Mapping[str, Any]) -> str:
     ends = (row["loo_low"], row["loo_high"])
     without = max(ends, key=lambda end: abs(end - row["pearson"]))
     place = f"{display_name(row['loo_topic'])} x {display_name(row['loo_format'])}"
-    if row["cross_half"] is not None:
-        return f"{text} (same documents)"
     return f"{text}  ({without:+.3f} without {place})"
 
 
