@@ -27,6 +27,14 @@ CELLS = {
 CONTRASTS = plan_contrasts(CELLS, config["contrasts"])
 
 
+# Benchmarks that ask the same tasks are alike by these; a matrix does not say what was asked.
+TASKS = None
+if not MATRIX:
+    TASKS = {
+        name: [entry.name for entry in definition.tasks] for name, definition in DEFINITIONS.items()
+    }
+
+
 # What the comparison of maps needs besides the bin tables: to redraw documents and questions, the
 # natural mass of the bins, and topic weights to hold the topics against.
 COMPARED = {}
@@ -166,6 +174,8 @@ rule compare_maps:
         confidence=config["influence"]["confidence"],
         permutations=config["influence"]["permutations"],
         bootstraps=config["influence"]["bootstraps"],
+        splits=config["influence"]["splits"],
+        tasks=TASKS,
         seed=config["seeds"]["bootstrap"],
     script:
         "../workflow_scripts/influence/compare_maps.py"

@@ -1,5 +1,7 @@
 """Correlations of maps: brute force, noise taken out, and the published numbers."""
 
+import time
+
 import numpy as np
 import polars as pl
 import pytest
@@ -15,8 +17,12 @@ from workflow_scripts.influence.correlations import (
     leave_one_out,
     noise_corrected,
 )
+from workflow_scripts.influence.cross_half import cross_halves
+from workflow_scripts.influence.grid_jackknife import fisher, moments_of, standardised
+from workflow_scripts.influence.reliability import document_halves, fold_sums
 from workflow_scripts.influence.resampling import from_components
 from workflow_scripts.influence.study_maps import StudyMaps
+from workflow_scripts.simulation.world_agreement import draw_pair
 
 
 def test_published_correlations_and_the_one_bin_that_moves_them(published):
@@ -94,3 +100,144 @@ def test_a_map_of_noise_has_no_corrected_correlation():
         for _ in range(2)
     ]
     assert noise_corrected(*parts) is None
+
+
+def study(parts):
+    return StudyMaps({name: part.influence for name, part in parts.items()}, parts)
+
+
+def made_of(owner, fold, **scores):
+    return {
+        name: from_components(components(grouped(owner, fold, values)))
+        for name, values in scores.items()
+    }
+
+
+def test_pilot_of_four_documents_a_bin_pearson_says_alike_and_cross_half_says_no():
+    """Two maps with nothing in common but their documents, as in a real study of 569 bins."""
+    maps = study(draw_pair(stream(5, "pilot"), 0.0, 4, 0.95, spread=0.05))
+    row = correlation_table(maps, 199, 1).row(0, named=True)
+    assert row["pearson"] > 0.8 and row["loo_low"] > 0.8 and row["spearman"] > 0.8
+    assert abs(row["cross_half"]) < 0.1 and abs(row["cross_half_spearman"]) < 0.1
+    assert row["ci_low"] < 0 < row["ci_high"]
+    assert row["p_value"] > 0.05
+    assert row["corrected"] is None
+    plain = correlation_table(StudyMaps(maps.influence), 199, 1).row(0, named=True)
+    assert plain["p_value"] == 1 / 200  # what the same maps say as a matrix
+
+
+def test_shared_document_noise_is_not_called_agreement():
+    """Pearson's r relabelled calls 80 to 100% of such pairs."""
+    rng = stream(6, "shared noise")
+    rows = [
+        correlation_table(study(draw_pair(rng, 0.0, 4, 0.8)), 99, number, 20).row(0, named=True)
+        for number in range(40)
+    ]
+    assert np.mean([row["pearson"] for row in rows]) > 0.3
+    assert abs(np.mean([row["cross_half"] for row in rows])) < 0.03
+    assert sum(row["p_value"] <= 0.05 for row in rows) <= 7  # 2 expected; 8 have a chance of 0.1%
+    assert sum(row["ci_low"] <= 0 <= row["ci_high"] for row in rows) >= 33
+
+
+def test_agreement_is_found_through_the_noise_that_hides_it():
+    row = correlation_table(study(draw_pair(stream(7, "agree"), 0.8, 8, 0.0)), 199, 1)
+    row = row.row(0, named=True)
+    assert row["p_value"] == 1 / 200 and row["ci_low"] > 0
+    assert row["cross_half"] < row["pearson"] < row["corrected"]
+    assert row["cross_half"] / row["ceiling"] == pytest.approx(row["corrected"], abs=0.1)
+
+
+def test_cross_half_agrees_with_brute_force():
+    """Folds of unequal size, missing bins, one bin that cannot be split."""
+    rng = stream(8, "brute")
+    bins = np.sort(rng.permutation(576)[:12])
+    owner = np.concatenate([np.repeat(each, 9) for each in bins] + [[3 + bins.max()] * 2])
+    owner = np.where(owner > 575, next(b for b in range(576) if b not in bins), owner)
+    fold = np.r_[np.tile([0, 0, 1, 1, 1, 2, 3, 3, 4], 12), [0, 0]]
+    a, b = rng.standard_normal((2, len(owner), 5)) + rng.standard_normal((2, 576, 1))[:, owner]
+    parts = made_of(owner, fold, a=a, b=b)
+    found = cross_halves(parts, 30, 4)
+    assert found.bins.tolist() == bins.tolist()
+    tables = [
+        fold_sums(part.group_bins, part.group_folds, part.group_counts, part.group_means)
+        for part in parts.values()
+    ]
+    split = (tables[0][1] > 0).sum(axis=1) > 1
+    values = [[], []]
+    for one, other in zip(
+        *(
+            document_halves(sums[split], weights[split], 30, stream(4, "cross halves"))
+            for sums, weights in tables
+        ),
+        strict=True,
+    ):
+        for x, y in ((one[0], other[1]), (one[1], other[0])):
+            values[0] += [np.corrcoef(u, v)[0, 1] for u, v in zip(x, y, strict=True)]
+            values[1] += [stats.spearmanr(u, v).statistic for u, v in zip(x, y, strict=True)]
+    assert found.pearson[0, 1] == pytest.approx(np.mean(values[0]), rel=1e-9)
+    assert found.spearman[0, 1] == pytest.approx(np.mean(values[1]), rel=1e-9)
+    z, _ = fisher(found.moments(0, 1))
+    assert np.tanh(z) == pytest.approx(found.pearson[0, 1], rel=1e-9)
+
+
+def test_error_is_the_two_way_jackknife_by_hand():
+    a, b = stream(9, "jackknife").standard_normal((2, 24, 24)).reshape(2, 576)
+    a[:50], b[500:] = np.nan, np.nan
+    a, b = standardised(a), standardised(b)
+    known = np.isfinite(a) & np.isfinite(b)
+
+    def part(labels):
+        kept = [np.arctanh(np.corrcoef(a[k], b[k])[0, 1]) for k in keep(labels)]
+        return (len(kept) - 1) / len(kept) * np.sum((np.array(kept) - np.mean(kept)) ** 2)
+
+    def keep(labels):
+        return [known & (labels != each) for each in np.unique(labels[known])]
+
+    place = np.arange(576)
+    topics, formats, bins = part(place // 24), part(place % 24), part(place)
+    z, error = fisher(moments_of(a, b))
+    assert z == pytest.approx(np.arctanh(np.corrcoef(a[known], b[known])[0, 1]))
+    assert error**2 == pytest.approx(max(topics + formats - bins, topics, formats))
+
+
+def test_what_cross_half_lacks_is_named():
+    owner, fold = np.repeat(np.arange(30), 4), np.tile(np.arange(4), 30)
+    scores = stream(11, "lacks").standard_normal((2, 120, 3))
+    one_fold = made_of(owner, np.zeros_like(fold), a=scores[0], b=scores[1])
+    flat = made_of(owner, fold, a=scores[0], b=np.zeros((120, 3)))
+    halves = made_of(owner, fold, a=scores[0]) | made_of(owner[8:], fold[8:], b=scores[1, 8:])
+    reasons = {
+        "fewer than 3 bins that can be split": one_fold,
+        "a half map is constant": flat,
+        "the maps score different documents": halves,
+    }
+    for reason, parts in reasons.items():
+        row = correlation_table(study(parts), 99, 1).row(0, named=True)
+        assert row["reason"] == reason
+        empty = ("cross_half", "cross_half_spearman", "ceiling", "p_value", "ci_low", "n_bins")
+        assert all(row[name] is None for name in empty), reason
+
+
+def test_tasks_that_both_benchmarks_ask_are_counted():
+    parts = draw_pair(stream(12, "tasks"), 0.0, 4, 0.0)
+    asked = {"a": ["algebra", "law"], "b": ["law", "history"]}
+    assert correlation_table(study(parts), tasks=asked)["shared_tasks"].to_list() == [1]
+    assert correlation_table(study(parts))["shared_tasks"].to_list() == [None]
+
+
+def test_order_of_maps_changes_neither_correlation_nor_interval():
+    parts = draw_pair(stream(13, "order"), 0.3, 4, 0.5)
+    there = correlation_table(study(parts)).row(0, named=True)
+    back = correlation_table(study(dict(reversed(parts.items())))).row(0, named=True)
+    for name in ("cross_half", "ci_low", "ci_high", "ceiling", "corrected"):
+        assert back[name] == pytest.approx(there[name], rel=1e-9)
+
+
+def test_study_of_four_benchmarks_takes_seconds():
+    rng = stream(14, "speed")
+    owner, fold = np.repeat(np.arange(576), 16), np.tile(np.arange(16), 576)
+    scores = {name: rng.standard_normal((len(owner), 2)) for name in "abcd"}
+    maps = study(made_of(owner, fold, **scores))
+    began = time.process_time()
+    correlation_table(maps, 199, 1, 200)
+    assert time.process_time() - began < 4

@@ -152,6 +152,8 @@ def test_the_stage_runs_from_sketches_to_contrasts(world):
                 "confidence": 0.95,
                 "permutations": 99,
                 "bootstraps": 99,
+                "splits": 20,
+                "tasks": {name: [name] for name in CELLS},
                 "seed": 42,
             },
         )

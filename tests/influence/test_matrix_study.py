@@ -51,6 +51,8 @@ def finished(published, tmp_path_factory):
                 "confidence": 0.95,
                 "permutations": 999,
                 "bootstraps": 999,
+                "splits": 99,
+                "tasks": None,
                 "seed": 42,
             },
         )
@@ -217,6 +219,15 @@ def test_published_maps_agree_beyond_what_topics_and_formats_of_their_own_give(f
         .iter_rows()
     }
     assert p["mmlu_social_sciences", "mmlu_stem"] == 0.001
+
+
+def test_matrix_has_pearson_with_an_interval_and_says_that_cross_half_is_unknown(finished):
+    table = finished("correlations")
+    assert table["cross_half"].null_count() == table.height
+    assert set(table["reason"]) == {"an existing matrix has no documents to deal into halves"}
+    assert (table["ci_low"] < table["pearson"]).all() and (
+        table["pearson"] < table["ci_high"]
+    ).all()
 
 
 def test_ratio_of_the_largest_published_contrasts(finished):

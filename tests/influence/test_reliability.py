@@ -1,5 +1,7 @@
 """Split halves from sums are those of explicit documents; the corrected value is what it says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,8 @@ def table(groups, splits=50, seed=7):
 def test_halves_of_folds_are_means_over_the_documents_of_those_folds():
     """Every half map of every split is found among all ways to halve the folds by hand."""
     owner, fold, scores = world(bins=5, folds=4)
-    sums, weights = fold_sums(grouped(owner, fold, scores))
+    groups = grouped(owner, fold, scores)
+    sums, weights = fold_sums(groups.bins, groups.folds, groups.counts, groups.means.mean(axis=1))
     by_document = scores.mean(axis=1)
     ways = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
     seen = set()
@@ -54,12 +57,37 @@ def test_odd_number_of_folds_gives_the_larger_half_to_either_side():
 
 def test_halves_of_questions_are_shared_by_all_bins_and_average_to_the_whole():
     means = stream(3, "means").standard_normal((7, 10))
-    first, second = next(question_halves(means, 20, stream(3, "halves")))
+    alone = np.arange(10)
+    first, second = next(question_halves(means, alone, 20, stream(3, "halves")))
     np.testing.assert_allclose((first + second) / 2, np.tile(means.mean(axis=1), (20, 1)))
     # Bin 0 and a copy of it get the same half.
     copies = np.concatenate([means, means[:1]])
-    first, _ = next(question_halves(copies, 20, stream(3, "halves")))
+    first, _ = next(question_halves(copies, alone, 20, stream(3, "halves")))
     np.testing.assert_allclose(first[:, 0], first[:, -1], rtol=1e-12)
+
+
+def test_questions_of_a_task_stay_together_when_they_are_dealt():
+    """Each question's mean is its own power of two, so that a half's sum tells its questions."""
+    clusters = np.array([7, 7, 2, 2, 2, 5])
+    means = 2.0 ** np.arange(6)[None]
+    first, second = next(question_halves(means, clusters, 40, stream(9, "clusters")))
+    wholes = {float(means[0, clusters == number].mean()) for number in (7, 2, 5)}
+    assert set(first.ravel()) == wholes
+    rest = {float(means[0, clusters != number].mean()) for number in (7, 2, 5)}
+    assert set(second.ravel()) == rest
+
+
+def test_task_noise_lowers_reliability_over_questions_only_where_tasks_are_dealt():
+    rng = stream(10, "tasks")
+    owner, fold = np.repeat(np.arange(300), 4), np.tile(np.arange(4), 300)
+    clusters = np.repeat(np.arange(8), 10)
+    by_task = rng.standard_normal((300, 8))[:, clusters]
+    groups = grouped(owner, fold, by_task[owner] + 0.1 * rng.standard_normal((1200, 80)))
+    apart = table(groups).row(1, named=True)
+    together = table(replace(groups, clusters=clusters)).row(1, named=True)
+    assert apart["corrected"] > 0.8 and abs(together["corrected"]) < 0.2
+    one = table(replace(groups, clusters=np.zeros(80, dtype=int))).row(1, named=True)
+    assert one["reason"] == "all questions come together" and one["n_left_out"] == 300
 
 
 def test_rows_are_correlated_as_numpy_does():

@@ -60,6 +60,13 @@ def make_correlations():
         {
             "benchmark_a": a,
             "benchmark_b": b,
+            "cross_half": float(r) / 2,
+            "ci_low": float(r) / 2 - 0.1,
+            "ci_high": float(r) / 2 + 0.1,
+            "ceiling": 0.6,
+            "cross_half_spearman": float(r) / 2 - 0.01,
+            "n_bins": 20,
+            "n_splits": 99,
             "pearson": float(r),
             "spearman": float(r) - 0.01,
             "loo_low": float(r) - 0.02,
@@ -68,6 +75,8 @@ def make_correlations():
             "loo_format": "faq",
             "corrected": float(r) + 0.1,
             "p_value": 0.04,
+            "shared_tasks": 0,
+            "reason": None,
         }
         for (a, b), r in zip(
             [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]],
@@ -75,7 +84,7 @@ def make_correlations():
             strict=True,
         )
     ]
-    return pl.DataFrame(rows)
+    return filled_columns("influence/correlations", pl.DataFrame(rows))
 
 
 CELLS = {name: dict(zip(("domain", "capability"), name.split("_"), strict=True)) for name in TITLES}

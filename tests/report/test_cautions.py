@@ -130,6 +130,7 @@ def test_every_kind_is_found_once_with_what_it_concerns(study):
     for part in (
         "40% of 20 questions correctly, which cannot be told from chance (25%)",
         "halves of the documents hardly agree (reliability 0.31 of 1)",
+        "Pearson's r with other maps, which score the same documents, is then mostly shared noise",
         "3 of 20 questions (15%)",
         "7 rows of the corpus left out: empty text, 0.7% of all",
         # A bin of a single document has one site, and is no caution.

@@ -7,14 +7,17 @@ import pytest
 from matplotlib.text import Text
 
 from tests.report.conftest import DRAWN, TITLES
+from tests.report.explorer_studies import make_correlations as make_pairs
 from tests.support import Named
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.influence.contrast_plan import plan_contrasts
 from workflow_scripts.report import plot_influence, plot_validation
+from workflow_scripts.report.agreement_panels import draw_correlations
 from workflow_scripts.report.contrast_panels import draw_contrasts
 from workflow_scripts.report.explained_panels import draw_explained
 from workflow_scripts.report.lexical_panels import compared, draw_words, signed
 from workflow_scripts.report.marginal_panels import draw_marginals
+from workflow_scripts.report.numbers import number_text
 
 CELLS = {
     name: {"domain": name.split("_")[0], "capability": name.split("_")[1], "title": title}
@@ -250,6 +253,24 @@ def test_a_map_of_an_existing_matrix_is_drawn_without_answers_or_questions(study
     assert "Values of an existing matrix" in text
     for word in ("correctly", "cosine", "gradient"):
         assert word not in text, word
+
+
+def test_the_figure_of_agreement_leads_with_cross_half_and_says_where_it_is_unknown():
+    pairs = make_pairs()
+    names = {name: name for name in [*pairs["benchmark_a"], *pairs["benchmark_b"]]}
+    pairs = pairs.with_row_index("place").with_columns(
+        cross_half=pl.when(pl.col("place") == 1).then(None).otherwise("cross_half"),
+        reason=pl.when(pl.col("place") == 1).then(pl.lit("a half map is constant")),
+        shared_tasks=pl.when(pl.col("place") == 2).then(3).otherwise(0),
+    )
+    figure = draw_correlations(pairs.drop("place"), names, 20, 0.9)
+    words = "\n".join(texts(figure))
+    row = pairs.row(0, named=True)
+    assert f"cross-half {number_text(row['cross_half'])} (" in words and "0.60 at most" in words
+    assert "cross-half not known: a half map is constant" in words
+    assert "3 tasks in both benchmarks" in words and "90% interval" in words
+    drawn = "".join(texts(draw_correlations(pairs.drop("place"), names, 20, 0.9, True)))
+    assert "at most" not in drawn and "(cross-half) is not known" in drawn
 
 
 def test_figures_of_benchmarks_no_longer_in_the_study_are_removed(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.report.explorer_studies import make_correlations
 from tests.validation.conftest import filled_columns
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.tables import read_table, write_table
@@ -21,6 +22,7 @@ from workflow_scripts.report.headline import (
     map_lines,
     planted_lines,
 )
+from workflow_scripts.report.headline_maps import agreement_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -119,6 +121,18 @@ def test_cautions_of_the_study_stand_at_the_head_of_the_headline(study, tmp_path
     assert len(lines) > 3 and lines[-1] == "- Short."
     assert max(map(len, lines)) <= WIDTH
     assert "Read with caution" not in headline(study.folder)
+
+
+def test_agreement_leads_with_cross_half_and_a_matrix_with_pearson():
+    table = make_correlations()
+    row = table.row(0, named=True)
+    line = agreement_lines(table)[0]
+    assert len(line) <= 96
+    lead, pearson = f"{row['cross_half']:+.3f} (", f"Pearson {row['pearson']:+.3f}"
+    assert line.index(lead) < line.index(pearson)
+    unknown = table.with_columns(cross_half=pl.lit(None, pl.Float64))
+    assert f"{row['pearson']:+.3f}  (" in agreement_lines(unknown)[0]
+    assert "Pearson" not in agreement_lines(unknown)[0]
 
 
 def test_accuracy_stands_beside_chance(tmp_path):

@@ -98,7 +98,7 @@ def test_figures_without_a_number_are_a_sentence():
     alone = alone.filter(~pl.col("group").is_in(["interactional", "expository"]))
     with style():
         figures = [
-            draw_correlations(make_correlations(bins), NAMES, 1),
+            draw_correlations(make_correlations(bins), NAMES, 1, 0.95),
             draw_reliability(none, NAMES, 0.95),
             draw_words(compared(alone), NAMES, 0.95),
         ]

@@ -18,11 +18,13 @@ from tests.report.conftest import (
     make_truth,
 )
 from tests.report.explorer_studies import CELLS
+from tests.report.explorer_studies import make_correlations as make_pairs
 from tests.validation.conftest import filled_columns
 from workflow_scripts.common.taxonomy import TOPICS, display_name
 from workflow_scripts.influence.contrast_plan import plan_contrasts
 from workflow_scripts.report.cautions import NOTE, WARNING, above_chance, caution
-from workflow_scripts.report.story import Story, write_story
+from workflow_scripts.report.numbers import number_text
+from workflow_scripts.report.story import Story, alike, write_story
 from workflow_scripts.report.story_checks import ORDER, found
 from workflow_scripts.report.story_text import between_off_zero, p_text, plain
 from workflow_scripts.validation.planted_truth import compare_with_truth
@@ -127,6 +129,27 @@ def test_the_page_names_bins_that_are_called_and_how_many(story):
         assert f"**{title}.** {called.height} of 576 bins called as supporting" in text
         for row in called.iter_rows(named=True):
             assert f"{display_name(row['topic'])} × {display_name(row['format'])}" in text
+
+
+def test_the_page_leads_with_cross_half_and_names_shared_tasks(story):
+    first = make_pairs().with_row_index("place")
+    pairs = first.with_columns(
+        shared_tasks=pl.when(pl.col("place") == 0).then(2).otherwise(0),
+        cross_half=pl.when(pl.col("place") == 1).then(None).otherwise("cross_half"),
+        reason=pl.when(pl.col("place") == 1).then(pl.lit("a half map is constant")),
+    ).drop("place")
+    names = {name: name for name in [*pairs["benchmark_a"], *pairs["benchmark_b"]]}
+    told = replace(story, tables={"correlations": pairs}, titles=names)
+    text = "\n".join(alike(told))
+    head = ("Maps", "cross-half", "interval", "p", "at most", "Pearson's r")
+    places = [text.index(f"- {words}\n") for words in head]
+    assert places == sorted(places)
+    row = pairs.row(0, named=True)
+    assert number_text(row["cross_half"]) in text and number_text(row["pearson"]) in text
+    assert f"{row['benchmark_a']} and {row['benchmark_b']} (2 tasks)".replace("_", r"\_") in text
+    assert "a half map is constant" in text
+    matrix = "\n".join(alike(replace(told, matrix=True)))
+    assert "cross-half" not in matrix and "whether noise that its maps share" in matrix
 
 
 def test_the_page_tells_reliability_forgetting_and_checks_in_the_tables_numbers(story):

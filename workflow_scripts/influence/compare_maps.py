@@ -2,7 +2,7 @@
 
 in   bins: influence/bin_influence; resampling: npz of each benchmark, in the order of the
      parameter cells (benchmark -> domain, capability, answer_form), and summary: natural mass;
-     neither in a study of a matrix
+     neither in a study of a matrix, nor the parameter tasks (benchmark -> names)
 out  contrasts: per bin, topic and format; contrast_extremes: the largest of them;
      correlations: one row per pair of benchmarks; marginals: topics and formats;
      decomposition, concentration: of each map; weighted: maps per document and by mass;
@@ -62,7 +62,9 @@ def tables(
     made = {
         "contrasts": contrast_table(maps, params.cells, *draws),
         "contrast_extremes": extremes_table(maps, params.cells, *draws),
-        "correlations": correlation_table(maps, params.permutations, params.seed),
+        "correlations": correlation_table(
+            maps, params.permutations, params.seed, params.splits, params.confidence, params.tasks
+        ),
         "marginals": marginals,
         "decomposition": decomposition_table(maps),
         "concentration": concentration_table(maps),

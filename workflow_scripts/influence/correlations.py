@@ -1,109 +1,135 @@
-"""Agreement of maps: correlations, what single bins do to them, and what noise hides."""
+"""Agreement of maps: correlations, what single bins do to them, and what noise hides or makes."""
 
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 import polars as pl
 from scipy import stats
 
-from workflow_scripts.common.streams import stream
-from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
+from workflow_scripts.common.taxonomy import BINS
+from workflow_scripts.influence.cross_half import CrossHalves, cross_halves
+from workflow_scripts.influence.grid_jackknife import (
+    FEWEST_BINS,
+    Moments,
+    interval,
+    moments_of,
+    relabelled_p,
+    standardised,
+)
 from workflow_scripts.influence.resampling import Resampling
 from workflow_scripts.influence.study_maps import StudyMaps
 
 # Below this share of a map's variance left after its noise, a corrected correlation is a
 # ratio of two small numbers and says nothing.
 LEAST_RELIABILITY = 0.1
-SCHEMA = {
-    "benchmark_a": pl.String,
-    "benchmark_b": pl.String,
-    "pearson": pl.Float64,
-    "spearman": pl.Float64,
-    "loo_low": pl.Float64,
-    "loo_high": pl.Float64,
-    "loo_topic": pl.String,
-    "loo_format": pl.String,
-    "corrected": pl.Float64,
-    "p_value": pl.Float64,
-}
+NO_DOCUMENTS = "an existing matrix has no documents to deal into halves"
+FLAT = "a half map is constant"
+FLOATS = (
+    "cross_half", "ci_low", "ci_high", "p_value", "ceiling", "cross_half_spearman", "pearson",
+    "spearman", "loo_low", "loo_high", "corrected",
+)  # fmt: skip
+SCHEMA = (
+    {"benchmark_a": pl.String, "benchmark_b": pl.String, "n_bins": pl.Int64, "n_splits": pl.Int64}
+    | dict.fromkeys(FLOATS, pl.Float64)
+    | {"loo_topic": pl.String, "loo_format": pl.String}
+    | {"shared_tasks": pl.Int64, "reason": pl.String}
+)
 
 
-def correlation_table(maps: StudyMaps, permutations: int = 0, seed: int = 0) -> pl.DataFrame:
-    """All pairs of maps, in the order of the study; an existing matrix is not corrected for noise.
+def correlation_table(
+    maps: StudyMaps,
+    permutations: int = 0,
+    seed: int = 0,
+    splits: int = 100,
+    confidence: float = 0.95,
+    tasks: Mapping[str, Sequence[str]] | None = None,
+) -> pl.DataFrame:
+    """All pairs of maps, in the order of the study.
+
+    Where documents are known the cross-half correlation leads: interval and p are its own. An
+    existing matrix has none; interval and p are those of Pearson's r.
 
     Args:
         maps: of the study.
         permutations: relabellings behind ``p_value``; 0 leaves it null.
-        seed: of the relabellings, which are the same for all pairs.
+        seed: of relabellings and splits, which are the same for all pairs.
+        splits: random halves of the documents.
+        confidence: coverage of the interval.
+        tasks: benchmark -> names of its tasks; None where they are not known.
 
     Returns:
         Frame with the columns of ``influence/correlations``. Null where a map is constant, or
         over fewer than 3 common bins (4 for leave-one-out).
     """
+    halves: CrossHalves | str = NO_DOCUMENTS
+    if maps.redrawable:
+        halves = cross_halves(maps.resampling, splits, seed)
     rows = []
-    for a, b in combinations(maps.influence, 2):
-        known = maps.known((a, b))
-        x, y = maps.influence[a][known], maps.influence[b][known]
+    for (i, a), (j, b) in combinations(enumerate(maps.influence), 2):
         row = dict.fromkeys(SCHEMA) | {"benchmark_a": a, "benchmark_b": b}
-        if len(x) >= 3 and np.ptp(x) > 0 and np.ptp(y) > 0:
-            row["pearson"] = float(np.corrcoef(x, y)[0, 1])
-            row["spearman"] = float(stats.spearmanr(x, y).statistic)
-            if len(x) >= 4:
-                row |= _leave_one_out(x, y, np.flatnonzero(known), row["pearson"])
-            row["p_value"] = relabelled_p(maps.influence[a], maps.influence[b], permutations, seed)
-            if maps.redrawable:
-                row["corrected"] = noise_corrected(maps.resampling[a], maps.resampling[b])
+        if tasks is not None:
+            row["shared_tasks"] = len(set(tasks[a]) & set(tasks[b]))
+        row |= _of_whole_maps(maps, a, b)
+        if isinstance(halves, str):
+            row["reason"] = halves
+        elif not np.isfinite(halves.pearson[i, j]):
+            row["reason"] = FLAT
+        else:
+            row |= _across(halves, i, j, splits)
+        moments, pair = _leading(maps, halves, (i, j), (a, b))
+        if moments is not None:
+            row["ci_low"], row["ci_high"] = interval(moments, confidence)
+            row["p_value"] = relabelled_p(moments, *pair, permutations, seed)
         rows.append(row)
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
-def relabelled_p(a: np.ndarray, b: np.ndarray, permutations: int, seed: int) -> float | None:
-    """Two-sided p of Pearson's r of two maps, against maps whose labels say nothing to each other.
+def _of_whole_maps(maps: StudyMaps, a: str, b: str) -> dict[str, object]:
+    """Correlations of two whole maps, documents' shared noise included but in ``corrected``."""
+    known = maps.known((a, b))
+    x, y = maps.influence[a][known], maps.influence[b][known]
+    if len(x) < FEWEST_BINS or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return {}
+    pearson = float(np.corrcoef(x, y)[0, 1])
+    row = {"pearson": pearson, "spearman": float(stats.spearmanr(x, y).statistic)}
+    if len(x) > FEWEST_BINS:
+        row |= _leave_one_out(x, y, np.flatnonzero(known), pearson)
+    if maps.redrawable:
+        row["corrected"] = noise_corrected(maps.resampling[a], maps.resampling[b])
+    return row
 
-    Bins of a row share a topic and bins of a column a format, so single bins cannot be dealt
-    again: two maps with topics of their own would correlate by those alone. Topics and formats
-    of one map are relabelled as wholes, which keeps its rows and columns together (the
-    quadratic assignment test: Hubert and Schultz 1976, Quadratic assignment as a general data
-    analysis strategy; here with the two ways of a table relabelled independently).
 
-    Args:
-        a: (576,) one map, NaN for a bin without documents.
-        b: (576,) the other.
-        permutations: number of relabellings R.
-        seed: of the relabellings.
+def _across(halves: CrossHalves, i: int, j: int, splits: int) -> dict[str, object]:
+    """Correlations of two maps across halves of the documents."""
+    return {
+        "n_bins": len(halves.bins),
+        "n_splits": splits,
+        "cross_half": float(halves.pearson[i, j]),
+        "cross_half_spearman": float(halves.spearman[i, j]),
+        "ceiling": halves.ceiling(i, j),
+    }
 
-    Returns:
-        (1 + #{|r*| >= |r|}) / (1 + R), over the relabellings that leave three common bins; None
-        where there is none.
+
+def _leading(
+    maps: StudyMaps, halves: CrossHalves | str, places: tuple[int, int], names: tuple[str, str]
+) -> tuple[Moments | None, tuple[np.ndarray, np.ndarray]]:
+    """Moments of the correlation that leads, and the two maps to relabel against each other.
+
+    A relabelled bin meets another bin, which shares no document with it, so that whole maps serve.
     """
-    if not permutations:
-        return None
-    rng = stream(seed, "correlation relabelling")
-    grid = b.reshape(len(TOPICS), len(FORMATS))
-    observed = abs(_pearson(a[None], b[None])[0])
-    topics = rng.permuted(np.tile(np.arange(len(TOPICS)), (permutations, 1)), axis=1)
-    formats = rng.permuted(np.tile(np.arange(len(FORMATS)), (permutations, 1)), axis=1)
-    dealt = grid[topics[:, :, None], formats[:, None, :]].reshape(permutations, -1)  # (R, 576)
-    r = np.abs(_pearson(np.broadcast_to(a, dealt.shape), dealt))
-    r = r[np.isfinite(r)]
-    # What the identity gives again differs from the observed r in its last digits.
-    return float((1 + (r >= observed - 1e-12).sum()) / (1 + len(r))) if len(r) else None
-
-
-def _pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(R,) Pearson's r of the rows of two (R, n) arrays over the entries that both have.
-
-    NaN with fewer than three common entries, or where one of the two does not vary over them.
-    """
-    known = np.isfinite(x) & np.isfinite(y)
-    count = known.sum(axis=1, keepdims=True)
-    safe = np.maximum(count, 1)
-    dx, dy = (np.where(known, v, 0.0) for v in (x, y))
-    dx = np.where(known, dx - dx.sum(axis=1, keepdims=True) / safe, 0.0)
-    dy = np.where(known, dy - dy.sum(axis=1, keepdims=True) / safe, 0.0)
-    size = np.sqrt((dx**2).sum(axis=1) * (dy**2).sum(axis=1))
-    usable = (count[:, 0] >= 3) & (size > 0)
-    return np.where(usable, (dx * dy).sum(axis=1) / np.where(size > 0, size, 1.0), np.nan)
+    pair = tuple(maps.influence[name] for name in names)
+    known = maps.known(names)
+    if not isinstance(halves, str):
+        known &= np.isin(np.arange(len(BINS)), halves.bins)
+    elif maps.redrawable:
+        return None, pair
+    if known.sum() < FEWEST_BINS:
+        return None, pair
+    pair = tuple(standardised(np.where(known, values, np.nan)) for values in pair)
+    if isinstance(halves, str):
+        return moments_of(*pair), pair
+    return halves.moments(*places), pair
 
 
 def _leave_one_out(

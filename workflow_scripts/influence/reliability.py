@@ -2,8 +2,9 @@
 
 Over documents, the folds of every bin (groups of whole sites) are dealt at random into two
 halves, each half's influence is the mean over its documents, and the two maps are correlated
-over bins. Over questions, the questions are dealt into two halves that all bins share. What is
-not split is given: the questions in the first, the documents in the second.
+over bins. Over questions, their clusters (tasks or passages whose questions come together) are
+dealt into two halves that all bins share. What is not split is given: the questions in the first,
+the documents in the second.
 
 A half map is noisier than the whole one. Spearman (1910) and Brown (1910) step the correlation
 r of two halves up to that of two whole ones, 2 r / (1 + r). Deviation: below 0, where it has no
@@ -22,6 +23,8 @@ from workflow_scripts.influence.components import GroupMeans
 # Splits that are made at once; bounds memory whatever their number.
 SPLIT_CHUNK = 64
 FEWEST_BINS = 3
+# Why questions cannot be dealt: whether there are several.
+ALONE = {False: "a single question", True: "all questions come together"}
 
 Halves = tuple[np.ndarray, np.ndarray]
 
@@ -42,7 +45,8 @@ def reliability(
         Two rows (``over`` is documents or questions), the columns of ``influence/reliability``.
         Null with the reason where there is nothing to split or fewer than three bins.
     """
-    sums, weights = fold_sums(groups)
+    means = groups.means.mean(axis=1, dtype=float)
+    sums, weights = fold_sums(groups.bins, groups.folds, groups.counts, means)
     n_folds = (weights > 0).sum(axis=1)
     several = n_folds > 1
     parts = document_halves(
@@ -56,33 +60,43 @@ def reliability(
         **agreement(parts, int(several.sum()), splits, confidence),
     }
     means = query_means[np.isfinite(query_means[:, 0])]
-    parts = question_halves(means, splits, stream(seed, "question halves"))
-    enough = means.shape[1] > 1
+    clusters = np.arange(means.shape[1]) if groups.clusters is None else groups.clusters
+    parts = question_halves(means, clusters, splits, stream(seed, "question halves"))
+    enough = len(np.unique(clusters)) > 1
+    reason = "" if enough else ALONE[means.shape[1] > 1]
     by_question = {
         "over": "questions",
         "n_units": means.shape[1],
         "n_bins": len(means) if enough else 0,
         "n_left_out": 0 if enough else len(means),
-        **agreement(parts, len(means), splits, confidence, "" if enough else "a single question"),
+        **agreement(parts, len(means), splits, confidence, reason),
     }
     return pl.DataFrame([by_document, by_question], infer_schema_length=None)
 
 
-def fold_sums(groups: GroupMeans) -> tuple[np.ndarray, np.ndarray]:
+def fold_sums(
+    bins: np.ndarray, folds: np.ndarray, counts: np.ndarray, means: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Summed scores and documents of every fold, one row a bin with documents.
+
+    Args:
+        bins: (G,) int; bin of each (bin, fold) group.
+        folds: (G,) int; its fold.
+        counts: (G,) int; its documents.
+        means: (G,) float; their mean score over documents and questions.
 
     Returns:
         (B, F) float64 sum over a fold's documents of their mean score over questions, and
         (B, F) float64 number of those documents; 0 where a bin has fewer folds than F.
     """
-    order = np.lexsort((groups.folds, groups.bins))
-    bins, row = np.unique(groups.bins[order], return_inverse=True)
-    starts = np.searchsorted(row, np.arange(len(bins)))
+    order = np.lexsort((folds, bins))
+    occupied, row = np.unique(bins[order], return_inverse=True)
+    starts = np.searchsorted(row, np.arange(len(occupied)))
     place = np.arange(len(row)) - starts[row]
-    weights = np.zeros((len(bins), place.max() + 1))
-    weights[row, place] = groups.counts[order]
+    weights = np.zeros((len(occupied), place.max() + 1))
+    weights[row, place] = counts[order]
     sums = np.zeros_like(weights)
-    sums[row, place] = groups.counts[order] * groups.means.mean(axis=1, dtype=float)[order]
+    sums[row, place] = (counts * means)[order]
     return sums, weights
 
 
@@ -94,44 +108,50 @@ def document_halves(
     With an odd number of folds a coin says which half of the bin gets one more.
 
     Args:
-        sums: (B, F) summed scores of each fold; every bin has two occupied folds or more.
+        sums: (B, F) summed scores of each fold, or (K, B, F) those of K maps of the same
+            documents; every bin has two occupied folds or more.
         weights: (B, F) its documents; 0 for a fold that the bin does not have.
         splits: number of splits R.
         rng: generator.
 
     Yields:
-        Two (r, B) float64 maps, r splits at a time, R in all.
+        Two (r, B) float64 maps, or (K, r, B), r splits at a time, R in all.
     """
     there = weights > 0
     n_folds = there.sum(axis=1)
     for count in _chunks(splits):
         keys = np.where(there, rng.random((count, *weights.shape)), np.inf)
-        turn = keys.argsort(axis=2).argsort(axis=2)  # (r, B, F); folds that are not there last
         size = (n_folds + rng.integers(0, 2, size=(count, len(weights)))) // 2
-        first = turn < size[:, :, None]
-        second = there & ~first
+        # Folds that are not there come last.
+        bound = np.take_along_axis(np.sort(keys, axis=2), size[:, :, None], axis=2)
+        first = keys < bound  # (r, B, F)
         yield tuple(
-            (half * sums).sum(axis=2) / (half * weights).sum(axis=2) for half in (first, second)
+            np.einsum("rbf,...bf->...rb", half, sums) / np.einsum("rbf,bf->rb", half, weights)
+            for half in (first.astype(float), (there & ~first).astype(float))
         )
 
 
-def question_halves(means: np.ndarray, splits: int, rng: np.random.Generator) -> Iterator[Halves]:
-    """Deal the questions into two halves, the same for all bins, and take each half's mean.
+def question_halves(
+    means: np.ndarray, clusters: np.ndarray, splits: int, rng: np.random.Generator
+) -> Iterator[Halves]:
+    """Deal the clusters of questions into two halves, the same for all bins.
 
     Args:
         means: (B, Q) mean score of each bin on each question.
-        splits: number of splits R; none is made of a single question.
+        clusters: (Q,) int; questions of one cluster are dealt as one.
+        splits: number of splits R; none is made of a single cluster.
         rng: generator.
 
     Yields:
-        Two (r, B) float64 maps, r splits at a time.
+        Two (r, B) float64 maps, r splits at a time: means over the questions of each half.
     """
-    n_questions = means.shape[1]
-    if n_questions < 2:
+    _, cluster = np.unique(clusters, return_inverse=True)
+    n_clusters = int(cluster.max()) + 1
+    if n_clusters < 2:
         return
-    half = np.arange(n_questions) < n_questions // 2
+    half = np.arange(n_clusters) < n_clusters // 2
     for count in _chunks(splits):
-        first = rng.permuted(np.tile(half, (count, 1)), axis=1)  # (r, Q)
+        first = rng.permuted(np.tile(half, (count, 1)), axis=1)[:, cluster]  # (r, Q)
         yield tuple(side @ means.T / side.sum(axis=1, keepdims=True) for side in (first, ~first))
 
 

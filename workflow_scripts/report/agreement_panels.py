@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from workflow_scripts.common.taxonomy import display_name
 from workflow_scripts.report.numbers import counted, number_text
-from workflow_scripts.report.story_text import p_text
+from workflow_scripts.report.story_text import between, p_text
 from workflow_scripts.report.style import (
     CATEGORIES,
     FAINT,
@@ -25,40 +25,43 @@ NO_CORRELATION = (
     "which they differ."
 )
 # Inches.
-WIDTH, LEFT, PLOT, ROW, TOP, BOTTOM = 11.69, 2.8, 5.0, 0.36, 1.05, 0.85
+WIDTH, LEFT, PLOT, ROW, PAIR, TOP, BOTTOM = 11.69, 2.8, 5.0, 0.36, 0.6, 1.05, 0.85
 
 
 def draw_correlations(
-    correlations: pl.DataFrame, titles: Mapping[str, str], n_bins: int, matrix: bool = False
+    correlations: pl.DataFrame,
+    titles: Mapping[str, str],
+    n_bins: int,
+    confidence: float,
+    matrix: bool = False,
 ) -> Figure:
-    """Pearson's r of each pair of maps with the range when one bin is left out.
+    """Cross-half correlation of each pair of maps, and Pearson's r of the whole maps below it.
 
     Args:
         correlations: the table ``influence/correlations``.
         titles: benchmark -> its name for people.
         n_bins: bins with documents.
-        matrix: whether the maps are an existing matrix.
+        confidence: coverage of the intervals.
+        matrix: whether the maps are an existing matrix, which has Pearson's r alone.
     """
     if correlations["pearson"].is_null().all():
         return sentence_figure("How alike are the maps?", [NO_CORRELATION])
-    others = {
-        name: look for name, look in _OTHERS.items() if correlations[name].is_not_null().any()
-    }
-    figure, axes = _rows(max(correlations.height, 1), _lowest(correlations, "loo_low", "spearman"))
+    lowest = _lowest(correlations, "ci_low", "loo_low", "spearman", "cross_half")
+    figure, axes = _rows(correlations.height, lowest, PAIR)
+    marks = MATRIX_MARKS if matrix else MARKS
     for place, row in enumerate(correlations.iter_rows(named=True)):
         if row["pearson"] is None:
             axes.text(0, place, "no correlation: too few bins, or a constant map", fontsize=8)
             continue
-        # One below the other, since equal numbers would hide each other.
-        above = place - 0.22
-        if row["loo_low"] is not None:
-            ends = [row["loo_low"], row["loo_high"]]
-            axes.plot(ends, [above, above], color=INK, linewidth=2.2, solid_capstyle="butt")
-        axes.plot([row["pearson"]], [above], marker="o", markersize=5.5, color=INK)
-        for column, look in others.items():
+        for column, ends, offset, look in marks:
+            if ends and row[ends[0]] is not None:
+                reach = [row[end] for end in ends]
+                bar = {"color": look["color"], "linewidth": 2.2, "solid_capstyle": "butt"}
+                axes.plot(reach, [place + offset] * 2, **bar)
             if row[column] is not None:
-                axes.plot([row[column]], [place + _BELOW[column]], **look)
-        axes.text(1.04, place, _moved(row), fontsize=7.5, va="center", color=FAINT)
+                axes.plot([row[column]], [place + offset], **look)
+        words = "\n".join(_pair_words(row, matrix))
+        axes.text(1.04, place, words, fontsize=7.5, va="center", color=FAINT)
     names = [
         f"{titles[a]} \u2013\n{titles[b]}"
         for a, b in correlations.select("benchmark_a", "benchmark_b").iter_rows()
@@ -66,45 +69,82 @@ def draw_correlations(
     axes.set_yticks(range(len(names)), names, fontsize=8)
     what = "the matrix's values" if matrix else "influence"
     axes.set_xlabel(f"correlation of {what} over bins (positive = the same bins support both)")
-    noise = (
-        "Corrected: the noise of documents and questions taken out; its absence means that too "
-        "little of a map is above its noise. "
-    )
-    lines = [
-        f"{counted(n_bins, 'bin')} with {'a value' if matrix else 'documents'}. Bar: range of "
-        "Pearson's r when any one bin is left out; a long bar means that one bin makes the "
-        "correlation.",
-        f"{'' if matrix else noise}p: against relabelled topics and formats.",
-    ]
-    handles = [
-        Line2D([], [], marker="o", markersize=6.5, color=INK, label="Pearson, leave one bin out"),
-        *(Line2D([], [], **look) for look in others.values()),
-    ]
+    drawn = [look for column, *_, look in marks if correlations[column].is_not_null().any()]
+    handles = [Line2D([], [], **look) for look in drawn]
+    lines = _how_to_read(n_bins, confidence, matrix)
     return _finish(figure, "How alike are the maps?", lines, handles)
 
 
-_OTHERS = {
-    "spearman": {
-        "marker": "|", "markersize": 8, "markeredgewidth": 1.6, "linestyle": "",
-        "color": CATEGORIES[0], "label": "Spearman (ranks)",
-    },
-    "corrected": {
-        "marker": "D", "markersize": 4.5, "markerfacecolor": "white", "linestyle": "",
-        "color": CATEGORIES[5], "label": "corrected for noise",
-    },
+# Column, ends of its bar, place within the row (one below the other, since equal numbers would
+# hide each other), and look.
+_LEAD = {"marker": "o", "markersize": 6.5, "linestyle": "", "color": INK}
+_STROKE = {"marker": "|", "markeredgewidth": 1.6, "linestyle": ""}
+_RANKS = _STROKE | {"markersize": 8, "color": CATEGORIES[0], "label": "Spearman (ranks)"}
+_CEILING = _STROKE | {"markersize": 11, "color": "#b0b0b0", "label": "what equal maps would reach"}
+_CORRECTED = {
+    "marker": "D", "markersize": 4.5, "markerfacecolor": "white", "linestyle": "",
+    "color": CATEGORIES[5], "label": "without noise (estimate)",
 }  # fmt: skip
-_BELOW = {"spearman": 0.05, "corrected": 0.28}
+_HOLLOW = _LEAD | {
+    "markersize": 5, "markerfacecolor": "white", "color": CATEGORIES[0],
+    "label": "Pearson, noise of shared documents in it",
+}  # fmt: skip
+_INTERVAL, _WITHOUT_ONE = ("ci_low", "ci_high"), ("loo_low", "loo_high")
+MARKS = (
+    ("ceiling", None, -0.27, _CEILING),
+    ("cross_half", _INTERVAL, -0.27, _LEAD | {"label": "cross-half"}),
+    ("corrected", None, 0.0, _CORRECTED),
+    ("pearson", _WITHOUT_ONE, 0.27, _HOLLOW),
+)
+MATRIX_MARKS = (
+    ("pearson", _INTERVAL, -0.2, _LEAD | {"label": "Pearson"}),
+    ("spearman", _WITHOUT_ONE, 0.2, _RANKS),
+)
 
 
-def _moved(row: Mapping[str, object]) -> str:
-    """Which bin moves a correlation most, in words."""
-    if row["loo_topic"] is None:
-        return ""
-    place = f"{display_name(str(row['loo_topic']))} \u00d7 {display_name(str(row['loo_format']))}"
-    r = number_text(row["pearson"])
-    reach = f"{number_text(row['loo_low'])} to {number_text(row['loo_high'])}"
-    p = "" if row["p_value"] is None else f" (p {p_text(row['p_value'])})"
-    return f"{r}{p}; without one bin {reach},\nmost {place}"
+def _how_to_read(n_bins: int, confidence: float, matrix: bool) -> list[str]:
+    """What the marks mean, in lines of the figure's width."""
+    bins = counted(n_bins, "bin")
+    if matrix:
+        return [
+            f"{bins} with a value. Upper bar: {confidence:.0%} interval of Pearson's r, topics and "
+            "formats as draws; lower bar: its range when any one bin is left out.",
+            "A matrix has no documents: whether noise that its maps share makes the correlation "
+            "(cross-half) is not known. p: against relabelled topics and formats.",
+        ]
+    return [
+        f"{bins} with documents. Filled: cross-half, one map on one half of each bin's documents "
+        f"and the other map on the other half, with its {confidence:.0%} interval;",
+        "grey stroke: what halves of equal maps would reach. Hollow: Pearson's r of whole maps, "
+        "which score the same documents: their shared noise is in it;",
+        "its bar: range when any one bin is left out. Diamond: estimate without noise, where a "
+        "map stands out of it. p: cross-half against relabelled topics and formats.",
+    ]
+
+
+def _pair_words(row: Mapping[str, object], matrix: bool) -> list[str]:
+    """The numbers of a pair, in words; the leading correlation first."""
+    interval = between(row["ci_low"], row["ci_high"])
+    lead = f"({interval}; p {p_text(row['p_value'])})"
+    lines = [f"Pearson {number_text(row['pearson'])}"]
+    if matrix:
+        lines = [f"{lines[0]} {lead}"]
+    elif row["cross_half"] is None:
+        lines.insert(0, f"cross-half not known: {row['reason']};")
+    else:
+        most = "" if row["ceiling"] is None else f", {number_text(row['ceiling'])} at most"
+        lines.insert(0, f"cross-half {number_text(row['cross_half'])} {lead}{most};")
+    if row["loo_low"] is not None:
+        topic, format_ = (display_name(str(row[f"loo_{axis}"])) for axis in ("topic", "format"))
+        without = f"without one bin {between(row['loo_low'], row['loo_high'])}"
+        if matrix:
+            lines.append(without)
+        else:
+            lines[-1] += f", {without}"
+        lines.append(f"most {topic} \u00d7 {format_}")
+    if row["shared_tasks"]:
+        lines.append(f"{counted(row['shared_tasks'], 'task')} in both benchmarks")
+    return lines
 
 
 def draw_reliability(
@@ -176,11 +216,11 @@ def _lowest(table: pl.DataFrame, *columns: str) -> float:
     return min(0.0, lowest or 0.0)
 
 
-def _rows(count: int, lowest: float) -> tuple[Figure, Axes]:
-    """A page with one axes of this many rows, up to a correlation of 1."""
-    height = TOP + BOTTOM + ROW * count
+def _rows(count: int, lowest: float, row: float = ROW) -> tuple[Figure, Axes]:
+    """A page with one axes of this many rows of so many inches, up to a correlation of 1."""
+    height = TOP + BOTTOM + row * count
     figure = new_figure(WIDTH, height)
-    place = (LEFT / WIDTH, BOTTOM / height, PLOT / WIDTH, ROW * count / height)
+    place = (LEFT / WIDTH, BOTTOM / height, PLOT / WIDTH, row * count / height)
     axes = figure.add_axes(place)
     axes.set_ylim(count - 0.5, -0.5)
     axes.set_xlim(max(-1.02, lowest - 0.05), 1.02)

@@ -21,6 +21,12 @@ REMEDY = {
     "documents": "draw more documents a bin (corpus.documents_per_bin)",
     "questions": "ask more questions",
 }
+# What low reliability does to the correlations of the map with others.
+AGREES = {
+    "documents": "Pearson's r with other maps, which score the same documents, is then mostly "
+    "shared noise: read cross-half",
+    "questions": "its correlations with other maps are then too low",
+}
 # Column of the bin summary -> kind and words of a bin that is mostly of one kind of documents.
 DOMINANCE = {
     "largest_site_share": ("one_site", "come from one site"),
@@ -76,8 +82,8 @@ def unreliable_maps(reliability: pl.DataFrame, titles: Mapping[str, str]) -> lis
             elif value < RELIABLE:
                 text = (
                     f"{title}: maps of two halves of the {over} hardly agree (reliability "
-                    f"{number_text(value)} of 1): other {over} would give another map; "
-                    f"{REMEDY[over]}"
+                    f"{number_text(value)} of 1): other {over} would give another map, and "
+                    f"{AGREES[over]}; {REMEDY[over]}"
                 )
                 found.append(caution("unreliable_map", WARNING, text, [name]))
         for reason, overs in unknown.items():

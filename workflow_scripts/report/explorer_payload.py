@@ -99,6 +99,7 @@ def explorer_payload(
         "measures": [asdict(measure) for measure in measures_of(present, kind.matrix)],
         "bins": bin_columns(tables.summary),
         "maps": maps,
+        "matrix": kind.matrix,
         "correlations": _correlations(tables.correlations),
     }
     return fold(payload)
@@ -130,10 +131,11 @@ def _benchmark(
 def _correlations(table: pl.DataFrame | None) -> list[dict[str, Any]]:
     if table is None:
         return []
-    names = {"pearson": "pearson", "spearman": "spearman", "corrected": "corrected"}
-    names |= {"low": "loo_low", "high": "loo_high"}
+    names = {name: name for name in ("cross_half", "p_value", "ceiling", "pearson", "spearman")}
+    names |= {"corrected": "corrected", "low": "loo_low", "high": "loo_high"}
+    names |= {"ci_low": "ci_low", "ci_high": "ci_high"}
     return [
-        {"a": row["benchmark_a"], "b": row["benchmark_b"]}
+        {"a": row["benchmark_a"], "b": row["benchmark_b"], "reason": row["reason"]}
         | {name: numbers([row[column]])[0] for name, column in names.items()}
         for row in table.iter_rows(named=True)
     ]

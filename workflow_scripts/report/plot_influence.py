@@ -35,7 +35,9 @@ DRAW: dict[str, Callable[[pl.DataFrame, Any, int], Figure]] = {
         table, plan_contrasts(p.cells, p.contrasts), p.cells, p.confidence, p.matrix
     ),
     "marginals": lambda table, p, n: draw_marginals(table, _titles(p), p.confidence, p.matrix),
-    "correlations": lambda table, p, n: draw_correlations(table, _titles(p), n, p.matrix),
+    "correlations": lambda table, p, n: draw_correlations(
+        table, _titles(p), n, p.confidence, p.matrix
+    ),
     "reliability": lambda table, p, n: draw_reliability(table, _titles(p), p.confidence),
     "lexical_profile": lambda table, p, n: draw_words(table, _titles(p), p.confidence),
 }

@@ -12,7 +12,7 @@ import polars as pl
 
 from workflow_scripts.influence.contrast_plan import Contrast
 from workflow_scripts.report.cautions import WARNING, Caution
-from workflow_scripts.report.numbers import number_text
+from workflow_scripts.report.numbers import counted, number_text
 from workflow_scripts.report.story_bins import supports
 from workflow_scripts.report.story_checks import checks, limits
 from workflow_scripts.report.story_choices import other_choices
@@ -135,29 +135,63 @@ def warned(story: Story) -> str:
 
 
 def alike(story: Story) -> list[str]:
-    """Correlation of each pair of maps, without its strongest bin and against chance."""
+    """Agreement of each pair of maps: across halves of the documents, of whole maps, by chance."""
     if "correlations" not in story.tables:
         return ["The maps were not compared with each other."]
-    rows = [
+    correlations = story.tables["correlations"]
+    if correlations.is_empty():
+        return ["The study has one map, so there is nothing to compare it with."]
+    rows = [_pair(row, story) for row in correlations.iter_rows(named=True)]
+    whole = ("Pearson's r", "without any one bin", "Spearman")
+    if story.matrix:
+        said = (
+            "Positive: the same bins support both benchmarks. A wide range without one bin means "
+            "that one bin makes the correlation. A matrix has no documents to deal into halves: "
+            "whether noise that its maps share makes a correlation is not known."
+        )
+        return [said, table(("Maps", whole[0], "interval", "p", *whole[1:]), rows)]
+    said = (
+        "**Cross-half** is the correlation of one map on one half of each bin's documents with the "
+        "other map on the other half; interval and p are its own. Positive: the same bins support "
+        "both benchmarks. *At most* is what halves of equal maps would reach. Pearson's r is that "
+        "of the whole maps, which score the same documents: their shared noise is in it, and far "
+        "above cross-half it is little else. *Without noise* is an estimate, where enough of both "
+        "maps is above their noise. Each benchmark asks its own questions"
+        f"{_asked_twice(correlations, story.titles)}."
+    )
+    head = ("Maps", "cross-half", "interval", "p", "at most", *whole, "without noise")
+    return [said, table(head, rows)]
+
+
+def _pair(row: Mapping[str, Any], story: Story) -> tuple[str, ...]:
+    """Cells of one pair of maps, the leading correlation first."""
+    names = " and ".join(plain(story.titles[row[key]]) for key in ("benchmark_a", "benchmark_b"))
+    test = between(row["ci_low"], row["ci_high"]), p_text(row["p_value"])
+    pearson, others = (
+        number_text(row["pearson"]),
         (
-            " and ".join(plain(story.titles[row[key]]) for key in ("benchmark_a", "benchmark_b")),
-            number_text(row["pearson"]),
             between(row["loo_low"], row["loo_high"]),
             number_text(row["spearman"]),
-            *([] if story.matrix else [number_text(row["corrected"])]),
-            p_text(row["p_value"]),
-        )
-        for row in story.tables["correlations"].iter_rows(named=True)
+        ),
+    )
+    if story.matrix:
+        return names, pearson, *test, *others
+    lead = number_text(row["cross_half"])
+    if row["cross_half"] is None:
+        lead = plain(row["reason"] or "not known")
+    most = number_text(row["ceiling"])
+    return names, lead, *test, most, pearson, *others, number_text(row["corrected"])
+
+
+def _asked_twice(correlations: pl.DataFrame, titles: Mapping[str, str]) -> str:
+    """Which pairs ask the same tasks, as the end of a sentence."""
+    pairs = [
+        f"{plain(titles[row['benchmark_a']])} and {plain(titles[row['benchmark_b']])} "
+        f"({counted(row['shared_tasks'], 'task')})"
+        for row in correlations.iter_rows(named=True)
+        if row["shared_tasks"]
     ]
-    if not rows:
-        return ["The study has one map, so there is nothing to compare it with."]
-    noise = [] if story.matrix else ["corrected for noise"]
-    head = ("Maps", "Pearson's r", "without any one bin", "Spearman", *noise, "p")
-    return [
-        "Positive: the same bins support both benchmarks. A wide range without one bin means that "
-        "one bin makes the correlation. p is from relabelled topics and formats.",
-        table(head, rows),
-    ]
+    return f", but some share tasks, and may agree by these: {'; '.join(pairs)}" if pairs else ""
 
 
 def again(story: Story) -> list[str]:

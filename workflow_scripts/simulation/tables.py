@@ -47,7 +47,9 @@ class Size:
         documents: documents a bin of the coverage table.
         maps: maps of each row of the discovery tables, 576 bins each.
         map_documents: documents a bin there.
-        draws: redrawn maps behind each ``p_max``.
+        draws: redrawn maps behind each ``p_max``, and relabellings behind a correlation's p.
+        pairs: pairs of maps of each setting of the correlated maps.
+        splits: random halves of the documents behind their cross-half correlation.
     """
 
     coverage_maps: int = 400
@@ -56,9 +58,13 @@ class Size:
     maps: int = 200
     map_documents: tuple[int, ...] = (8, 20, 100)
     draws: int = 199
+    pairs: int = 400
+    splits: int = 50
 
 
-QUICK = Size(coverage_maps=12, documents=(8, 20), maps=3, map_documents=(8,), draws=99)
+QUICK = Size(
+    coverage_maps=12, documents=(8, 20), maps=3, map_documents=(8,), draws=99, pairs=3, splits=10
+)
 
 
 def coverage_table(size: Size) -> pl.DataFrame:

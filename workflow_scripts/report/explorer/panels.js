@@ -202,18 +202,30 @@ function drawCard() {
 }
 
 // ---- Two maps in words.
+function pairWords(row) {
+  const interval = row.ci_low === null ? "" : ` (${number(row.ci_low)} to ${number(row.ci_high)}${row.p_value === null ? "" : `; p ${row.p_value < 0.001 ? "< 0.001" : Number(row.p_value.toPrecision(2))}`})`;
+  const without = row.low === null ? "" : `${number(row.low)} to ${number(row.high)} when any one bin is left out`;
+  if (DATA.matrix) {
+    const words = [`Correlation over bins: Pearson ${number(row.pearson)}${interval}`];
+    if (without) words.push(without);
+    if (row.spearman !== null) words.push(`Spearman ${number(row.spearman)}`);
+    return [...words, `cross-half is not known: ${row.reason}`];
+  }
+  const ceiling = row.ceiling === null ? "" : `, ${number(row.ceiling)} at most`;
+  const words = [
+    row.cross_half === null ? `Cross-half is not known: ${row.reason}` : `Cross-half ${number(row.cross_half)}${interval}${ceiling}: each map on its own half of the documents`,
+    `Pearson ${number(row.pearson)} of the whole maps drawn here, which score the same documents, so that it holds their shared noise${without && ` (${without})`}`,
+  ];
+  if (row.spearman !== null) words.push(`Spearman ${number(row.spearman)}`);
+  if (row.corrected !== null) words.push(`estimate without noise ${number(row.corrected)}`);
+  return words;
+}
+
 function drawPairWords() {
   const pair = [state.across, state.up];
   const row = DATA.correlations.find((each) => pair.includes(each.a) && pair.includes(each.b) && each.a !== each.b);
-  const words = [];
-  if (row && pair[0] !== pair[1] && row.pearson !== null) {
-    words.push(`Correlation over bins: Pearson ${number(row.pearson)}`);
-    if (row.low !== null) words[0] += ` (${number(row.low)} to ${number(row.high)} when any one bin is left out)`;
-    if (row.spearman !== null) words.push(`Spearman ${number(row.spearman)}`);
-    if (row.corrected !== null) words.push(`noise taken out ${number(row.corrected)}`);
-  } else {
-    words.push("Each dot is a bin");
-  }
+  const known = row && pair[0] !== pair[1] && row.pearson !== null;
+  const words = known ? pairWords(row) : ["Each dot is a bin"];
   byId("scatter-note").textContent = `${words.join("; ")}. Click a dot to choose its bin.`;
 }
 
