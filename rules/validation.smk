@@ -262,6 +262,7 @@ rule project_again:
         seed_projection=CHECKS["projection_seed"],
         seed_preconditioner=config["seeds"]["preconditioner"],
         projection_dim=config["attribution"]["projection_dim"],
+        projections=config["attribution"]["projections"],
         documents=config["attribution"]["preconditioner_documents"],
         damping=config["attribution"]["damping"],
         loss_reduction=config["attribution"]["loss_reduction"],

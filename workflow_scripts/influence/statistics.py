@@ -60,8 +60,13 @@ def table(
     confidence: float = 0.95,
     multiplicity: str = "bh",
     family: Family | None = None,
+    v_projection: np.ndarray | None = None,
 ) -> pl.DataFrame:
-    """The bin table from variance components; arguments as :func:`bin_influence`."""
+    """The bin table from variance components; arguments as :func:`bin_influence`.
+
+    ``v_projection`` is (576,), what the random projection adds to the squared error; None or NaN
+    where that is not known.
+    """
     found = estimate(parts, confidence)
     empty = parts.n_docs == 0
     nothing = np.full(len(BINS), np.nan)
@@ -84,6 +89,7 @@ def table(
         "se": found.se,
         "se_centred": found.se_centred,
         "se_moderated": np.sqrt(found.moderated),
+        "se_projection": nothing if v_projection is None else np.sqrt(v_projection),
         "ci_low": found.ci_low,
         "ci_high": found.ci_high,
         "z": standardise(influence),

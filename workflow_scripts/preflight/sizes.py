@@ -72,8 +72,13 @@ class Sizes:
 
     @property
     def width(self) -> int:
-        """Entries of a gradient row: modules x p x p."""
-        return self.shape.modules * self.block
+        """Entries of a gradient row: projections x modules x p x p."""
+        return self.projections * self.shape.modules * self.block
+
+    @property
+    def projections(self) -> int:
+        """Independent projections of each gradient."""
+        return self.config["attribution"]["projections"]
 
     @property
     def block(self) -> int:
