@@ -139,6 +139,7 @@ else:
     rule budget_errors:
         """What each bin's number is uncertain of: documents, questions, projection, training."""
         input:
+            **({"model_bins": "<results>/influence/model_bins.parquet"} if SIBLINGS else {}),
             bins=collect("<results>/influence/bins/{benchmark}.parquet", benchmark=BENCHMARKS),
             resampling=COMPARED["resampling"],
         output:

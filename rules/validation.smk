@@ -68,7 +68,7 @@ rule score_gradient_baselines:
         **PROJECTION,
         version=VERSION["validation"],
         benchmarks=BENCHMARKS,
-        seed=config["seeds"]["model"],
+        seed=model_seeds(config)[0],
         seed_shuffle=config["seeds"]["bootstrap"],
         folds=config["corpus"]["folds"],
         device=config["model"]["device"],
@@ -171,7 +171,7 @@ if CHECKS["untrained"]:
         params:
             **PROJECTION,
             version=VERSION["validation"],
-            seed=config["seeds"]["model"],
+            seed=model_seeds(config)[0],
             seed_preconditioner=config["seeds"]["preconditioner"],
             documents=config["attribution"]["preconditioner_documents"],
             damping=config["attribution"]["damping"],

@@ -23,7 +23,9 @@ def main(snakemake: Any) -> None:
     models = read_table(trained, "influence/model_bins") if trained else None
     reasons = {}
     if params.projections == 1:
-        reasons["projection"] = "one projection"
+        reasons["projection"] = "one projection" + (
+            ", its part stands in v_model" if models is not None else ""
+        )
     if models is None:
         reasons["model"] = "one model"
     frames = []

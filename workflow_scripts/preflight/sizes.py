@@ -14,6 +14,7 @@ from workflow_scripts.benchmarks.definitions import (
     load_definition,
     matrix_definitions,
 )
+from workflow_scripts.common.siblings import siblings
 from workflow_scripts.preflight.corpus_size import BYTES_PER_TOKEN, corpus_size
 from workflow_scripts.preflight.question_count import question_count
 from workflow_scripts.preflight.shape import ModelShape, shape_of
@@ -110,6 +111,11 @@ class Sizes:
     def query_model(self) -> bool:
         """Whether another model gives the gradients of the questions."""
         return bool(self.config["model"]["query"]["path"])
+
+    @property
+    def siblings(self) -> int:
+        """Other trainings of the model whose maps are compared."""
+        return len(siblings(self.config))
 
     @property
     def on_gpu(self) -> bool:
