@@ -35,7 +35,7 @@ def mapped(bins=60, v_projection=None, **options):
 
 def test_parts_add_up_to_se_and_to_se_total():
     added = np.where(np.arange(len(BINS)) < 60, 0.04, np.nan)
-    frame, resampling = mapped(v_projection=added)
+    frame, resampling = mapped(v_projection=(1.5 * added, added))
     found = budget(frame, resampling, 2 * added, {})
     bins = found.filter(pl.col("topic").is_not_null(), pl.col("se").is_not_null())
     assert bins.height == 60
@@ -49,6 +49,8 @@ def test_parts_add_up_to_se_and_to_se_total():
     np.testing.assert_allclose(bins["se_ratio"], bins["se_total"] / bins["se"])
     spread = frame["influence"].std()
     np.testing.assert_allclose(bins["in_sd"], bins["se_total"] / spread)
+    inside = np.minimum(0.02 / bins["se"].to_numpy() ** 2, 1)
+    np.testing.assert_allclose(bins["projection_in_se"], inside)
     assert found["missing"].is_null().all()
 
 
@@ -101,13 +103,15 @@ def test_maps_of_the_projections_average_to_the_map():
 def test_projection_variance_is_that_of_the_mean_map_and_null_under_one_projection():
     sketch, queries = sketched(4, error=1.0)
     groups = group_means(sketch, queries)
-    found = projection_variance(sketch, queries, groups, coherence(sketch))
-    assert np.isnan(found[50:]).all()
+    total, added = projection_variance(sketch, queries, groups, coherence(sketch))
+    assert np.isnan(total[50:]).all()
     # A bin's error has variance 1 under each of the four projections.
-    assert np.nanmean(found) == pytest.approx(1 / 4, rel=0.25)
+    assert np.nanmean(added) == pytest.approx(1 / 4, rel=0.25)
+    assert (total[:50] >= added[:50]).all()
     sketch, queries = sketched(1)
     groups = group_means(sketch, queries)
-    assert np.isnan(projection_variance(sketch, queries, groups, coherence(sketch))).all()
+    for part in projection_variance(sketch, queries, groups, coherence(sketch)):
+        assert np.isnan(part).all()
 
 
 def test_variance_over_draws_leaves_out_what_documents_explain():
@@ -120,10 +124,11 @@ def test_variance_over_draws_leaves_out_what_documents_explain():
         mean = np.mean([groups.means for groups in each], axis=0)
         parts = [components(dataclasses.replace(g, means=g.means - mean)) for g in each]
         deviations = np.stack([part.influence for part in parts])
-        variance = variance_over_draws(deviations, [sampling_variance(part) for part in parts])
-        found.append(np.nanmean(variance))
-    assert found[:2] == pytest.approx([0.25, 0.25], rel=0.3)
-    assert found[2] < 0.08  # without netting: 0.5
+        found.append(variance_over_draws(deviations, [sampling_variance(part) for part in parts]))
+    total, added = (np.nanmean(each, axis=1) for each in zip(*found, strict=True))
+    assert added[:2] == pytest.approx([0.25, 0.25], rel=0.3)
+    assert added[2] < 0.08
+    assert total == pytest.approx([0.25, 0.75, 0.5], rel=0.2)
 
 
 def test_widened_interval_holds_the_truth_where_se_alone_does_not():

@@ -69,7 +69,7 @@ def test_projection_that_is_known_is_taken_off_the_variance_over_trainings():
         dataclasses.replace(
             each,
             bins=each.bins.with_columns(
-                se_projection=pl.when(pl.col("influence").is_not_null()).then(0.5)
+                se_added=pl.when(pl.col("influence").is_not_null()).then(0.5)
             ),
         )
         for each in models

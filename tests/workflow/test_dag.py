@@ -103,7 +103,9 @@ def test_every_further_training_seed_plans_a_model_a_document_pass_and_bins(clon
         "compare_models": 1,
     }
     assert added == rules
-    plan = make_plan(sizes_of(load_study() | {"seeds": load_study()["seeds"] | {"model": [1, 2, 3]}}))
+    plan = make_plan(
+        sizes_of(load_study() | {"seeds": load_study()["seeds"] | {"model": [1, 2, 3]}})
+    )
     planned = {each.rule: each.jobs for each in plan.rules}
     assert {rule: planned[rule] for rule in rules} == rules
 

@@ -8,8 +8,9 @@ draw of documents would move D_k. That part is
     e = sum_k V(D_k) / (n - 1),    V(D_k) = V_fold + V_query - V_interaction
 
 of the scores' deviations (:mod:`workflow_scripts.influence.components`), and s^2 - e is without
-bias for the draws' own part. Bin by bin it has n - 1 degrees of freedom and may fall below 0, so
-the share that is the draws' own is pooled over the bins and multiplied with the moderated s^2.
+bias for the draws' own part, which those errors lack. Bin by bin it has n - 1 degrees of freedom
+and may fall below 0, so the share of it is pooled over the bins and multiplied with the moderated
+s^2.
 """
 
 from collections.abc import Sequence
@@ -27,8 +28,8 @@ def sampling_variance(parts: Components) -> np.ndarray:
 
 def variance_over_draws(
     deviations: np.ndarray, sampling: Sequence[np.ndarray], scale: np.ndarray | None = None
-) -> np.ndarray:
-    """Variance of one draw's map around the mean of all draws, bin by bin.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Variance of one draw's map around the mean over all possible draws, bin by bin.
 
     Args:
         deviations: (n, 576) D_k, NaN for a bin without documents.
@@ -36,13 +37,14 @@ def variance_over_draws(
         scale: (576,) what the variance of a bin is in proportion to; None for the same in all.
 
     Returns:
-        (576,) float64, squared units of the maps: moderated over the bins, net of documents and
-        questions; NaN for a bin without documents, and throughout with fewer than two draws.
+        (576,) float64 variance, moderated over the bins, in squared units of the maps, and (576,)
+        the part of it that documents and questions do not explain. NaN for a bin without documents,
+        and throughout with fewer than two draws.
     """
     found = np.full(N_BINS, np.nan)
     n, known = len(deviations), np.isfinite(deviations).all(axis=0)
     if n < 2 or not known.any():
-        return found
+        return found, found
     size = np.ones(N_BINS) if scale is None else scale
     gross = np.square(deviations).sum(axis=0) / (n - 1) / size
     noise = np.sum(sampling, axis=0) / (n - 1) / size
@@ -51,5 +53,5 @@ def variance_over_draws(
     share = np.clip(1 - noise[both].sum() / total, 0, 1) if total > 0 else 1.0
     df = np.full(known.sum(), n - 1.0)
     moderated, _ = moderate(gross[known], df, fit_prior(gross[known], df))
-    found[known] = share * moderated * size[known]
-    return found
+    found[known] = moderated * size[known]
+    return found, share * found

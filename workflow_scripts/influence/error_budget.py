@@ -5,10 +5,11 @@ the two, which each gets half of (the Shapley value of two sources), so that the
 
     v_documents = (V_fold + se^2 - V_query) / 2,    v_questions = (V_query + se^2 - V_fold) / 2.
 
-Another random projection, and another training of the model, would move the bin as well;
-``v_projection`` and ``v_model`` are net of what documents and questions explain of that
-(:mod:`workflow_scripts.influence.between_draws`). ``se_total`` is the root of the sum of what is
-known; ``missing`` says what is not, and why.
+Another random projection, and another training of the model, would move the bin as well. What of
+that is another error for every document and question stands in these two parts already:
+``v_projection`` and ``v_model`` are the rest (:mod:`workflow_scripts.influence.between_draws`), and
+``projection_in_se`` is the share of ``se`` squared that more projections would make smaller.
+``se_total`` is the root of the sum of what is known; ``missing`` says what is not, and why.
 """
 
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ NUMBERS = (
     "se_ratio",
     "in_sd",
     *(f"share_{source}" for source in SOURCES),
+    "projection_in_se",
 )
 
 
@@ -54,6 +56,7 @@ def budget(
             "topic": bins["topic"],
             "format": bins["format"],
             **columns(parts, spread_of(bins)),
+            "projection_in_se": inside(bins),
         }
     ).with_columns(pl.col(pl.Float64).fill_nan(None))
     missing = "; ".join(f"{source}: {reason}" for source, reason in reasons.items())
@@ -65,19 +68,31 @@ def variances(
     bins: pl.DataFrame, resampling: Resampling, v_model: np.ndarray | None
 ) -> dict[str, np.ndarray]:
     """Source -> (576,) its part of the squared error, NaN where unknown."""
-    total = bins["se"].to_numpy().astype(float) ** 2
+    total = column(bins, "se") ** 2
     by_fold, by_query = resampling.v_fold, resampling.v_query
     return {
         "documents": np.clip((by_fold + total - by_query) / 2, 0, total),
         "questions": np.clip((by_query + total - by_fold) / 2, 0, total),
-        "projection": bins["se_projection"].to_numpy().astype(float) ** 2,
+        "projection": column(bins, "se_added") ** 2,
         "model": np.full(len(total), np.nan) if v_model is None else v_model,
     }
 
 
 def spread_of(bins: pl.DataFrame) -> float:
     """Standard deviation of influence over bins."""
-    return float(np.nanstd(bins["influence"].to_numpy().astype(float), ddof=1))
+    return float(np.nanstd(column(bins, "influence"), ddof=1))
+
+
+def column(bins: pl.DataFrame, name: str) -> np.ndarray:
+    """(576,) float64 of a column, NaN where null."""
+    return bins[name].to_numpy().astype(np.float64)
+
+
+def inside(bins: pl.DataFrame) -> np.ndarray:
+    """(576,) share of se squared that is error of the projection, at most 1."""
+    se = column(bins, "se")
+    part = column(bins, "se_projection") ** 2 - column(bins, "se_added") ** 2
+    return np.minimum(part / np.where(se > 0, se, np.nan) ** 2, 1)
 
 
 def columns(parts: Mapping[str, np.ndarray], spread: float) -> dict[str, np.ndarray]:
@@ -98,7 +113,7 @@ def columns(parts: Mapping[str, np.ndarray], spread: float) -> dict[str, np.ndar
 
 def summary(frame: pl.DataFrame) -> pl.DataFrame:
     """The benchmark's own row: medians over bins; of the shares means, which add up to 1."""
-    means = [name for name in NUMBERS if name.startswith("share_")]
+    means = [name for name in NUMBERS if name.startswith("share_") or name == NUMBERS[-1]]
     medians = [name for name in NUMBERS if name not in means]
     return frame.select(
         pl.lit(None, pl.String).alias("topic"),

@@ -1,9 +1,9 @@
 """The maps of several trainings of one model: agreement, mean map, what training adds to an error.
 
 Maps are compared as z (standardised over the bins that all have), since the scale of a mean cosine
-is each model's own. Every training has projections of its own, so that where V_projection is known
-(``se_projection``) it is taken off a bin's variance over trainings as well; where it is not, it
-stands in ``v_model``.
+is each model's own. Every training has projections of its own, so that what these add to the errors
+over documents and questions (``se_added``) is taken off a bin's variance over trainings as well;
+where it is not known, it stands in ``v_model``.
 """
 
 import dataclasses
@@ -94,7 +94,7 @@ def bin_rows(models: Sequence[ModelMap]) -> pl.DataFrame:
     mean = np.mean(z, axis=0)
     sampling = sampling_variances([each.resampling for each in models], spreads)
     for place, (each, spread) in enumerate(zip(models, spreads, strict=True)):
-        projection = np.nan_to_num(each.column("se_projection") / spread) ** 2
+        projection = np.nan_to_num(each.column("se_added") / spread) ** 2
         # An independent error's share of the deviation from the mean over models.
         sampling[place] += projection * (1 - 1 / len(models))
     topics, formats = zip(*BINS, strict=True)
@@ -105,7 +105,7 @@ def bin_rows(models: Sequence[ModelMap]) -> pl.DataFrame:
             "n_models": [len(models)] * N_BINS,
             "z": z[0],
             "z_mean": mean,
-            "v_model": variance_over_draws(np.stack(z) - mean, sampling),
+            "v_model": variance_over_draws(np.stack(z) - mean, sampling)[1],
             "n_called": np.sum([each.called for each in models], axis=0),
         }
     ).with_columns(pl.col(pl.Float64).fill_nan(None))

@@ -1,9 +1,13 @@
 """What the random projection adds to the error of a bin, from several projections of one pass.
 
-Under n independent projections a bin's influence is the mean of n maps. Their variance over
-projections, over n, is what the projection adds to its squared error. It goes with the square of
+Under n independent projections a bin's influence is the mean of n maps, and their variance over
+projections, over n, is what its squared error owes to the projection. It goes with the square of
 the bin's coherence: the error of a projected inner product is in proportion to the lengths of both
-vectors, here the mean rows of the bin and of the questions.
+vectors, here the mean rows of the bin and of the questions. (Measured in the planted study: its
+logarithm against that of the coherence has a slope of 1.7 to 2.9.)
+
+Most of that error is another one for every document and question, and so stands in the errors over
+documents and questions already; only the rest is to be added to them.
 """
 
 import dataclasses
@@ -38,8 +42,8 @@ def of_each_projection(sketch: Sketch, queries: QueryRows) -> Iterator[GroupMean
 
 def projection_variance(
     sketch: Sketch, queries: QueryRows, groups: GroupMeans, coherence: np.ndarray
-) -> np.ndarray:
-    """What the projection adds to the squared error of each bin's influence.
+) -> tuple[np.ndarray, np.ndarray]:
+    """What each bin's squared error owes to the projection.
 
     Args:
         sketch: sums of document rows.
@@ -48,16 +52,17 @@ def projection_variance(
         coherence: (576,) norm of each bin's mean row.
 
     Returns:
-        (576,) float64, squared units of influence; NaN for a bin without documents, and
-        throughout under a single projection, which cannot know.
+        (576,) float64 in all, squared units of influence, and (576,) the part that the errors over
+        documents and questions lack. NaN for a bin without documents, and throughout under a
+        single projection, which cannot know.
     """
     projections = projections_of(sketch.manifest)
     if projections == 1:
-        return np.full(N_BINS, np.nan)
+        return np.full(N_BINS, np.nan), np.full(N_BINS, np.nan)
     deviations, sampling = [], []
     for each in of_each_projection(sketch, queries):
         parts = components(dataclasses.replace(each, means=each.means - groups.means))
         deviations.append(parts.influence)
         sampling.append(sampling_variance(parts))
-    variance = variance_over_draws(np.stack(deviations), sampling, coherence**2)
-    return variance / projections
+    total, added = variance_over_draws(np.stack(deviations), sampling, coherence**2)
+    return total / projections, added / projections

@@ -68,7 +68,7 @@ def one_map(
         deviation = components(dataclasses.replace(groups, means=groups.means - mean.means))
         deviations.append(deviation.influence)
         sampling.append(sampling_variance(deviation))
-    added = variance_over_draws(np.stack(deviations), sampling) / projections
+    added = variance_over_draws(np.stack(deviations), sampling)[1] / projections
     error, half = np.abs(parts.influence - truth), found.ci_high - parts.influence
     widened = half * np.sqrt(1 + added / found.se**2)
     return float(np.mean(error > half)), float(np.mean(error > widened))
