@@ -72,6 +72,7 @@ if CONTRASTED:
     FIGURES["contrasts"] = ("Contrasts", "Social against STEM")
 if not MATRIX:
     FIGURES["reliability"] = ("Agreement", "Would the maps be found again?")
+    FIGURES["error_budget"] = ("Agreement", "What is a bin's number uncertain of?")
     FIGURES["lexical_profile"] = ("Words", "Which words do the regions use?")
 
 
@@ -242,6 +243,7 @@ if PLANTED:
 TOLD = {}
 if not MATRIX:
     TOLD["reliability"] = "<results>/influence/reliability.parquet"
+    TOLD["error_budget"] = "<results>/influence/error_budget.parquet"
     TOLD |= COMPARE_OUTPUT
     if CHECKS["leakage_ngram"]:
         TOLD["leakage"] = LEAKAGE_OUTPUT["leakage"]

@@ -62,10 +62,12 @@ def test_documents_hold_most_where_they_are_the_noise_and_questions_where_those_
 
 def test_what_is_not_known_is_null_and_named_and_bins_without_an_error_stay_empty():
     frame, resampling = mapped()
-    found = budget(frame, resampling, None, {"projection": "one projection", "model": "one model"})
+    found = budget(
+        frame, resampling, None, {"projection": "one projection", "training": "one model"}
+    )
     assert found["v_projection"].is_null().all()
     assert found["share_model"].is_null().all()
-    assert set(found["missing"]) == {"projection: one projection; model: one model"}
+    assert set(found["missing"]) == {"projection (one projection), training (one model)"}
     empty = found.filter(pl.col("se").is_null(), pl.col("topic").is_not_null())
     assert empty.height == len(BINS) - 60
     assert empty["se_total"].is_null().all()

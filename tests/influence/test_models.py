@@ -130,7 +130,7 @@ def test_rules_leave_agreement_bins_and_a_budget_without_gaps(tmp_path):
     assert budget.height == 2 * (1 + len(BINS))
     heads = budget.filter(pl.col("topic").is_null())
     assert (heads["se_total"] > heads["se"]).all()
-    assert set(heads["missing"]) == {"projection: one projection, its part stands in v_model"}
+    assert set(heads["missing"]) == {"projection (one projection; its part stands in v_model)"}
     own = read_table(paths["own"]["parquet"][0], "influence/bins")["influence"].std()
     models = read_table(output["bins"], "influence/model_bins").filter(benchmark="a")
     bins = budget.filter(pl.col("topic").is_not_null(), benchmark="a")

@@ -24,10 +24,10 @@ def main(snakemake: Any) -> None:
     reasons = {}
     if params.projections == 1:
         reasons["projection"] = "one projection" + (
-            ", its part stands in v_model" if models is not None else ""
+            "; its part stands in v_model" if models is not None else ""
         )
     if models is None:
-        reasons["model"] = "one model"
+        reasons["training"] = "one model"
     frames = []
     for name, bins_path, npz in zip(params.benchmarks, source.bins, source.resampling, strict=True):
         bins = read_table(bins_path, "influence/bins")

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from workflow_scripts.report.budget_words import benchmark_rows, budget_words
 from workflow_scripts.report.cautions import WARNING, Caution
 from workflow_scripts.report.numbers import number_text
 from workflow_scripts.report.story_bins import supports
@@ -84,6 +85,7 @@ def write_story(story: Story) -> str:
     ]
     for title, lines in (
         ("Would the maps be found again?", again(story)),
+        ("How sure is a bin?", sure(story)),
         ("What forgetting did", forgetting(story)),
     ):
         parts.append(section(title, lines))
@@ -173,6 +175,22 @@ def again(story: Story) -> list[str]:
         f"Reliability of the whole map (1 = found again exactly): {'; '.join(ranges)}. Ranks of "
         "all bins are found again less well than the strong bins are.",
         table(("Map", "halves of", "reliability", "range of splits", "of ranks"), rows),
+    ]
+
+
+def sure(story: Story) -> list[str]:
+    """The error budget of each benchmark's bins."""
+    table_of = story.tables.get("error_budget")
+    if table_of is None:
+        return ["Not known: the study has no documents and questions to redraw."]
+    rows = benchmark_rows(table_of)
+    return [
+        "The error of a bin in standard deviations (sd) of its map, the unit of z, for the median "
+        "bin, and what it is made of. What is not known would make it larger.",
+        bullets(
+            f"{plain(title)}: {plain(budget_words(rows[name]))}."
+            for name, title in story.titles.items()
+        ),
     ]
 
 

@@ -34,6 +34,7 @@ TABLES = {
 TOLD = {
     "contrast_extremes": "influence/contrast_extremes",
     "reliability": "influence/reliability",
+    "error_budget": "influence/error_budget",
     "tests": "unlearning/tests",
     "planted": "validation/planted",
     "explained": "validation/explained",
