@@ -8,6 +8,7 @@ from workflow_scripts.common.config import complete
 from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.leftovers import begin_run
 from workflow_scripts.common.paths import check_folders
+from workflow_scripts.common.siblings import NAMES
 from workflow_scripts.report.headline import end_run
 from workflow_scripts.report.run_options import note_options
 from workflow_scripts.run.failures import report_failures
@@ -53,6 +54,7 @@ wildcard_constraints:
     evaluated="|".join(BENCHMARKS),
     topic=r"top\d\d|[a-z_]+",
     seed=r"\d+",
+    sibling=NAMES,
 
 
 if not MATRIX:
@@ -68,6 +70,7 @@ include: "rules/influence.smk"
 
 if not MATRIX:
 
+    include: "rules/siblings.smk"
     include: "rules/unlearning.smk"
     include: "rules/validation.smk"
 

@@ -10,6 +10,7 @@ from workflow_scripts.attribution import parameters
 PROJECTION = {
     "projection_dim": config["attribution"]["projection_dim"],
     "seed_projection": config["seeds"]["projection"],
+    "projections": config["attribution"]["projections"],
 }
 TARGET_OF = {name: definition.target for name, definition in DEFINITIONS.items()}
 KEEP_ROWS = config["attribution"]["rows"] == "keep"

@@ -12,6 +12,7 @@ from workflow_scripts.benchmarks.definitions import (
     study_definitions,
 )
 from workflow_scripts.common.paths import check_files, check_python
+from workflow_scripts.common.siblings import model_seeds, siblings
 from workflow_scripts.corpus.sources import resolve
 from workflow_scripts.preflight.demands import resources_of
 from workflow_scripts.preflight.sizes import sizes_of
@@ -65,6 +66,8 @@ except AtlasError as error:
     print(f"config error: {error}", file=sys.stderr)
     sys.exit(1)
 
+# Other trainings of the model, by name: how much of a map is this training.
+SIBLINGS = siblings(config)
 # Benchmarks whose truth is known, and those whose documents are forgotten.
 PLANTED, FORGOTTEN = SIZES.planted, SIZES.forgotten
 # Whether small models can be retrained on parts of the working set.

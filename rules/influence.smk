@@ -148,6 +148,31 @@ else:
     COMPARED["resampling"] = collect(
         "<results>/influence/resampling/{benchmark}.npz", benchmark=BENCHMARKS
     )
+
+    rule budget_errors:
+        """What each bin's number is uncertain of: documents, questions, projection, training."""
+        input:
+            **({"model_bins": "<results>/influence/model_bins.parquet"} if SIBLINGS else {}),
+            bins=collect("<results>/influence/bins/{benchmark}.parquet", benchmark=BENCHMARKS),
+            resampling=COMPARED["resampling"],
+        output:
+            budget="<results>/influence/error_budget.parquet",
+        log:
+            "<logs>/budget_errors.log",
+        benchmark:
+            "<timings>/budget_errors.tsv"
+        conda:
+            "../envs/analysis.yaml"
+        threads: 1
+        resources:
+            **needs("budget_errors"),
+        params:
+            version=VERSION["influence"],
+            benchmarks=BENCHMARKS,
+            projections=config["attribution"]["projections"],
+        script:
+            "../workflow_scripts/influence/budget_errors.py"
+
     COMPARED["summary"] = "<results>/corpus/bin_summary.parquet"
 
 
@@ -283,6 +308,7 @@ if not MATRIX:
         f"{RESULTS}/influence/sensitivity.parquet",
         f"{RESULTS}/influence/correctness.parquet",
         f"{RESULTS}/influence/tasks.parquet",
+        f"{RESULTS}/influence/error_budget.parquet",
         f"{RESULTS}/influence/lexical_profile.parquet",
         *([f"{RESULTS}/influence/examples.parquet"] if KEEP_ROWS else []),
     ]

@@ -40,7 +40,7 @@ if config["model"]["source"] == "train":
             **needs("train_model"),
         params:
             version=VERSION["model"],
-            seed=config["seeds"]["model"],
+            seed=model_seeds(config)[0],
             settings=config["model"]["train"],
             device=config["model"]["device"],
             state=f"{RESULTS}/.state/train_model",

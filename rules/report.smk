@@ -66,6 +66,7 @@ if CONTRASTS:
     FIGURES["contrasts"] = ("Contrasts", "Maps against each other")
 if not MATRIX:
     FIGURES["reliability"] = ("Agreement", "Would the maps be found again?")
+    FIGURES["error_budget"] = ("Agreement", "What is a bin's number uncertain of?")
     FIGURES["lexical_profile"] = ("Words", "Which words do the regions use?")
 
 
@@ -238,6 +239,7 @@ TOLD = {}
 if not MATRIX:
     TOLD["reliability"] = "<results>/influence/reliability.parquet"
     TOLD["sensitivity"] = "<results>/influence/sensitivity.parquet"
+    TOLD["error_budget"] = "<results>/influence/error_budget.parquet"
     TOLD |= COMPARE_OUTPUT
     if CHECKS["leakage_ngram"]:
         TOLD["leakage"] = LEAKAGE_OUTPUT["leakage"]

@@ -80,6 +80,7 @@ def run(study, folder, query_record=None):
         device="cpu",
         projection_dim=P,
         seed_projection=SEED,
+        projections=1,
         target="gold",
         tokens_per_batch=256,
     )

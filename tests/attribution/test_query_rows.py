@@ -24,7 +24,7 @@ from workflow_scripts.common.files import write_json
 from workflow_scripts.common.tables import read_table, write_table
 
 P, SEED = 4, 1
-MANIFEST = {"model": "m", "preconditioner": "h", "projection": {"dim": P}, "bergson": "v"}
+MANIFEST = {"model": "m", "preconditioner": "h", "projection": {"projections": 1}, "bergson": "v"}
 
 
 def queries(count=4, choices=3):

@@ -26,7 +26,7 @@ P, SEED, TOKENS, COUNT = 4, 1, 400, 90
 
 
 def manifest(shard, **changes):
-    base = {"model": "m", "preconditioner": "h", "projection": {"dim": P}, "bergson": "v"}
+    base = {"model": "m", "preconditioner": "h", "projection": {"projections": 1}, "bergson": "v"}
     return base | {"shard": shard} | changes
 
 

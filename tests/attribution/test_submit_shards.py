@@ -22,7 +22,7 @@ CONFIG = {
     "benchmarks": ["socialiqa"],
     "corpus": {"shards": 3, "max_tokens": 64},
     "model": {"train": {"max_positions": 128}},
-    "attribution": {"projection_dim": 4, "tokens_per_batch": 256, "gate_rows": 2},
+    "attribution": {"projection_dim": 4, "projections": 1, "tokens_per_batch": 256, "gate_rows": 2},
     "unlearning": {"benchmarks": []},
 }
 

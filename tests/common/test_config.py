@@ -86,6 +86,41 @@ def test_default_config_is_valid_and_completed():
         ({"corpus": {7: 1}}, ["unknown config key 'corpus.7'", "allowed here: source"]),
         ({"seeds": "x"}, ["'seeds' is 'x'", "object"]),
         ({"seeds__model": -1}, ["'seeds.model' is -1", "at least 0"]),
+        ({"seeds__model": [42, 42]}, ["'seeds.model' is [42, 42]", "without repeats"]),
+        ({"seeds__model": []}, ["'seeds.model' is []", "at least 1 items"]),
+        (
+            {"model__siblings": [{"path": "x"}]},
+            ["'model.siblings' names 'x'", "model.source is 'train'", "'seeds.model'"],
+        ),
+        (
+            {
+                "model__source": "pretrained",
+                "model__pretrained": {"path": "x"},
+                "seeds__model": [1, 2],
+            },
+            ["'seeds.model' lists 2 seeds", "'pretrained'", "'model.siblings'"],
+        ),
+        (
+            {
+                "model__source": "pretrained",
+                "model__pretrained": {"path": "x"},
+                "model__siblings": [{"path": "y"}, {"path": "x"}],
+            },
+            ["'model.siblings' names 'x' twice", "another training"],
+        ),
+        (
+            {"seeds__model": [1, 2], "model__query": {"path": "x"}},
+            ["'model.query.path'", "several trainings"],
+        ),
+        (
+            {
+                "model__source": "pretrained",
+                "model__pretrained": {"path": "x"},
+                "model__siblings": [{"revision": "y"}],
+            },
+            ["'model.siblings.0.path' is missing"],
+        ),
+        ({"attribution__projections": 0}, ["'attribution.projections' is 0", "at least 1"]),
         ({"benchmarks": []}, ["'benchmarks' is []", "at least 1 items"]),
         ({"benchmarks": ["a", "a"]}, ["'benchmarks'", "without repeats"]),
         ({"attribution__damping": 0}, ["'attribution.damping' is 0", "more than 0"]),

@@ -19,7 +19,7 @@ from workflow_scripts.common.streams import stream
 from workflow_scripts.influence import groups as groups_module
 from workflow_scripts.influence.groups import coherence, group_means
 
-MANIFEST = {"model": "m", "preconditioner": "p", "projection": "j", "bergson": "b"}
+MANIFEST = {"model": "m", "preconditioner": "p", "projection": {"projections": 1}, "bergson": "b"}
 
 
 def unit_rows(count, width, *key):

@@ -15,7 +15,7 @@ from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import BINS
 from workflow_scripts.influence import compare_maps, estimate_bins, gather_bins
 
-MANIFEST = {"model": "m", "preconditioner": "p", "projection": "j", "bergson": "b"}
+MANIFEST = {"model": "m", "preconditioner": "p", "projection": {"projections": 1}, "bergson": "b"}
 CELLS = {
     "social_reasoning": {"domain": "social", "capability": "reasoning", "answer_form": "text"},
     "stem_reasoning": {"domain": "stem", "capability": "reasoning", "answer_form": "letter"},

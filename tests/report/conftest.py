@@ -162,6 +162,31 @@ def make_reliability(n_bins):
     return filled_columns("influence/reliability", pl.DataFrame(rows, infer_schema_length=None))
 
 
+def make_budget(names=DRAWN):
+    """A table like ``influence/error_budget``: one projection in the last map, one model in all."""
+    rows = []
+    for place, name in enumerate(names):
+        known = place < len(names) - 1
+        rows.append(
+            {
+                "benchmark": name,
+                "se": 0.002,
+                "se_total": 0.0021,
+                "se_ratio": 1.05,
+                "in_sd": 0.31,
+                "share_documents": 0.6,
+                "share_questions": 0.3 if known else 0.4,
+                "share_projection": 0.1 if known else None,
+                "share_model": None,
+                "projection_in_se": 0.5 if known else None,
+                "missing": "training (one model)",
+            }
+        )
+        topic, format_ = BINS[0]
+        rows.append(rows[-1] | {"topic": topic, "format": format_, "in_sd": 0.9})
+    return filled_columns("influence/error_budget", pl.DataFrame(rows, infer_schema_length=None))
+
+
 def make_words(n_bins):
     """A table like ``influence/lexical_profile``: a bin and pairs of groups, one without quotes."""
     top, formats = ("top", "rest"), ("interactional", "expository")
@@ -238,6 +263,7 @@ def study(request, tmp_path_factory):
         truth=folder / "corpus" / "truth.parquet",
         planted=folder / "validation" / "planted.parquet",
         lexical_profile=folder / "influence" / "lexical_profile.parquet",
+        error_budget=folder / "influence" / "error_budget.parquet",
         explained=folder / "validation" / "explained.parquet",
         cautions=folder / "report" / "cautions.json",
         figures=folder / "report" / "figures",
@@ -249,6 +275,7 @@ def study(request, tmp_path_factory):
     write_table(make_correlations(bins), paths.correlations, "influence/correlations")
     write_table(make_reliability(len(known)), paths.reliability, "influence/reliability")
     write_table(make_marginals(bins, DRAWN), paths.marginals, "influence/marginals")
+    write_table(make_budget(), paths.error_budget, "influence/error_budget")
     write_table(make_words(len(known)), paths.lexical_profile, "influence/lexical_profile")
     write_table(make_explained(len(known)), paths.explained, "validation/explained")
     write_table(truth, paths.truth, "corpus/truth")

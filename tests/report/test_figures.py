@@ -28,7 +28,14 @@ CELLS = {
 KINDS = ("png", "svg", "csv")
 
 
-FIGURES = ("contrasts", "marginals", "correlations", "reliability", "lexical_profile")
+FIGURES = (
+    "contrasts",
+    "marginals",
+    "correlations",
+    "reliability",
+    "error_budget",
+    "lexical_profile",
+)
 
 
 def influence_call(study, folder, figures=FIGURES):
@@ -86,7 +93,7 @@ def validation_call(study, folder, planted=tuple(TITLES)):
 
 
 CALLS = {
-    "influence": (plot_influence.main, influence_call, 21),
+    "influence": (plot_influence.main, influence_call, 24),
     "validation": (plot_validation.main, validation_call, 7),
 }
 
@@ -101,7 +108,7 @@ def figures(study):
 
 def test_every_figure_is_written_with_its_table(study, figures):
     names = sorted(path.name for path in figures.iterdir())
-    assert len(names) == 28
+    assert len(names) == 31
     assert all(path.stat().st_size > 20_000 for path in figures.glob("*.[ps][nv]g"))
 
 

@@ -38,6 +38,9 @@ def test_headline_names_accuracy_regions_truth_and_places(study):
         .row(0, named=True)
     )
     assert f"{display_name(best['topic'])} x {display_name(best['format'])}" in text
+    words = " ".join(text.split())
+    assert "0.31 sd of the map (1.05 x se): documents 60%, questions 30%, projection 10%" in words
+    assert "questions 40%, projection not known, training not known" in words
     assert "TF-IDF (words alone)" in text
     assert "report/figures" in text
 

@@ -14,7 +14,7 @@ from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import BINS
 from workflow_scripts.validation import score_gradient_baselines
 
-MANIFEST = {"model": "m", "preconditioner": "h", "projection": "p", "bergson": "b"}
+MANIFEST = {"model": "m", "preconditioner": "h", "projection": {"projections": 1}, "bergson": "b"}
 CUTS = (0, 9, 21)
 
 

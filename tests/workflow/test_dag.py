@@ -1,6 +1,7 @@
 """The plan of each study, from a dry-run: its size, its edges, and what it refuses."""
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_demo_has_at_most_ninety_two_jobs_and_those_of_the_preflight(clone):
 def test_study_without_unlearning_plans_none_of_it(clone):
     jobs = clone.plan("--config", "unlearning={benchmarks: []}")
     assert not {job for job in jobs if "unlearn" in job or "effects" in job}
-    assert len(jobs) <= 40
+    assert len(jobs) <= 41
 
 
 def test_edges_between_rules_are_the_stored_ones(clone):
@@ -88,6 +89,27 @@ def test_plan_grows_with_the_shards_alone(clone):
     assert {job.split()[0] for job in five - two} == {"tokenize_shard", "attribute_documents"}
 
 
+def test_every_further_training_seed_plans_a_model_a_document_pass_and_bins(clone):
+    """One seed plans none of it; answers, unlearning and validation stay those of the first."""
+    one, three = clone.plan(), clone.plan("--config", "seeds={model: [42, 7, 8]}")
+    assert not one - three
+    added = Counter(job.split()[0] for job in three - one)
+    rules = {
+        "train_sibling": 2,
+        "fit_sibling_preconditioner": 2,
+        "attribute_sibling_documents": 4,
+        "attribute_sibling_queries": 8,
+        "estimate_sibling_bins": 8,
+        "compare_models": 1,
+    }
+    assert added == rules
+    plan = make_plan(
+        sizes_of(load_study() | {"seeds": load_study()["seeds"] | {"model": [1, 2, 3]}})
+    )
+    planned = {each.rule: each.jobs for each in plan.rules}
+    assert {rule: planned[rule] for rule in rules} == rules
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -101,6 +123,8 @@ def test_plan_grows_with_the_shards_alone(clone):
         (["--config", "unlearning={method: ngdif}"], "did you mean 'ngdiff'?"),
         (["--config", "attribution={rows: discard}"], "'attribution.rows' is 'discard'"),
         (["--config", "influence={topic_weights: gone.csv}"], "'gone.csv', which is no file"),
+        (["--config", "seeds={model: [7, 7]}"], "'seeds.model' is [7, 7]"),
+        (["--config", "model={siblings: [{path: x}]}"], "'model.siblings' names 'x'"),
     ],
 )
 def test_bad_study_is_one_line(clone, words, message):

@@ -64,11 +64,8 @@ def main(snakemake: Any) -> None:
     shard = read_table(source.shard, "corpus/shards")
     fitted = preconditioner.load(source.moments, source.settings)
     check_model(source.record, fitted.manifest, source.settings)
-    engine = GradientEngine(
-        load_model(source.record, params.precision, params.device),
-        params.projection_dim,
-        params.seed_projection,
-    )
+    projection = params.projection_dim, params.seed_projection, params.projections
+    engine = GradientEngine(load_model(source.record, params.precision, params.device), *projection)
     roots = fitted.roots.to(engine.model.device)
     settings = PassSettings(params.loss_reduction, params.row_dtype, params.tokens_per_batch)
     gate = GateRows(gate_rows(shard.height, params.gate_rows, params.seed, params.shard))
@@ -87,7 +84,7 @@ def main(snakemake: Any) -> None:
             del engine
             release_memory()
             model = load_model(source.record, "float32", params.device)
-            engine = GradientEngine(model, params.projection_dim, params.seed_projection)
+            engine = GradientEngine(model, *projection)
         lowest = check_gate(
             engine,
             roots,

@@ -22,6 +22,7 @@ from workflow_scripts.attribution.query_rows import (
     row_cosines,
     unit_query_rows,
 )
+from workflow_scripts.attribution.whitening import averaged
 from workflow_scripts.common.files import atomic_path, read_json, write_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
@@ -44,9 +45,10 @@ def raw_rows(
         load_model(record, params.precision, params.device),
         params.projection_dim,
         params.seed_projection,
+        params.projections,
     )
     rows = collect_query_rows(engine, queries, params.target, params.tokens_per_batch)
-    return rows, engine.modules, engine.model.config.vocab_size
+    return rows, engine.layers, engine.model.config.vocab_size
 
 
 def main(snakemake: Any) -> None:
@@ -55,7 +57,8 @@ def main(snakemake: Any) -> None:
     queries = read_table(source.queries, "benchmarks/queries")
     fitted = preconditioner.load(source.moments, source.settings)
     raw, *kind = raw_rows(source.record, queries, params)
-    rows = unit_query_rows(raw, fitted.roots)
+    many = params.projections
+    rows = unit_query_rows(raw, fitted.roots, many)
     record = {
         "query_ids": queries["query_id"].to_list(),
         "tasks": queries["task"].to_list(),
@@ -67,7 +70,7 @@ def main(snakemake: Any) -> None:
         # One model at a time: the document model is out of scope when this one is loaded.
         raw, *other_kind = raw_rows(other, queries, params)
         check_comparable(kind, other_kind, read_json(other)["path"])
-        own, rows = rows, unit_query_rows(raw, fitted.roots)
+        own, rows = rows, unit_query_rows(raw, fitted.roots, many)
         cosines = row_cosines(own, rows)
         record["query_model"] = {
             **{key: read_json(other)[key] for key in ("path", "revision", "digest")},
@@ -81,7 +84,7 @@ def main(snakemake: Any) -> None:
             cosines.max(),
         )
     write_rows(snakemake.output.rows, rows)
-    write_rows(snakemake.output.raw, raw.reshape(len(raw), -1).numpy())
+    write_rows(snakemake.output.raw, averaged(raw.reshape(len(raw), -1), many).numpy())
     write_json(snakemake.output.order, record)
 
 

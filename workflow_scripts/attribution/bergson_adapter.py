@@ -4,7 +4,8 @@ bergson 2.5.1 hooks every linear layer of ``model.base_model`` (not embeddings, 
 head), forms the gradient G of each document's loss and projects it on two sides,
 ``L G R^T`` with p x p entries. We hand it a scorer object, which receives each batch's
 projected gradients, and do everything else ourselves: the scorer is the narrowest seam it
-has, and with it no index is written.
+has, and with it no index is written. Its collector projects once; ours asks it for several
+independent pairs of matrices in the same backward pass.
 
 Traps of the library that are closed here, each held by a test:
 
@@ -29,16 +30,19 @@ import bergson
 import datasets
 import numpy as np
 import torch
-from bergson import GradientCollector, collect_gradients
+from bergson import GradientCollector
+from bergson.collector.collector import CollectorComputer
 from bergson.config import IndexConfig
 from bergson.config.config import DistributedConfig
 from bergson.data import allocate_batches
+from bergson.gradients import GradientProcessor
 from bergson.utils.worker_utils import processor_for
 from datasets import Dataset, load_from_disk
 from transformers import PreTrainedModel
 
 from workflow_scripts.attribution.in_place import let_outputs_be_changed
 from workflow_scripts.common.errors import DataError, NumericsError
+from workflow_scripts.common.streams import stable_hash
 from workflow_scripts.model.folder import longest_sequence
 from workflow_scripts.model.layers import check_layers
 
@@ -86,11 +90,20 @@ class GradientEngine:
     """Streams projected gradients of one model.
 
     Attributes:
-        modules: names of the linear layers, in the order of the model.
+        layers: names of the linear layers, in the order of the model.
+        modules: names of the blocks of a row: the layers under the first projection, then those
+            under the next (``<layer>@1``).
         block: entries of one layer's projected gradient, p * p.
+        projections: independent projections, n.
     """
 
-    def __init__(self, model: PreTrainedModel, projection_dim: int, projection_seed: int) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        projection_dim: int,
+        projection_seed: int,
+        projections: int = 1,
+    ) -> None:
         """Freeze ``model`` and find its linear layers.
 
         Args:
@@ -99,6 +112,7 @@ class GradientEngine:
             projection_dim: p.
             projection_seed: seed of the projection matrices (counter based: the same on any
                 machine and for any weights).
+            projections: n, how many pairs of matrices each gradient is projected with.
 
         Raises:
             ConfigError: the architecture is one whose layers the library cannot read.
@@ -106,10 +120,14 @@ class GradientEngine:
         _let_activations_alone_carry_gradients(model)
         self.model = model
         self.projection_dim, self.projection_seed = projection_dim, projection_seed
-        self.modules = tuple(GradientCollector.discover_targets(model.base_model))
+        self.projections = projections
+        self.layers = tuple(GradientCollector.discover_targets(model.base_model))
+        self.modules = tuple(
+            module_name(layer, number) for number in range(projections) for layer in self.layers
+        )
         self.block = projection_dim**2
-        check_layers(model, self.modules)
-        let_outputs_be_changed(model, self.modules)
+        check_layers(model, self.layers)
+        let_outputs_be_changed(model, self.layers)
 
     def stream(self, sequences: Sequences, sink: Sink, tokens_per_batch: int) -> np.ndarray:
         """Run forward and backward over all sequences and hand each batch's rows to ``sink``.
@@ -139,6 +157,8 @@ class GradientEngine:
     def build(self, sequences: Sequences, folder: Path, tokens_per_batch: int) -> Path:
         """Let the library write its own index of the raw rows: what the pass is compared with.
 
+        Its index knows one projection, the first.
+
         Returns:
             A folder with ``gradients.bin``, (n, modules * p * p) in the model's precision.
         """
@@ -153,24 +173,29 @@ class GradientEngine:
         folder: Path,
         scorer: "_Rows | None",
     ) -> Path:
-        config = self._config(folder, tokens_per_batch)
+        seeds = projection_seeds(self.projection_seed, self.projections if scorer else 1)
+        config, *others = (self._config(folder, tokens_per_batch, seed) for seed in seeds)
         config.partial_run_path.mkdir(parents=True)
+        data, batches = _dataset(sequences, lengths), batches_of(lengths, tokens_per_batch, self)
         with _single_rank():
-            collect_gradients(
-                model=self.model,
-                data=_dataset(sequences, lengths),
-                processor=processor_for(config),
+            collector = _Collector(
+                model=self.model.base_model,
                 cfg=config,
-                batches=batches_of(lengths, tokens_per_batch, self),
+                processor=processor_for(config),
+                others=[processor_for(other) for other in others],
+                data=data,
                 scorer=scorer,
             )
+            CollectorComputer(
+                model=self.model, data=data, collector=collector, batches=batches, cfg=config
+            ).run_with_collector_hooks(desc="gradients")
         return config.partial_run_path
 
-    def _config(self, folder: Path, tokens_per_batch: int) -> IndexConfig:
+    def _config(self, folder: Path, tokens_per_batch: int, seed: int) -> IndexConfig:
         return IndexConfig(
             run_path=str(folder / "pass"),
             projection_dim=self.projection_dim,
-            projection_seed=self.projection_seed,
+            projection_seed=seed,
             token_batch_size=tokens_per_batch,
             loss_reduction="sum",
             distributed=DistributedConfig(nnode=1, nproc_per_node=1, node_rank=0),
@@ -190,12 +215,57 @@ class GradientEngine:
                 raise DataError(f"row {row} has no token that carries a loss")
 
 
+def module_name(layer: str, number: int) -> str:
+    """Name of a layer's block under projection ``number``; under the first the layer's own."""
+    return f"{layer}@{number}" if number else layer
+
+
+def projection_seeds(seed: int, projections: int) -> list[int]:
+    """Seeds of independent projections: ``seed`` itself, then numbers drawn from it."""
+    others = (stable_hash(seed, "projection", number) for number in range(1, projections))
+    return [seed, *(other % 2**32 for other in others)]
+
+
 def batches_of(
     lengths: Sequence[int], tokens_per_batch: int, engine: GradientEngine
 ) -> list[list[int]]:
     """Row numbers of each batch: rows of like length, bounded in padded tokens and in rows."""
     most = max(1, ROW_BYTES // (4 * len(engine.modules) * engine.block))
     return allocate_batches(list(lengths), tokens_per_batch, max_batch_size=most)
+
+
+@dataclass(kw_only=True)
+class _Collector(GradientCollector):
+    """The library's collector, asked once for each projection.
+
+    Attributes:
+        others: processors of the projections after the first.
+    """
+
+    others: Sequence[GradientProcessor] = ()
+
+    def __post_init__(self) -> None:
+        """Put the first projection in front of the others."""
+        self.processors = [self.processor, *self.others]
+        super().__post_init__()
+
+    def forward_hook(self, module: torch.nn.Module, a: torch.Tensor) -> None:
+        """Keep the layer's input under each projection."""
+        inputs = []
+        for processor in self.processors:
+            self.processor = processor
+            super().forward_hook(module, a)
+            inputs.append(module._inputs)
+        module._inputs = inputs
+
+    def backward_hook(self, module: torch.nn.Module, g: torch.Tensor) -> None:
+        """Form the layer's gradient under each projection, the first last: it keeps the name."""
+        layer, inputs = module._name, module._inputs
+        for number in reversed(range(len(self.processors))):
+            self.processor, module._inputs = self.processors[number], inputs[number]
+            super().backward_hook(module, g)
+            if number:
+                self.mod_grads[module_name(layer, number)] = self.mod_grads.pop(layer)
 
 
 class _Rows:

@@ -13,7 +13,7 @@ from workflow_scripts.attribution.bergson_adapter import GradientEngine, Sequenc
 from workflow_scripts.attribution.preconditioner import mean_loss_rows
 from workflow_scripts.attribution.query_rows import BFLOAT16
 from workflow_scripts.attribution.sketch import SketchSums
-from workflow_scripts.attribution.whitening import unit, whiten
+from workflow_scripts.attribution.whitening import averaged, part_norms, unit, whiten
 from workflow_scripts.common.errors import NumericsError
 from workflow_scripts.common.files import atomic_path
 from workflow_scripts.common.progress import Progress
@@ -61,7 +61,8 @@ def attribute(
 
     Returns:
         The sums per (bin, fold), of the rows as stored; per document ``doc_id``, ``loss``
-        (nats per token) and ``gradient_norm`` (of the raw projected gradient).
+        (nats per token) and ``gradient_norm`` (of the raw projected gradient; root mean square
+        over projections).
 
     Raises:
         NumericsError: a row is zero or not finite; the message names the document.
@@ -70,19 +71,18 @@ def attribute(
     sequences = Sequences(input_ids)
     counts = sequences.label_counts()
     sums = SketchSums(bins, folds, len(engine.modules) * engine.block)
-    norms = np.zeros(len(input_ids), dtype=np.float32)
+    norms, many = np.zeros(len(input_ids), dtype=np.float32), engine.projections
     dtype = getattr(torch, settings.row_dtype)
     progress = Progress(len(input_ids), "documents")
 
     def sink(indices: list[int], batch: torch.Tensor) -> None:
         batch = mean_loss_rows(batch, indices, counts, settings.reduction)
-        raw = batch.reshape(len(indices), -1)
-        length = torch.linalg.vector_norm(raw, dim=1)
-        stored = unit(whiten(batch, roots)).to(dtype)
+        raw = averaged(batch.reshape(len(indices), -1), many)
+        length = part_norms(raw, many)
+        stored = unit(whiten(batch, roots), many).to(dtype)
         _refuse_bad_rows(stored, length, indices, shard["doc_id"])
-        rows = {"trackstar": stored.float(), "cosine": raw / length.unsqueeze(1), "dot": raw}
-        sums.add(indices, rows)
-        norms[indices] = length.cpu().numpy()
+        sums.add(indices, {"trackstar": stored.float(), "cosine": unit(raw, many), "dot": raw})
+        norms[indices] = torch.linalg.vector_norm(length, dim=1).cpu().numpy()
         if keep is not None:
             keep(indices, as_array(stored))
         progress.advance(len(indices))
@@ -106,8 +106,8 @@ def as_array(rows: torch.Tensor) -> np.ndarray:
 def _refuse_bad_rows(
     rows: torch.Tensor, length: torch.Tensor, indices: list[int], doc_ids: pl.Series
 ) -> None:
-    finite = torch.isfinite(rows).all(dim=1) & torch.isfinite(length)
-    for name, bad in (("not finite", ~finite), ("zero", length == 0)):
+    finite = torch.isfinite(rows).all(dim=1) & torch.isfinite(length).all(dim=1)
+    for name, bad in (("not finite", ~finite), ("zero", (length == 0).any(dim=1))):
         if bad.any():
             place = int(bad.nonzero()[0])
             raise NumericsError(
@@ -180,10 +180,11 @@ def check_gate(
         alone: list[torch.Tensor] = []
 
         def take(_: list[int], batch: torch.Tensor, into: list[torch.Tensor] = alone) -> None:
-            into.append(unit(whiten(batch, roots))[0].cpu())
+            into.append(unit(whiten(batch, roots), engine.projections)[0].cpu())
 
         engine.stream(Sequences([ids]), take, tokens_per_batch)
-        kept = unit(torch.from_numpy(row.astype(np.float32)).unsqueeze(0))[0]
+        stored_row = torch.from_numpy(row.astype(np.float32)).unsqueeze(0)
+        kept = unit(stored_row, engine.projections)[0]
         lowest = min(lowest, float(alone[0] @ kept))
     if not lowest >= floor:
         raise NumericsError(

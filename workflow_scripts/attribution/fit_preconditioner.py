@@ -23,7 +23,8 @@ def main(snakemake: Any) -> None:
         list(snakemake.input.shards), params.projection_dim, params.documents, params.seed
     )
     model = load_model(snakemake.input.record, params.precision, params.device)
-    engine = GradientEngine(model, params.projection_dim, params.seed_projection)
+    projection = params.projection_dim, params.seed_projection, params.projections
+    engine = GradientEngine(model, *projection)
     moments, stability = preconditioner.fit(
         engine,
         input_ids,

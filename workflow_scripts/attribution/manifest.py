@@ -25,6 +25,11 @@ def check_same(
             )
 
 
+def projections_of(manifest: Mapping[str, Any]) -> int:
+    """Independent projections that the artifact's rows hold side by side."""
+    return manifest["projection"]["projections"]
+
+
 def _short(value: object) -> str:
     text = str(value)
     return f"{text[:12]}..." if len(text) > 24 else text

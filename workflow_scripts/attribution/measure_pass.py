@@ -7,8 +7,9 @@ Three passes go over the same documents in the same batches, turn by turn, impor
 loading excluded. The plain pass has frozen weights and gradients of the activations only, which is
 the least any gradient method must do. The document pass whitens, normalises, sums three sketches,
 and writes rows and sketch to disk. bergson's own build projects the same gradients and writes its
-index, without whitening or sums. Results: seconds, documents and tokens a second, their ratio to
-the plain pass, and on a GPU the peak memory of each. Seconds are the processor's own on the CPU.
+index, without whitening or sums; it knows one projection. Results: seconds, documents and tokens a
+second, their ratio to the plain pass, and on a GPU the peak memory of each. Seconds are the
+processor's own on the CPU.
 
 The models have random weights, which cost what trained ones cost: the demo's shape, one of four
 times its width (about 8 times the parameters), and on a GPU the shape of OLMo3-7B.
@@ -190,11 +191,10 @@ def compare(
     return ratios
 
 
-def measure(name: str, arguments: argparse.Namespace) -> dict[str, float]:
+def measure(name: str, arguments: argparse.Namespace) -> None:
     """Measure one shape, on the tokens of a finished study where one is given and they fit."""
     dtype = choose_arithmetic(arguments.precision, arguments.device)
     model = random_model(name, arguments.device, dtype)
-    engine = GradientEngine(model, arguments.projection_dim, 42)
     tokens_per_batch = arguments.tokens_per_batch or SHAPES[name][6]
     if arguments.results and name != "olmo3-7b":
         shard = read_table(arguments.results / "corpus/shards/s0000.parquet", "corpus/shards")
@@ -209,7 +209,10 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, float]:
         f"{lengths.sum():,} tokens, {tokens_per_batch} tokens a batch, {arguments.precision} on "
         f"{arguments.device}, {arguments.threads} threads of {os.cpu_count()} cores\n"
     )
-    return compare(engine, shard, arguments.row_dtype, tokens_per_batch, arguments.repeats)
+    for projections in arguments.projections:
+        sys.stdout.write(f" projections: {projections}\n")
+        engine = GradientEngine(model, arguments.projection_dim, 42, projections)
+        compare(engine, shard, arguments.row_dtype, tokens_per_batch, arguments.repeats)
 
 
 def main() -> None:
@@ -223,6 +226,7 @@ def main() -> None:
         "--row-dtype", choices=["float32", "float16", "bfloat16"], default="float32"
     )
     parser.add_argument("--projection-dim", type=int, default=16)
+    parser.add_argument("--projections", type=int, nargs="+", default=[1])
     parser.add_argument("--documents", type=int, default=512)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)

@@ -9,6 +9,7 @@ def compute(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "projection_dim": config["attribution"]["projection_dim"],
         "seed_projection": config["seeds"]["projection"],
+        "projections": config["attribution"]["projections"],
         "precision": config["model"]["precision"],
         "device": config["model"]["device"],
         "tokens_per_batch": config["attribution"]["tokens_per_batch"],

@@ -128,7 +128,7 @@ def fit(
     engine.stream(sequences, add, tokens_per_batch)
     stability = {"documents": len(input_ids)}
     if min(moments.counts) > 0:
-        cosines = half_sample_cosines(moments, torch.cat(test_rows), damping)
+        cosines = half_sample_cosines(moments, torch.cat(test_rows), damping, engine.projections)
         stability["half_sample_cosine"] = {
             "minimum": round(float(cosines.min()), 6),
             "median": round(float(cosines.median()), 6),
@@ -137,10 +137,13 @@ def fit(
     return moments.mean(), stability
 
 
-def half_sample_cosines(moments: Moments, rows: torch.Tensor, damping: float) -> torch.Tensor:
+def half_sample_cosines(
+    moments: Moments, rows: torch.Tensor, damping: float, projections: int = 1
+) -> torch.Tensor:
     """Cosine (n,) of each test row (n, modules, block) whitened by one half and the other."""
     first, second = (
-        unit(whiten(rows, inverse_root(moments.mean(half), damping))) for half in (0, 1)
+        unit(whiten(rows, inverse_root(moments.mean(half), damping)), projections)
+        for half in (0, 1)
     )
     return (first * second).sum(dim=1)
 
@@ -162,7 +165,8 @@ def projection_settings(engine: GradientEngine) -> dict[str, Any]:
         "dim": engine.projection_dim,
         "seed": engine.projection_seed,
         "type": "rademacher",
-        "modules": len(engine.modules),
+        "modules": len(engine.layers),
+        "projections": engine.projections,
     }
 
 

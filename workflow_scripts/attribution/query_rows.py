@@ -16,7 +16,8 @@ import numpy as np
 import polars as pl
 import torch
 
-from workflow_scripts.attribution.whitening import unit, whiten
+from workflow_scripts.attribution.manifest import projections_of
+from workflow_scripts.attribution.whitening import part_norms, unit, whiten
 from workflow_scripts.common.errors import IntegrityError, NumericsError
 from workflow_scripts.common.files import read_json
 from workflow_scripts.model.folder import longest_sequence
@@ -115,17 +116,17 @@ def collect_query_rows(
     return rows
 
 
-def unit_query_rows(raw: torch.Tensor, roots: torch.Tensor) -> np.ndarray:
-    """Whitened unit rows (Q, d) float32 of raw query gradients.
+def unit_query_rows(raw: torch.Tensor, roots: torch.Tensor, projections: int = 1) -> np.ndarray:
+    """Whitened unit rows (Q, d) float32 of raw query gradients under so many projections.
 
     Raises:
         NumericsError: a query's gradient is zero, so that it has no direction.
     """
-    rows = unit(whiten(raw, roots)).numpy()
-    zero = np.flatnonzero(np.abs(rows).max(axis=1) == 0)
+    rows = unit(whiten(raw, roots), projections)
+    zero = np.flatnonzero((part_norms(rows, projections) == 0).any(dim=1).numpy())
     if zero.size:
         raise NumericsError(f"the gradient of query {zero[0]} is zero ({zero.size} such queries)")
-    return rows
+    return rows.numpy()
 
 
 def check_comparable(kind: Sequence[Any], other: Sequence[Any], path: str) -> None:
@@ -180,7 +181,7 @@ def load_query_rows(path: str | os.PathLike, variant: str = "trackstar") -> Quer
     record = read_json(record_path(path))
     rows = load_rows(source, len(record["query_ids"]))
     if variant == "cosine":
-        rows = unit(torch.from_numpy(rows)).numpy()
+        rows = unit(torch.from_numpy(rows), projections_of(record["manifest"])).numpy()
     # Records made before passages were known have none.
     known = record["query_ids"], record["tasks"], record["manifest"], record.get("passages")
     return QueryRows(rows, *known)

@@ -3,6 +3,10 @@
 H_m = mean over documents of u_m u_m^T for each linear layer m;
 w_m = (H_m + damping * mean eigenvalue of H_m * I)^(-1/2) u_m;
 v = w / |w| over all layers (TrackStar, arXiv 2410.17413, as in arXiv 2606.11660).
+
+Under n projections a row is n rows side by side, each whitened with the second moments of its own
+projection and of norm 1 / sqrt(n). The dot product of two rows is then the mean of n cosines, and
+all that is linear in rows stays so.
 """
 
 import torch
@@ -73,7 +77,27 @@ def whiten(rows: torch.Tensor, roots: torch.Tensor) -> torch.Tensor:
     return whitened.transpose(0, 1).reshape(rows.shape[0], -1)
 
 
-def unit(rows: torch.Tensor) -> torch.Tensor:
-    """Divide each row (n, d) by its norm; a zero row stays zero."""
-    norms = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-    return rows / norms.clamp(min=torch.finfo(rows.dtype).tiny)
+def part_norms(rows: torch.Tensor, projections: int = 1) -> torch.Tensor:
+    """(n, projections) norms of each row's parts (n, d)."""
+    parts = rows.reshape(len(rows) * projections, -1)
+    return torch.linalg.vector_norm(parts, dim=1).reshape(len(rows), projections)
+
+
+def unit(rows: torch.Tensor, projections: int = 1) -> torch.Tensor:
+    """Unit rows whose dot product is the mean over projections of the parts' cosines.
+
+    Args:
+        rows: (n, d) float, a part of equal length for each projection.
+        projections: number of parts.
+
+    Returns:
+        (n, d); each part divided by its norm and by sqrt(projections). A zero part stays zero.
+    """
+    norms = part_norms(rows, projections).clamp(min=torch.finfo(rows.dtype).tiny)
+    parts = rows.reshape(len(rows), projections, -1)
+    return (parts / (norms * projections**0.5).unsqueeze(2)).reshape(rows.shape)
+
+
+def averaged(rows: torch.Tensor, projections: int = 1) -> torch.Tensor:
+    """Raw rows (n, d) whose dot product is the mean over projections of the parts' products."""
+    return rows if projections == 1 else rows / projections**0.5

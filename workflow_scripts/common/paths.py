@@ -14,7 +14,7 @@ from typing import Any
 
 from workflow_scripts.common.errors import ConfigError
 
-# Config keys that hold a path, or a list of paths or patterns.
+# Config keys that hold a path, or a list of paths, patterns or models with a path.
 PATHS = (
     "data",
     "corpus.files.documents",
@@ -23,6 +23,7 @@ PATHS = (
     "corpus.annotate.topic_model",
     "corpus.annotate.format_model",
     "model.pretrained.path",
+    "model.siblings",
     "model.query.path",
     "influence.matrix",
     "influence.topic_weights",
@@ -54,7 +55,8 @@ def check_paths(config: Mapping[str, Any]) -> None:
         value: Any = config
         for name in key.split("."):
             value = value[name]
-        for path in [value] if isinstance(value, str) else value:
+        for each in [value] if isinstance(value, str) else value:
+            path = each["path"] if isinstance(each, Mapping) else each
             if problem := path_problem(path):
                 raise ConfigError(_refusal(f"config key {key!r} is {path!r}", problem))
             if path.startswith("~"):

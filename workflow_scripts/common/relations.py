@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflow_scripts.common.errors import ConfigError, nearest
+from workflow_scripts.common.siblings import model_seeds
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 from workflow_scripts.unlearning.names import ARMS, CONTROL
 
@@ -69,6 +70,7 @@ def check_relations(config: Mapping[str, Any]) -> None:
             f"config key 'validation.retraining.subsets' is {retraining['subsets']}; allowed: a "
             f"multiple of 'validation.retraining.subsets_per_job' ({retraining['subsets_per_job']})"
         )
+    _check_siblings(config)
     _check_validation(config)
     if config["unlearning"]["benchmarks"]:
         _check_unlearning(config)
@@ -76,6 +78,38 @@ def check_relations(config: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"config key 'corpus.parts' is {corpus['parts']}; the planted world has 4 files, "
             "so allowed: 1 to 4"
+        )
+
+
+def _check_siblings(config: Mapping[str, Any]) -> None:
+    """Check what holds between the study's model and its siblings.
+
+    Raises:
+        ConfigError: the siblings are not of the kind of the model, or one comes twice.
+    """
+    model, seeds = config["model"], model_seeds(config)
+    named = model["siblings"]
+    if model["source"] == "train" and named:
+        raise ConfigError(
+            f"config key 'model.siblings' names {named[0]['path']!r}, but model.source is 'train'; "
+            "list the seeds of further trainings in 'seeds.model' instead"
+        )
+    if model["source"] == "pretrained" and len(seeds) > 1:
+        raise ConfigError(
+            f"config key 'seeds.model' lists {len(seeds)} seeds, but model.source is 'pretrained', "
+            "which is trained already; name its other trainings in 'model.siblings' instead"
+        )
+    known = [(each["path"], each.get("revision", "")) for each in (model["pretrained"], *named)]
+    for place, each in enumerate(known):
+        if place and each in known[:place]:
+            raise ConfigError(
+                f"config key 'model.siblings' names {each[0]!r} twice, or the study's own model; "
+                "each must be another training"
+            )
+    if model["query"]["path"] and (named or len(seeds) > 1):
+        raise ConfigError(
+            "config key 'model.query.path' names one model for the questions, which cannot belong "
+            "to several trainings; empty it, or have one model"
         )
 
 

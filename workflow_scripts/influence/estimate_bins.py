@@ -24,6 +24,7 @@ from workflow_scripts.influence.correctness import correctness
 from workflow_scripts.influence.groups import coherence, group_means
 from workflow_scripts.influence.makeup import read_makeup
 from workflow_scripts.influence.max_statistic import Family
+from workflow_scripts.influence.projection_error import projection_variance
 from workflow_scripts.influence.reliability import reliability
 from workflow_scripts.influence.resampling import from_components, save
 from workflow_scripts.influence.statistics import table
@@ -46,9 +47,10 @@ def main(snakemake: Any) -> None:
     groups = group_means(sketch, queries)
     parts = components(groups)
     settings = params.confidence, params.multiplicity
-    makeup = read_makeup(source.summary)
+    makeup, alike = read_makeup(source.summary), coherence(sketch)
     family = Family(params.seed)
-    frame = table(parts, makeup, coherence(sketch), *settings, family, params.smallest_effect)
+    projected = projection_variance(sketch, queries, groups, alike)
+    frame = table(parts, makeup, alike, *settings, family, params.smallest_effect, projected)
     write_table(frame, output.bins, "influence/bins")
     save(output.resampling, from_components(parts, own=True))
     right = answered_right(source.answers, queries.query_ids)

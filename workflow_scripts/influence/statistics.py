@@ -65,8 +65,13 @@ def table(
     multiplicity: str = "bh",
     family: Family | None = None,
     smallest_effect: float = 0.0,
+    v_projection: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> pl.DataFrame:
-    """The bin table from variance components; arguments as :func:`bin_influence`."""
+    """The bin table from variance components; arguments as :func:`bin_influence`.
+
+    ``v_projection`` is what the squared error owes to the random projection, (576,) in all and
+    (576,) beyond the other errors; None or NaN where that is not known.
+    """
     found = estimate(parts, confidence)
     empty = parts.n_docs == 0
     nothing = np.full(len(BINS), np.nan)
@@ -79,6 +84,7 @@ def table(
         np.sqrt(found.tau2),
     )
     influence = parts.influence
+    projected, added = v_projection or (nothing, nothing)
     of_makeup = {
         name: np.where(empty, np.nan, getattr(makeup, name))
         for name in ("n_sites", "n_effective", "dominated")
@@ -92,6 +98,8 @@ def table(
         "se": found.se,
         "se_centred": found.se_centred,
         "se_moderated": np.sqrt(found.moderated),
+        "se_projection": np.sqrt(projected),
+        "se_added": np.sqrt(added),
         "ci_low": found.ci_low,
         "ci_high": found.ci_high,
         "fcr_low": fcr_low,

@@ -1,6 +1,6 @@
 """Check a pretrained model before a document is read: weights, layers, tokens; no weight is read.
 
-in   record: model.json; document_record: for a query model, that of the study's model
+in   record: model.json; document_record: for a query model or a sibling, that of the study's model
 out  check: what was found: the architecture and its weights, its linear layers, the tokens of the
      tokenizer and those it puts in front of and behind every text
 """
@@ -38,7 +38,7 @@ def main(snakemake: Any) -> None:
     if other:
         document = read_record(other)
         own, _ = load_shapes(document["path"], document["revision"])
-        check_alike(model, own, path)
+        check_alike(model, own, path, params.get("key", "model.query.path"))
     else:
         check_positions(model.config, params.max_tokens, path)
         facts["tokens"] = token_facts(load_reference(path, revision), model, path)

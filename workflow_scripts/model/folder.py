@@ -18,6 +18,7 @@ CAUSAL_SUFFIXES = ("ForCausalLM", "LMHeadModel")
 # What configurations call the longest sequence their model takes.
 POSITION_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
 PRETRAINED, QUERY = "model.pretrained", "model.query"
+SIBLINGS = "model.siblings"
 # Files beside the weights that are read, where they are there.
 READ = ("generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "merges.txt")
 # Numbers that a query model shares with the document model, in the words of several architectures.
@@ -64,33 +65,34 @@ def check_reference(path: str, revision: str, max_tokens: int) -> None:
         )
 
 
-def check_query_reference(path: str, revision: str, document_path: str) -> None:
-    """Check ``model.query`` as far as that is possible without loading the model.
+def check_query_reference(path: str, revision: str, document_path: str, key: str = QUERY) -> None:
+    """Check a model that must be like the study's, without loading it.
 
     Args:
-        path: ``model.query.path`` with ``<data>`` resolved.
-        revision: ``model.query.revision``.
+        path: of ``model.query`` or of one of ``model.siblings``, with ``<data>`` resolved.
+        revision: its revision.
         document_path: folder of the study's model, or what is no folder here.
+        key: config section that names the model.
 
     Raises:
         ConfigError: a folder that is no causal language model, or one of another shape or with
             other tokens than the study's model; a hub id without a pinned commit.
     """
     if not Path(path).is_dir():
-        check_revision(path, revision, QUERY)
+        check_revision(path, revision, key)
         return
-    check_folder(path, QUERY)
+    check_folder(path, key)
     if not Path(document_path).is_dir():
         return
     own, other = read_config(document_path), read_config(path)
     for name in SHARED:
         if name in own and name in other and own[name] != other[name]:
             raise ConfigError(
-                f"config key '{QUERY}.path': the model in {path} has {name} {other[name]}, the "
+                f"config key '{key}.path': the model in {path} has {name} {other[name]}, the "
                 f"study's model {own[name]}, and they must be the same; take a model that was "
-                "tuned from it"
+                "trained as it was, or tuned from it"
             )
-    check_same_tokens(path, document_path)
+    check_same_tokens(path, document_path, f"{key}.path")
 
 
 def reference_files(path: str) -> list[str]:

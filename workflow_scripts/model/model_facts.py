@@ -105,8 +105,13 @@ def check_positions(config: Any, max_tokens: int, path: str) -> None:
         )
 
 
-def check_alike(model: "PreTrainedModel", document_model: "PreTrainedModel", path: str) -> None:
-    """Refuse a query model whose rows cannot be multiplied with those of the documents.
+def check_alike(
+    model: "PreTrainedModel",
+    document_model: "PreTrainedModel",
+    path: str,
+    key: str = "model.query.path",
+) -> None:
+    """Refuse a model, named under ``key``, whose rows are not like those of the study's model.
 
     Raises:
         DataError: linear layers or number of tokens differ from the study's model.
@@ -119,7 +124,7 @@ def check_alike(model: "PreTrainedModel", document_model: "PreTrainedModel", pat
         if other != own:
             counts = [each if isinstance(each, int) else len(each) for each in (other, own)]
             raise DataError(
-                f"config key 'model.query.path' names {path!r} with {counts[0]} {name}, the "
+                f"config key {key!r} names {path!r} with {counts[0]} {name}, the "
                 f"study's model has {counts[1]}, and names and shapes must be the same; take a "
                 "model that was tuned from it"
             )

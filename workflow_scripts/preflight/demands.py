@@ -15,6 +15,7 @@ from workflow_scripts.preflight.map_demands import (
     VALIDATION,
 )
 from workflow_scripts.preflight.model_work import load_seconds
+from workflow_scripts.preflight.sibling_demands import SIBLINGS
 from workflow_scripts.preflight.sizes import Sizes
 from workflow_scripts.preflight.unlearning_demands import UNLEARNING
 
@@ -24,6 +25,7 @@ DEMANDS: dict[str, Demand] = {
     **BENCHMARKS,
     **ATTRIBUTION,
     **INFLUENCE,
+    **SIBLINGS,
     **UNLEARNING,
     **VALIDATION,
     **REPORT,

@@ -131,6 +131,12 @@ INFLUENCE = {
         rows=lambda s, b: s.questions(b),
     ),
     "gather_bins": Demand("influence", once, memory=lambda s, b: TABLES, seconds=lambda s, b: 0.5),
+    "budget_errors": Demand(
+        "influence",
+        once,
+        memory=lambda s, b: TABLES + 2 * 8 * s.bins * s.most_questions,
+        seconds=lambda s, b: 1,
+    ),
     "compare_maps": Demand(
         "influence",
         once,

@@ -202,7 +202,7 @@ def unlearning_device_bytes(sizes: Sizes) -> float:
 
 def roots_bytes(sizes: Sizes) -> int:
     """Bytes of one set of second moments or roots, float32."""
-    return 4 * sizes.shape.modules * sizes.block**2
+    return 4 * sizes.projections * sizes.shape.modules * sizes.block**2
 
 
 def _slowdown(sizes: Sizes, precision: str | None) -> float:

@@ -14,6 +14,7 @@ from workflow_scripts.benchmarks.definitions import (
     load_definition,
     matrix_definitions,
 )
+from workflow_scripts.common.siblings import siblings
 from workflow_scripts.corpus.planted_hard import question_number
 from workflow_scripts.preflight.corpus_size import BYTES_PER_TOKEN, corpus_size
 from workflow_scripts.preflight.question_count import question_count
@@ -73,8 +74,13 @@ class Sizes:
 
     @property
     def width(self) -> int:
-        """Entries of a gradient row: modules x p x p."""
-        return self.shape.modules * self.block
+        """Entries of a gradient row: projections x modules x p x p."""
+        return self.projections * self.shape.modules * self.block
+
+    @property
+    def projections(self) -> int:
+        """Independent projections of each gradient."""
+        return self.config["attribution"]["projections"]
 
     @property
     def block(self) -> int:
@@ -106,6 +112,11 @@ class Sizes:
     def query_model(self) -> bool:
         """Whether another model gives the gradients of the questions."""
         return bool(self.config["model"]["query"]["path"])
+
+    @property
+    def siblings(self) -> int:
+        """Other trainings of the model whose maps are compared."""
+        return len(siblings(self.config))
 
     @property
     def on_gpu(self) -> bool:

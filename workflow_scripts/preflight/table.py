@@ -51,9 +51,10 @@ def _head(plan: Plan) -> Iterator[str]:
         f"{short(sizes.tokens)} tokens ({mean:,} a document)"
     )
     yield f"{sizes.all_questions:,} questions in {len(plan.change)} benchmarks"
+    times = f"{sizes.projections} x " if sizes.projections > 1 else ""
     yield (
         f"model: {sizes.shape.parameters:,} parameters, {sizes.shape.layers} layers; a row is "
-        f"{sizes.shape.modules} x {sizes.block} = {sizes.width:,} numbers"
+        f"{times}{sizes.shape.modules} x {sizes.block} = {sizes.width:,} numbers"
     )
 
 

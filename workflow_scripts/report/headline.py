@@ -19,6 +19,7 @@ from workflow_scripts.common.files import read_json
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.taxonomy import display_name
 from workflow_scripts.common.thresholds import SIGNIFICANT
+from workflow_scripts.report.budget_words import benchmark_rows, budget_words
 from workflow_scripts.report.cautions import all_equal, texts
 from workflow_scripts.report.headline_maps import comparison
 from workflow_scripts.report.run_options import report_command
@@ -85,6 +86,19 @@ def _standing_out(filled: pl.DataFrame) -> str:
         f"{len(unusual)} of {filled.height} bins stand out at q < {SIGNIFICANT:g} "
         f"({above} support, {len(unusual) - above} oppose)"
     )
+
+
+def budget_lines(folder: Path) -> list[str]:
+    """What the bins of each benchmark are uncertain of; none in a study that cannot tell."""
+    path = folder / "influence" / "error_budget.parquet"
+    if not path.exists():
+        return []
+    rows = benchmark_rows(read_table(path, "influence/error_budget"))
+    return [
+        line
+        for name, row in rows.items()
+        for line in wrap(f"{name}: {budget_words(row)}", WIDTH, subsequent_indent="    ")
+    ]
 
 
 def planted_lines(planted: pl.DataFrame) -> list[str]:
@@ -213,6 +227,8 @@ def headline(folder: Path) -> str:
         parts.append(["Base model", *_indent(accuracy_lines(folder, benchmarks))])
     parts.append(["What supports each benchmark most", *_indent(map_lines(bins))])
     parts += [[heading, *_indent(lines)] for heading, lines in comparison(folder) if lines]
+    if lines := budget_lines(folder):
+        parts.append(["Error of a bin (se_total), median", *_indent(lines)])
     planted = folder / "validation" / "planted.parquet"
     if planted.exists():
         lines = planted_lines(read_table(planted, "validation/planted"))

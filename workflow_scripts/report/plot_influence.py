@@ -19,6 +19,7 @@ from workflow_scripts.common.tables import read_table
 from workflow_scripts.influence.contrast_plan import plan_contrasts
 from workflow_scripts.report import capability_map, contrast_panels, marginal_panels
 from workflow_scripts.report.agreement_panels import draw_correlations, draw_reliability
+from workflow_scripts.report.budget_panel import draw_budget
 from workflow_scripts.report.capability_map import BenchmarkFacts, benchmark_facts, draw_map
 from workflow_scripts.report.cautions import Caution, concerning, guessed, own, texts
 from workflow_scripts.report.contrast_panels import draw_contrasts
@@ -29,6 +30,11 @@ from workflow_scripts.report.style import save_csv, save_figure, style
 
 # Columns of the table that a figure shows; all of them where it is not named.
 COLUMNS = {"contrasts": contrast_panels.COLUMNS, "marginals": marginal_panels.COLUMNS}
+# Rows of the table that a figure shows; all of them where it is not named.
+SHOWN: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
+    "lexical_profile": compared,
+    "error_budget": lambda table: table.filter(pl.col("topic").is_null()),
+}
 # From the table, the parameters and the number of bins with documents.
 DRAW: dict[str, Callable[[pl.DataFrame, Any, int], Figure]] = {
     "contrasts": lambda table, p, n: draw_contrasts(
@@ -38,6 +44,7 @@ DRAW: dict[str, Callable[[pl.DataFrame, Any, int], Figure]] = {
     "correlations": lambda table, p, n: draw_correlations(
         table, _titles(p), n, p.confidence, p.matrix
     ),
+    "error_budget": lambda table, p, n: draw_budget(table, _titles(p)),
     "reliability": lambda table, p, n: draw_reliability(table, _titles(p), p.confidence),
     "lexical_profile": lambda table, p, n: draw_words(table, _titles(p), p.confidence),
 }
@@ -56,8 +63,7 @@ def main(snakemake: Any) -> None:
         for name in params.figures:
             table = read_table(getattr(source, name), f"influence/{name}")
             table = table.select(COLUMNS.get(name, table.columns))
-            if name == "lexical_profile":
-                table = compared(table)
+            table = SHOWN.get(name, lambda whole: whole)(table)
             save_csv(table, getattr(output, f"{name}_csv"))
             figure = DRAW[name](table, params, n_bins)
             png, svg = getattr(output, f"{name}_png"), getattr(output, f"{name}_svg")

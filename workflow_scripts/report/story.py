@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from workflow_scripts.influence.contrast_plan import Contrast
+from workflow_scripts.report.budget_words import benchmark_rows, budget_words
 from workflow_scripts.report.cautions import WARNING, Caution
 from workflow_scripts.report.numbers import counted, number_text
 from workflow_scripts.report.story_bins import supports
@@ -95,6 +96,7 @@ def write_story(story: Story) -> str:
             "Would other choices give other maps?",
             other_choices(story.tables.get("sensitivity"), story.titles),
         ),
+        ("How sure is a bin?", sure(story)),
         ("What forgetting did", forgetting(story)),
     ):
         parts.append(section(title, lines))
@@ -218,6 +220,22 @@ def again(story: Story) -> list[str]:
         f"Reliability of the whole map (1 = found again exactly): {'; '.join(ranges)}. Ranks of "
         "all bins are found again less well than the strong bins are.",
         table(("Map", "halves of", "reliability", "range of splits", "of ranks"), rows),
+    ]
+
+
+def sure(story: Story) -> list[str]:
+    """The error budget of each benchmark's bins."""
+    table_of = story.tables.get("error_budget")
+    if table_of is None:
+        return ["Not known: the study has no documents and questions to redraw."]
+    rows = benchmark_rows(table_of)
+    return [
+        "The error of a bin in standard deviations (sd) of its map, the unit of z, for the median "
+        "bin, and what it is made of. What is not known would make it larger.",
+        bullets(
+            f"{plain(title)}: {plain(budget_words(rows[name]))}."
+            for name, title in story.titles.items()
+        ),
     ]
 
 

@@ -36,6 +36,7 @@ TOLD = {
     "contrast_extremes": "influence/contrast_extremes",
     "reliability": "influence/reliability",
     "sensitivity": "influence/sensitivity",
+    "error_budget": "influence/error_budget",
     "tests": "unlearning/tests",
     "dose_response": "unlearning/dose_response",
     "planted": "validation/planted",

@@ -50,7 +50,8 @@ def attribute_model(
         paths: where the sketch, the moments and the settings go.
     """
     sketch, moments_path, settings_path = paths
-    engine = GradientEngine(model, params.projection_dim, params.seed_projection)
+    projection = params.projection_dim, params.seed_projection, params.projections
+    engine = GradientEngine(model, *projection)
     moments, stability = fit_moments(engine, shards, params)
     preconditioner.write(moments_path, engine, moments)
     settings = preconditioner.settings_record(

@@ -46,7 +46,8 @@ def untrained_means(source: Any, params: Any, number: int, sampled: np.ndarray) 
     path, settings = source.untrained_sketches[number], source.untrained_settings[number]
     fitted = preconditioner.load(source.untrained_moments[number], settings)
     model = untrained_model(source.record, params.seed, number, params.device)
-    engine = GradientEngine(model, params.projection_dim, params.seed_projection)
+    projection = params.projection_dim, params.seed_projection, params.projections
+    engine = GradientEngine(model, *projection)
     sketch = load_sketches([path], expected_counts=sampled)
     check_same(path, sketch.manifest, settings, fitted.manifest)
     means = []
@@ -54,7 +55,7 @@ def untrained_means(source: Any, params: Any, number: int, sampled: np.ndarray) 
         queries = read_table(asked, "benchmarks/queries")
         target = params.targets[benchmark]
         raw = collect_query_rows(engine, queries, target, params.tokens_per_batch)
-        rows = unit_query_rows(raw, fitted.roots)
+        rows = unit_query_rows(raw, fitted.roots, params.projections)
         names = queries["query_id"].to_list(), queries["task"].to_list()
         asked_rows = QueryRows(rows, *names, fitted.manifest, queries["passage"].to_list())
         what = f"groups, untrained model {number + 1}, {benchmark}"

@@ -24,7 +24,8 @@ def main(snakemake: Any) -> None:
     """Attribute under the other projection and write."""
     source, output, params = snakemake.input, snakemake.output, snakemake.params
     model = load_model(source.record, params.precision, params.device)
-    engine = GradientEngine(model, params.projection_dim, params.seed_projection)
+    projection = params.projection_dim, params.seed_projection, params.projections
+    engine = GradientEngine(model, *projection)
     questions = {
         name: read_table(path, "benchmarks/queries")
         for name, path in zip(params.benchmarks, source.queries, strict=True)

@@ -67,7 +67,7 @@ def second_pass(
     for name, table in questions.items():
         target = params.targets[name]
         raw = collect_query_rows(engine, table, target, params.tokens_per_batch)
-        rows[name] = unit_query_rows(raw, roots)
+        rows[name] = unit_query_rows(raw, roots, engine.projections)
     means = np.stack([mean_rows(each) for each in rows.values()], axis=1)  # (d, benchmarks)
     settings = PassSettings(params.loss_reduction, params.row_dtype, params.tokens_per_batch)
     on_device, sketches, scores = roots.to(engine.model.device), [], []
