@@ -36,6 +36,7 @@ TOLD = {
     "reliability": "influence/reliability",
     "tests": "unlearning/tests",
     "dose_response": "unlearning/dose_response",
+    "topics": "unlearning/topics",
     "planted": "validation/planted",
     "explained": "validation/explained",
     "leakage": "validation/leakage",
