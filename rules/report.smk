@@ -246,6 +246,7 @@ if not MATRIX:
 if FORGOTTEN:
     TOLD["tests"] = "<results>/unlearning/tests.parquet"
     TOLD["dose_response"] = "<results>/unlearning/dose_response.parquet"
+    TOLD["topics"] = "<results>/unlearning/topics.parquet"
 
 
 rule write_explorer:

@@ -249,8 +249,10 @@ if FORGOTTEN:
             rows=collect("<results>/attribution/rows/{shard}.npy", shard=SHARDS),
             queries=collect("<results>/attribution/queries/{benchmark}.npy", benchmark=BENCHMARKS),
             order=collect("<results>/attribution/queries/{benchmark}.json", benchmark=BENCHMARKS),
+            scores=collect("<results>/attribution/scores/{target}.parquet", target=FORGOTTEN),
         output:
             table="<results>/unlearning/dose_response.parquet",
+            topics="<results>/unlearning/topics.parquet",
         log:
             "<logs>/dose_response.log",
         benchmark:
@@ -263,9 +265,14 @@ if FORGOTTEN:
         params:
             version=VERSION["unlearning"],
             benchmarks=BENCHMARKS,
+            targets=FORGOTTEN,
+            topics=len(TOPICS),
             doses=RUN_SETTINGS["doses"],
             confidence=config["influence"]["confidence"],
         script:
             "../workflow_scripts/unlearning/estimate_dose_response.py"
 
-    TARGETS += [f"{RESULTS}/unlearning/dose_response.parquet"]
+    TARGETS += [
+        f"{RESULTS}/unlearning/dose_response.parquet",
+        f"{RESULTS}/unlearning/topics.parquet",
+    ]

@@ -18,6 +18,7 @@ from workflow_scripts.attribution.query_rows import (
     target_sequences,
     unit_query_rows,
 )
+from workflow_scripts.attribution.question_halves import question_halves
 from workflow_scripts.attribution.sketch import write_sketch
 from workflow_scripts.common.errors import IntegrityError, NumericsError
 from workflow_scripts.common.files import write_json
@@ -149,6 +150,23 @@ def test_document_scores_are_mean_cosines_split_by_correctness(study):
         assert abs(row["score"] - values.mean()) < 1e-6
         assert abs(row["score_correct"] - values[[2, 3]].mean()) < 1e-6
         assert abs(row["score_incorrect"] - values[[0, 1]].mean()) < 1e-6
+
+
+def test_document_scores_on_halves_average_to_the_score(study):
+    table = score(study, [True, False, False, True])
+    mean = (table["score_a"] + table["score_b"]) / 2
+    np.testing.assert_allclose(mean, table["score"], atol=1e-6)
+    assert (table["score_a"] - table["score_b"]).abs().max() > 1e-3
+
+
+def test_halves_keep_tasks_together_and_are_the_same_for_the_same_questions():
+    tasks = [f"t{i % 7}" for i in range(210)]
+    halves = question_halves(tasks)
+    assert all(len({h for h, t in zip(halves, tasks, strict=True) if t == name}) == 1
+               for name in set(tasks))  # fmt: skip
+    assert sorted(np.bincount(halves)) == [90, 120]
+    np.testing.assert_array_equal(halves, question_halves(tasks))
+    assert np.bincount(question_halves(["one"] * 120)).tolist() == [60, 60]
 
 
 def test_score_over_no_wrong_answer_is_null(study):

@@ -63,7 +63,9 @@ def test_small_bin_shows_no_document_twice(size, top, bottom):
 
 def test_table_has_length_site_and_text_as_the_config_asks(tmp_path):
     frame = scores(count=20)
-    full = frame.with_columns(score_correct=pl.col("score"), score_incorrect=None)
+    full = frame.with_columns(
+        score_correct=pl.col("score"), score_incorrect=None, score_a=pl.col("score"), score_b=0.0
+    )
     write_table(full, tmp_path / "scores.parquet", "attribution/scores")
     shard = frame.select(
         "doc_id",
@@ -88,3 +90,27 @@ def test_table_has_length_site_and_text_as_the_config_asks(tmp_path):
 def test_without_scores_there_are_no_examples():
     table = extreme_documents(["b"], [], 2)
     assert table.height == 0 and "doc_id" in table.columns
+
+
+def test_an_example_says_what_questions_that_did_not_choose_it_would_give(tmp_path):
+    """Scores are half luck of the questions: so is the excess of the highest, and no more stays."""
+    rng = np.random.default_rng(4)
+    own, luck = rng.standard_normal((2, 4000)), rng.standard_normal((2, 4000))
+    frame = pl.DataFrame({
+        "doc_id": [f"d{index:04d}" for index in range(4000)],
+        "topic": BINS[0][0], "format": BINS[0][1],
+        "score_a": own[0] + luck[0], "score_b": own[0] + luck[1],
+    })  # fmt: skip
+    mean = (pl.col("score_a") + pl.col("score_b")) / 2
+    full = frame.with_columns(score=mean, score_correct=mean, score_incorrect=mean)
+    write_table(full, tmp_path / "scores.parquet", "attribution/scores")
+    table = extreme_documents(["b"], [tmp_path / "scores.parquet"], 20)
+    for end, sign in (("top", 1), ("bottom", -1)):
+        rows = table.filter(end=end)
+        score, other = (sign * rows[name].mean() for name in ("score", "score_other_half"))
+        by_half = frame.sort("score_a", descending=end == "top").head(20)
+        expected = [by_half["score_b"].mean()]
+        by_half = frame.sort("score_b", descending=end == "top").head(20)
+        expected.append(by_half["score_a"].mean())
+        assert other == pytest.approx(sign * np.mean(expected))
+        assert 0.3 * score < other < 0.8 * score

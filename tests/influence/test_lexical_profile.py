@@ -15,6 +15,7 @@ from workflow_scripts.influence.lexical_profile import (
     fold_weights,
     rates,
     redraw,
+    relabelled_p,
     top_bins,
 )
 from workflow_scripts.influence.word_counts import (
@@ -229,3 +230,20 @@ def test_every_document_gets_its_fold_whatever_the_pieces(tmp_path, monkeypatch)
 def test_texts_that_are_not_those_of_the_sample_are_refused(tmp_path, ids):
     with pytest.raises(IntegrityError, match="drew from part p0"):
         list(texts_with_folds(*corpus(tmp_path, ids)))
+
+
+def test_words_of_any_bins_are_called_no_more_than_five_times_in_a_hundred():
+    """Bins differ in words by topic; the interval that holds bins fixed calls most sets of them."""
+    rng = np.random.default_rng(5)
+    by_topic = np.repeat(rng.uniform(10, 60, 24), 24) + rng.uniform(-3, 3, 576)
+    totals = np.stack([np.full(576, 12.0), np.full(576, 1200.0), by_topic], axis=1)
+    called = []
+    for _ in range(60):
+        grid = np.zeros((24, 24), bool)
+        for topic in rng.choice(24, 4, replace=False):
+            grid[topic, rng.choice(24, 6, replace=False)] = True
+        called.append(relabelled_p(totals, grid.ravel(), 99, rng)[1] < 0.05)
+    assert np.mean(called) < 0.15
+    highest = np.zeros((24, 24), bool)
+    highest[np.argsort(-by_topic.reshape(24, 24).mean(axis=1))[:4], :6] = True
+    assert relabelled_p(totals, highest.ravel(), 199, rng)[1] < 0.05

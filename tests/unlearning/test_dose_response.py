@@ -104,6 +104,19 @@ class Call:
         self.__dict__ |= {name: Named(part) for name, part in parts.items()}
 
 
+def made_up_scores():
+    """Four topics; the halves agree on the first, and each has another second."""
+    half = {"art": (9, 9), "games": (5, 1), "health": (1, 6), "food": (0, 0)}
+    rows = [
+        {"doc_id": f"{topic}{i}", "topic": topic, "format": "faq", "score_a": a, "score_b": b}
+        for topic, (a, b) in half.items()
+        for i in range(2)
+    ]
+    mean = (pl.col("score_a") + pl.col("score_b")) / 2
+    frame = pl.DataFrame(rows).with_columns(score=mean, score_correct=mean, score_incorrect=mean)
+    return frame.cast({pl.Int64: pl.Float64})
+
+
 @pytest.fixture
 def study(tmp_path):
     """Two topics of benchmark x; a question loses what the forgotten documents give it."""
@@ -112,6 +125,7 @@ def study(tmp_path):
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     queries = rng.standard_normal((30, 16)).astype(np.float32)
     ids = [f"t/{i}" for i in range(30)]
+    write_table(made_up_scores(), tmp_path / "scores.parquet", "attribution/scores")
     np.save(tmp_path / "s0000.npy", rows)
     np.save(tmp_path / "x.npy", queries)
     record = {"query_ids": ids, "tasks": ["t"] * 30, "manifest": {}}
@@ -152,9 +166,16 @@ def relate(study):
                 "shards": [str(study / "shard.parquet")],
                 "rows": [str(study / "s0000.npy")],
                 "queries": [str(study / "x.npy")],
+                "scores": [str(study / "scores.parquet")],
             },
-            output={"table": str(study / "out.parquet")},
-            params={"benchmarks": ["x"], "doses": [1.0], "confidence": 0.95},
+            output={"table": study / "out.parquet", "topics": study / "topics.parquet"},
+            params={
+                "benchmarks": ["x"],
+                "targets": ["x"],
+                "topics": 2,
+                "doses": [1.0],
+                "confidence": 0.95,
+            },
         )
     )
     return read_table(study / "out.parquet", "unlearning/dose_response")
@@ -169,6 +190,15 @@ def test_questions_that_lose_what_was_forgotten_correlate_in_every_topic(study):
     broken = table.filter(arm="bottom")
     assert broken["spearman"].is_null().all()
     assert set(broken["reason"]) == {"the run collapsed before the dose"}
+
+
+def test_topics_that_the_other_half_of_the_questions_would_not_choose_are_counted(study):
+    relate(study)
+    topics = read_table(study / "topics.parquet", "unlearning/topics")
+    assert topics["topic"].to_list() == ["art", "health", "games", "food"]
+    assert topics["rank_a"].to_list() == [1, 3, 2, 4]
+    assert topics["rank_b"].to_list() == [1, 2, 3, 4]
+    assert set(topics["stays"]) == {0.5} and set(topics["n_top"]) == {2}
 
 
 def test_a_forgotten_document_without_a_row_is_refused_by_file(study):

@@ -192,7 +192,7 @@ def test_a_study_of_own_text_says_not_applicable_for_each_check_of_planted_truth
     # Its reliability is told: what it can reach depends on how many documents there are.
     assert line(verdict, "other documents")["state"] == "told"
     assert "not planted" in render(verdict)
-    assert "14 not applicable to this study" in render(verdict)
+    assert "16 not applicable to this study" in render(verdict)
 
 
 def test_checks_that_are_switched_off_are_said_with_the_key_that_does_it():
@@ -314,6 +314,8 @@ def test_documents_scores_are_averaged_bin_by_bin_and_counted(tmp_path):
             "score": [0.1, 0.3, -0.4],
             "score_correct": [None, None, None],
             "score_incorrect": [None, None, None],
+            "score_a": [None, None, None],
+            "score_b": [None, None, None],
         }
     )
     path = tmp_path / "a.parquet"

@@ -2,7 +2,8 @@
 
 in   rows, shards, sketches: document rows, their ids and what they were made with;
      queries, order: query rows; answers: correctness
-out  scores: doc_id, topic, format, score, score_correct, score_incorrect (mean cosines)
+out  scores: doc_id, topic, format, score, score_correct, score_incorrect, score_a, score_b (mean
+     cosines)
 """
 
 from typing import Any
@@ -12,11 +13,14 @@ import polars as pl
 
 from workflow_scripts.attribution.manifest import check_same
 from workflow_scripts.attribution.query_rows import load_query_rows, load_rows, mean_rows
+from workflow_scripts.attribution.question_halves import HALVES, question_halves
 from workflow_scripts.attribution.sketch import read_manifest
 from workflow_scripts.benchmarks.answers import answered_right
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.tables import read_table, write_table
+
+COLUMNS = ["score", "score_correct", "score_incorrect", *(f"score_{half}" for half in HALVES)]
 
 
 def score_shard(rows: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -40,16 +44,14 @@ def main(snakemake: Any) -> None:
     for path in source.sketches:
         check_same(path, read_manifest(path), source.queries, queries.manifest)
     right = answered_right(source.answers, queries.query_ids)
-    targets = np.stack(
-        [mean_rows(queries.rows, chosen) for chosen in (None, right, ~right)], axis=1
-    )
+    half = question_halves(queries.tasks)
+    groups = (None, right, ~right, half == 0, half == 1)
+    targets = np.stack([mean_rows(queries.rows, chosen) for chosen in groups], axis=1)
     parts, progress = [], Progress(len(source.shards), "shards scored")
     for shard_path, rows_path in zip(source.shards, source.rows, strict=True):
         keys = read_table(shard_path, "corpus/shards", ["doc_id", "topic", "format"])
         rows = load_rows(rows_path, keys.height, memory_map=True)
-        scores = pl.DataFrame(
-            score_shard(rows, targets), schema=["score", "score_correct", "score_incorrect"]
-        ).fill_nan(None)
+        scores = pl.DataFrame(score_shard(rows, targets), schema=COLUMNS).fill_nan(None)
         parts.append(pl.concat([keys, scores], how="horizontal"))
         progress.advance()
     write_table(pl.concat(parts), snakemake.output.scores, "attribution/scores")

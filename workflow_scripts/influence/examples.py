@@ -9,6 +9,9 @@ from workflow_scripts.common.streamed_tables import scan_table, table_pieces
 
 KEY = ["topic", "format"]
 COLUMNS = ["doc_id", *KEY, "score"]
+# Scores on either half of the questions.
+HALF_SCORES = ("score_a", "score_b")
+KEPT = [*COLUMNS, "other"]
 
 
 class Extremes:
@@ -17,12 +20,16 @@ class Extremes:
     def __init__(self, per_bin: int) -> None:
         """Keep ``per_bin`` documents at each end."""
         self.per_bin = per_bin
-        schema = {**dict.fromkeys(["doc_id", *KEY], pl.String), "score": pl.Float64}
+        numbers = dict.fromkeys(["score", "other"], pl.Float64)
+        schema = {**dict.fromkeys(["doc_id", *KEY], pl.String), **numbers}
         self.top = self.bottom = pl.DataFrame(schema=schema)
         self.counts = pl.DataFrame(schema={**dict.fromkeys(KEY, pl.String), "n_docs": pl.UInt32})
 
     def add(self, scores: pl.DataFrame) -> None:
-        """Take a piece with the columns doc_id, topic, format, score."""
+        """Take a piece with the columns doc_id, topic, format, score and, if any, other."""
+        if "other" not in scores.columns:
+            scores = scores.with_columns(other=pl.lit(None, pl.Float64))
+        scores = scores.select(KEPT)
         self.top = self._first(pl.concat([self.top, scores]), highest=True)
         self.bottom = self._first(pl.concat([self.bottom, scores]), highest=False)
         counts = scores.group_by(KEY).agg(pl.len().alias("n_docs"))
@@ -31,7 +38,7 @@ class Extremes:
     def _first(self, scores: pl.DataFrame, highest: bool) -> pl.DataFrame:
         """First documents of each bin from one end; of equal scores the smaller id is higher."""
         order = scores.sort("score", "doc_id", descending=[highest, not highest])
-        return order.group_by(KEY, maintain_order=True).head(self.per_bin).select(COLUMNS)
+        return order.group_by(KEY, maintain_order=True).head(self.per_bin).select(KEPT)
 
     def table(self) -> pl.DataFrame:
         """Both ends with their ranks: 1 is the highest score of the bin.
@@ -39,7 +46,7 @@ class Extremes:
         A document of a small bin stands at the top alone.
 
         Returns:
-            topic, format, end (top or bottom), rank, n_docs, doc_id, score.
+            topic, format, end (top or bottom), rank, n_docs, doc_id, score, other (as added).
         """
         place = pl.int_range(1, pl.len() + 1).over(KEY)
         top = self.top.with_columns(end=pl.lit("top"), rank=place)
@@ -50,7 +57,7 @@ class Extremes:
         bottom = bottom.filter(pl.col("rank") > self.per_bin).drop("place", "n_docs")
         both = pl.concat([top, bottom.select(top.columns)])
         counted = both.join(self.counts, on=KEY).with_columns(pl.col("n_docs").cast(pl.Int64))
-        return counted.select(*KEY, "end", "rank", "n_docs", "doc_id", "score")
+        return counted.select(*KEY, "end", "rank", "n_docs", "doc_id", "score", "other")
 
 
 def extreme_documents(
@@ -64,15 +71,42 @@ def extreme_documents(
         per_bin: documents at each end.
 
     Returns:
-        benchmark and the columns of :meth:`Extremes.table`.
+        benchmark, the columns of :meth:`Extremes.table`, and score_other_half: what the document
+        of the same rank by one half of the questions scores on the other half, mean of both ways.
     """
-    frames = [Extremes(per_bin).table().select(pl.lit("").alias("benchmark"), pl.all())]
+    none = (
+        Extremes(per_bin)
+        .table()
+        .drop("other")
+        .with_columns(score_other_half=pl.lit(None, pl.Float64))
+    )
+    frames = [none.select(pl.lit("").alias("benchmark"), pl.all())]
     for benchmark, path in zip(benchmarks if paths else [], paths, strict=True):
-        extremes = Extremes(per_bin)
-        for piece in table_pieces(path, "attribution/scores", COLUMNS):
-            extremes.add(piece)
-        frames.append(extremes.table().select(pl.lit(benchmark).alias("benchmark"), pl.all()))
+        whole, *halves = (Extremes(per_bin) for _ in range(3))
+        for piece in table_pieces(path, "attribution/scores", [*COLUMNS, *HALF_SCORES]):
+            whole.add(piece)
+            for half, chooses, asked in zip(halves, HALF_SCORES, HALF_SCORES[::-1], strict=True):
+                half.add(piece.with_columns(score=chooses, other=asked).drop_nulls("score"))
+        table = with_other_half(whole.table().drop("other"), [half.table() for half in halves])
+        frames.append(table.select(pl.lit(benchmark).alias("benchmark"), pl.all()))
     return pl.concat(frames)
+
+
+def with_other_half(table: pl.DataFrame, halves: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Add ``score_other_half`` by rank; null where a half chose none.
+
+    Args:
+        table: of :meth:`Extremes.table`.
+        halves: the same by either half of the questions, with ``other``: the score on the other.
+    """
+    place = [*KEY, "rank"]
+    for number, half in enumerate(halves):
+        table = table.join(
+            half.select(*place, pl.col("other").alias(f"other{number}")), on=place, how="left"
+        )
+    names = [f"other{number}" for number in range(len(halves))]
+    mean = sum(map(pl.col, names), start=pl.lit(0.0)) / len(names)
+    return table.with_columns(score_other_half=mean).drop(names)
 
 
 def details_of(texts: pl.DataFrame, wanted: pl.Series, max_chars: int) -> pl.DataFrame:

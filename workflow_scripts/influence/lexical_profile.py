@@ -3,7 +3,9 @@
 A rate is a ratio of sums over the documents of its bins: 1,000 times the count over the words.
 Intervals redraw the folds of every bin (groups of whole sites), F - 1 of its F with replacement
 and weights scaled by F / (F - 1), so that the variance is not too small by that factor (Rao and
-Wu 1988, Resampling inference with complex survey data); the bins themselves are given.
+Wu 1988, Resampling inference with complex survey data); the bins themselves are given. Bins differ
+in their words whatever they do for a benchmark, so that such an interval of top less rest excludes
+0 for most sets of bins; its p value comes from relabelled topics and formats instead.
 """
 
 import logging
@@ -14,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from workflow_scripts.common.streams import stream
-from workflow_scripts.common.taxonomy import BINS
+from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
 from workflow_scripts.common.thresholds import SIGNIFICANT
 from workflow_scripts.influence.word_counts import Counts, Lexicon, bins_of_formats
 
@@ -125,6 +127,43 @@ def rates(totals: np.ndarray) -> np.ndarray:
     )
 
 
+def relabelled_p(
+    totals: np.ndarray, chosen: np.ndarray, draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Two-sided p that other bins in the same arrangement differ from the rest as much.
+
+    Topics and formats are relabelled, each as a whole, so that a region that fills a topic is
+    held against others that do.
+
+    Args:
+        totals: (576, 2 + M) documents, words and counts.
+        chosen: (576,) bool; the bins that are compared with the rest.
+        draws: relabellings.
+        rng: generator.
+
+    Returns:
+        (1 + M,) of words per document and the rates; NaN where a group has no words.
+    """
+    known = totals[:, 0] > 0
+
+    def difference(mask: np.ndarray) -> np.ndarray:
+        sides = (totals[mask & known].sum(axis=0), totals[~mask & known].sum(axis=0))
+        first, second = map(rates, sides)
+        return first - second
+
+    own, grid = difference(chosen), chosen.reshape(len(TOPICS), len(FORMATS))
+    null = np.empty((draws, len(own)))
+    for draw in null:
+        topics, formats = rng.permutation(len(TOPICS)), rng.permutation(len(FORMATS))
+        draw[:] = difference(grid[topics][:, formats].ravel())
+    # A relabelling whose bins have no documents says nothing.
+    made = np.isfinite(null).sum(axis=0)
+    # Up to rounding, for a relabelling may be the region itself.
+    beyond = np.abs(np.nan_to_num(null)) >= np.abs(own) * (1 - 1e-12)
+    p = (1 + (beyond & np.isfinite(null)).sum(axis=0)) / (1 + made)
+    return np.where(np.isfinite(own) & (made > 0), p, np.nan)
+
+
 class Profile:
     """Collects the rows of ``influence/lexical_profile``."""
 
@@ -146,13 +185,18 @@ class Profile:
             self._rows(labels, sizes, values[index], low[index], high[index])
 
     def add_pair(
-        self, names: tuple[str, str], masks: tuple[np.ndarray, np.ndarray], **labels: str
+        self,
+        names: tuple[str, str],
+        masks: tuple[np.ndarray, np.ndarray],
+        p: np.ndarray | None = None,
+        **labels: str,
     ) -> None:
         """Rows for two groups of bins and for their difference.
 
         Args:
             names: of the groups.
             masks: (576,) bool each; the bins of each group.
+            p: (1 + M,) p of the difference, where it has one.
             labels: benchmark and selection, where there are.
         """
         found = []
@@ -171,6 +215,7 @@ class Profile:
             sizes + other_sizes,
             value - other,
             *self._interval(draws - other_draws),
+            p,
         )
 
     def table(self) -> pl.DataFrame:
@@ -188,6 +233,7 @@ class Profile:
         values: np.ndarray,
         low: np.ndarray,
         high: np.ndarray,
+        p: np.ndarray | None = None,
     ) -> None:
         kinds = ("group", "benchmark", "topic", "format", "selection")
         fixed = {name: pl.lit(labels.get(name), dtype=pl.String) for name in kinds}
@@ -196,7 +242,13 @@ class Profile:
             for name, size in zip(("n_bins", "n_docs", "n_words"), sizes, strict=True)
         }
         frame = pl.DataFrame(
-            {"measure": self.measures, "value": values, "ci_low": low, "ci_high": high}
+            {
+                "measure": self.measures,
+                "value": values,
+                "ci_low": low,
+                "ci_high": high,
+                "p_value": np.full(len(values), np.nan) if p is None else p,
+            }
         )
         self.frames.append(frame.with_columns(**fixed, **counts))
 
@@ -225,9 +277,10 @@ def lexical_profile(
     for (benchmark,), frame in bins.group_by("benchmark", maintain_order=True):
         chosen, selection = top_bins(frame)
         logger.info("%s: %d top bins (%s)", benchmark, chosen.sum(), selection)
-        rows.add_pair(
-            ("top", "rest"), (chosen, ~chosen), benchmark=str(benchmark), selection=selection
-        )
+        rng = stream(seed, "lexical profile", "relabelled", benchmark)
+        p = relabelled_p(drawn.totals, chosen, bootstraps, rng)
+        labels = {"benchmark": str(benchmark), "selection": selection}
+        rows.add_pair(("top", "rest"), (chosen, ~chosen), p, **labels)
     masks = bins_of_formats(lexicon.interactional), bins_of_formats(lexicon.expository)
     rows.add_pair(("interactional", "expository"), masks)
     return rows.table()

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from workflow_scripts.common.thresholds import SIGNIFICANT
 from workflow_scripts.influence.lexical_profile import BY_SHARE
 from workflow_scripts.report.numbers import counted, number_text
 from workflow_scripts.report.style import (
@@ -136,9 +137,12 @@ def _measure(
 
 
 def _difference(axes: Axes, place: int, row: Mapping[str, Any]) -> None:
-    """First group less second, with interval; faint where the interval holds 0."""
+    """First group less second, with interval; faint where other bins differ as much."""
     low, high = row["ci_low"], row["ci_high"]
-    known = low is not None and (low > 0 or high < 0)
+    if row["benchmark"] is None:
+        known = low is not None and (low > 0 or high < 0)
+    else:
+        known = row["p_value"] is not None and row["p_value"] < SIGNIFICANT
     text = signed(row["value"])
     if low is not None:
         text += f"\n{_short(low)} to {_short(high)}"
@@ -198,8 +202,8 @@ def _explain(figure: Figure, confidence: float) -> None:
         "Words a document; all else per 1,000 words. English word lists. Lines and differences "
         f"(first group less second): {confidence:.0%} bootstrap intervals over sites, the bins "
         "given, one at a time.",
-        "Bold: the interval excludes 0. * No bin is called: the 5% of bins with the highest "
-        "influence. The top bins were chosen on the same documents. No cause is shown.",
+        "Bold: relabelled topics and formats differ as much in less than 5% (formats: the interval "
+        "excludes 0). * No bin is called: the 5% of highest influence. No cause is shown.",
     ]
     heading(figure, TITLE, lines, 1 - 0.15 / height, left=0.15 / width)
     handles = [

@@ -262,6 +262,7 @@ def forgetting(story: Story) -> list[str]:
         "estimate holds if targeted documents cost more than random ones and bottom ones do not.",
         table(head, rows),
         *primary(tests),
+        *chosen(story.tables.get("topics"), story.titles),
         *answered(story),
     ]
 
@@ -280,6 +281,23 @@ def primary(tests: pl.DataFrame) -> list[str]:
     return [
         f"**Primary:** {first['contrast']} of {first['measure']} at {first['dose']:g} nats, "
         f"{when}. Every other test of forgetting is exploratory."
+    ]
+
+
+def chosen(topics: pl.DataFrame | None, titles: Mapping[str, str]) -> list[str]:
+    """Whether either half of the questions would have chosen the topics that were forgotten."""
+    if topics is None or topics.is_empty():
+        return []
+    first = topics.filter(rank=1)
+    parts = [
+        f"{number_text(100 * row['stays'], 0)}% ({plain(titles[row['target']])})"
+        for row in first.drop_nulls("stays").sort("target").iter_rows(named=True)
+    ]
+    if not parts:
+        return []
+    return [
+        f"Of the {first['n_top'][0]} topics of highest influence by one half of the questions, "
+        f"among those of the other half: {', '.join(parts)}."
     ]
 
 

@@ -39,6 +39,7 @@ TOLD = {
     "error_budget": "influence/error_budget",
     "tests": "unlearning/tests",
     "dose_response": "unlearning/dose_response",
+    "topics": "unlearning/topics",
     "planted": "validation/planted",
     "explained": "validation/explained",
     "leakage": "validation/leakage",

@@ -2,9 +2,9 @@
 
 in   runs, sets: of every benchmark, topic and seed; evaluations: of every topic and evaluated
      benchmark; shards, rows: the document rows and their ids; queries: query rows of the
-     benchmarks in the order of params.benchmarks
-out  dose_response: one row per target, evaluated benchmark, topic, arm, seed and dose, and one over
-     the topics
+     benchmarks in the order of params.benchmarks; scores: of the targets
+out  table: one row per target, evaluated benchmark, topic, arm, seed and dose, and one over the
+     topics; topics: which topics either half of the questions would choose
 """
 
 import logging
@@ -33,6 +33,7 @@ from workflow_scripts.unlearning.dose_response import (
 from workflow_scripts.unlearning.effects import planned_rows
 from workflow_scripts.unlearning.names import CONTROL, RETAIN
 from workflow_scripts.unlearning.run_files import read_run
+from workflow_scripts.unlearning.topics import topics_by_half
 
 logger = logging.getLogger("atlas")
 
@@ -152,6 +153,11 @@ def main(snakemake: Any) -> None:
             if Path(path).stem == name:
                 own = records[Path(path).parents[1]]
                 adapters += adapters_of(path, own, params.doses, forgotten, questions)
+    topics = [
+        topics_by_half(read_table(path, "attribution/scores"), target, params.topics)
+        for target, path in zip(params.targets, source.scores, strict=True)
+    ]
+    write_table(pl.concat(topics), snakemake.output.topics, "unlearning/topics")
     table = table_of(adapters, params.confidence)
     write_table(table, snakemake.output.table, "unlearning/dose_response")
     own = pl.col("target") == pl.col("evaluated")

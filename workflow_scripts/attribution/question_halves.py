@@ -1,0 +1,32 @@
+"""Halves of a benchmark's questions: what one half chooses, the other has not chosen."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from workflow_scripts.common.streams import stream
+from workflow_scripts.influence.question_clusters import question_clusters
+
+# Names of the halves, as in the columns score_a and score_b.
+HALVES = ("a", "b")
+
+
+def question_halves(tasks: Sequence[str]) -> np.ndarray:
+    """Half of each question: those that come together stay together.
+
+    The order is drawn by the number of questions alone, so that the same questions always have
+    the same halves; each cluster goes to the half that has fewer questions.
+
+    Args:
+        tasks: task of each of the Q questions.
+
+    Returns:
+        (Q,) int, 0 or 1.
+    """
+    clusters = question_clusters(tasks)
+    sizes = np.bincount(clusters)
+    owner, held = np.empty(len(sizes), dtype=int), [0, 0]
+    for cluster in stream(0, "question halves", len(tasks)).permutation(len(sizes)):
+        owner[cluster] = int(held[1] < held[0])
+        held[owner[cluster]] += sizes[cluster]
+    return owner[clusters]
