@@ -121,6 +121,7 @@ def _check_unlearning(config: Mapping[str, Any]) -> None:
                 "'unlearning.benchmarks' names; they must agree, and [] there means no "
                 f"unlearning{nearest(name, known)}"
             )
+    _check_arms(config)
     _check_topics(config)
     _check_set_sizes(config)
     if config["attribution"]["rows"] != "keep":
@@ -134,6 +135,43 @@ def _check_unlearning(config: Mapping[str, Any]) -> None:
             f"config key 'unlearning.doses' is {doses}; a run passes them in turn, so they must "
             "increase"
         )
+
+
+def _check_arms(config: Mapping[str, Any]) -> None:
+    """Check what the targeted documents are compared with, and what is cross-fitted.
+
+    Raises:
+        ConfigError: names the key and what is allowed.
+    """
+    settings, benchmarks = config["unlearning"], config["benchmarks"]
+    if "random" not in settings["arms"]:
+        raise ConfigError(
+            f"config key 'unlearning.arms' is {settings['arms']}; it lacks 'random', which the "
+            "primary difference is taken from: add it (what 'random' was before, controls of low "
+            "influence, is 'low')"
+        )
+    other = settings["other_benchmark"]
+    if other and other not in benchmarks:
+        raise ConfigError(
+            f"config key 'unlearning.other_benchmark' is {other!r}; allowed: "
+            f"{', '.join(benchmarks)}{nearest(other, benchmarks)}"
+        )
+    if "other" in settings["arms"] and not other and len(benchmarks) < 2:
+        raise ConfigError(
+            "config key 'unlearning.arms' names 'other', but there is one benchmark alone; leave "
+            "that arm out"
+        )
+    for key, known, where in (
+        ("benchmarks", settings["benchmarks"], "unlearning.benchmarks"),
+        ("topics", settings["topics"], "unlearning.topics"),
+        ("seeds", config["seeds"]["unlearning"], "seeds.unlearning"),
+    ):
+        for value in settings["cross_fit"][key]:
+            if value not in known:
+                raise ConfigError(
+                    f"config key 'unlearning.cross_fit.{key}' names {value!r}; allowed are those "
+                    f"of '{where}': {', '.join(map(str, known))}"
+                )
 
 
 def _check_topics(config: Mapping[str, Any]) -> None:
