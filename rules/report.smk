@@ -247,6 +247,7 @@ if not MATRIX:
         TOLD["leakage"] = LEAKAGE_OUTPUT["leakage"]
 if FORGOTTEN:
     TOLD["tests"] = "<results>/unlearning/tests.parquet"
+    TOLD["selection"] = "<results>/unlearning/selection.parquet"
 
 
 rule write_explorer:

@@ -19,6 +19,7 @@ from workflow_scripts.common.taxonomy import display_name
 from workflow_scripts.common.thresholds import SIGNIFICANT
 from workflow_scripts.report.cautions import all_equal, texts
 from workflow_scripts.report.headline_maps import comparison
+from workflow_scripts.report.headline_unlearning import unlearning_lines
 from workflow_scripts.report.run_options import report_command
 
 # The last job of a run that was asked for the whole study.
@@ -107,36 +108,6 @@ def planted_lines(planted: pl.DataFrame) -> list[str]:
     return lines
 
 
-def unlearning_lines(tests: pl.DataFrame) -> list[str]:
-    """What forgetting did to the target, at the largest dose: targeted against the controls."""
-    dose = tests["dose"].max()
-    own = tests.filter(pl.col("target") == pl.col("evaluated"), measure="accuracy", dose=dose)
-    contrasts = {"targeted - random": ("targeted-random", "matched")}
-    contrasts["bottom - random"] = ("bottom-random", "all")
-    lines = [
-        f"Points of accuracy lost at a rise of the forget loss by {dose:g} (nats), median topic "
-        "(interval)",
-        f"{'':24} {'targeted':>10}  " + "  ".join(f"{name:>24}" for name in contrasts),
-    ]
-    for name in own["target"].unique().sort():
-        rows = own.filter(target=name)
-        cells = [_points(rows.filter(contrast=c, pairs=p)) for c, p in contrasts.values()]
-        alone = rows.filter(contrast="targeted")["median"]
-        damage = f"{100 * alone[0]:+.0f}" if len(alone) and alone[0] is not None else "n/a"
-        lines.append(f"{name:24} {damage:>10}  " + "  ".join(f"{cell:>24}" for cell in cells))
-    return lines
-
-
-def _points(rows: pl.DataFrame) -> str:
-    if rows.is_empty() or rows["median"][0] is None:
-        return "n/a"
-    median, low, high = (rows[name][0] for name in ("median", "ci_low", "ci_high"))
-    if low is None:
-        n = rows["n_topics"][0]
-        return f"{100 * median:+.0f} (no interval: {n} topic{'' if n == 1 else 's'})"
-    return f"{100 * median:+.0f} ({100 * low:+.0f} to {100 * high:+.0f})"
-
-
 def _mean_and_lowest(values: pl.Series) -> str:
     known = values.drop_nulls()
     return f"{known.mean():.2f} ({known.min():.2f})" if len(known) else "n/a"
@@ -171,7 +142,8 @@ def headline(folder: Path) -> str:
         parts.append(["Planted truth recovered (AUROC)", *_indent(lines)])
     tests = folder / "unlearning" / "tests.parquet"
     if tests.exists():
-        lines = unlearning_lines(read_table(tests, "unlearning/tests"))
+        chosen = read_table(folder / "unlearning" / "selection.parquet", "unlearning/selection")
+        lines = unlearning_lines(read_table(tests, "unlearning/tests"), chosen)
         parts.append(["Forgetting the documents of a topic", *_indent(lines)])
     parts.append(["Where to look", *_indent(_places(folder))])
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"

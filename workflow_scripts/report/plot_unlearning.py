@@ -17,6 +17,7 @@ from workflow_scripts.report.unlearning_matrix import draw_matrix
 from workflow_scripts.report.unlearning_panels import draw_curves, draw_pairs
 from workflow_scripts.report.unlearning_tables import damage_matrix, margin_curves, paired_effects
 from workflow_scripts.unlearning.names import COLLAPSED
+from workflow_scripts.unlearning.pairs import shown_dose
 from workflow_scripts.unlearning.run_files import read_run
 
 
@@ -37,16 +38,16 @@ def main(snakemake: Any) -> None:
         collapsed |= {
             (*key, arm) for arm, ended in record["arms"].items() if ended["state"] == COLLAPSED
         }
-    dose = max(params.doses)
-    curves = margin_curves(histories, collapsed, dose, params.confidence)
+    curves = margin_curves(histories, collapsed, max(params.doses), params.confidence)
+    dose = shown_dose(tests)
     pairs, matrix = paired_effects(effects, dose), damage_matrix(tests, dose)
     for table, name in ((curves, "curves"), (pairs, "pairs"), (matrix, "matrix")):
         save_csv(table, output[f"{name}_csv"])
     with style():
         figures = {
             "curves": draw_curves(curves, tests, targets, params.confidence),
-            "pairs": draw_pairs(pairs, tests, targets, dose, params.confidence),
-            "matrix": draw_matrix(matrix, tests, titles, dose, params.confidence),
+            "pairs": draw_pairs(pairs, tests, targets, params.confidence),
+            "matrix": draw_matrix(matrix, tests, titles, params.confidence),
         }
         for name, figure in figures.items():
             shown = titles if name == "matrix" else targets

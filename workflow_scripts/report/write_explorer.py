@@ -35,6 +35,7 @@ TOLD = {
     "contrast_extremes": "influence/contrast_extremes",
     "reliability": "influence/reliability",
     "tests": "unlearning/tests",
+    "selection": "unlearning/selection",
     "planted": "validation/planted",
     "explained": "validation/explained",
     "leakage": "validation/leakage",

@@ -59,9 +59,9 @@ def pick(kind: type, settings: dict[str, Any]) -> Any:
 
 def set_table(sets: Sets) -> pl.DataFrame:
     """Rows of the table ``unlearning/sets``."""
-    return pl.concat(
-        [rows.with_columns(arm=pl.lit(arm)) for arm, rows in sets.items()], how="diagonal_relaxed"
-    )
+    chosen_by = pl.DataFrame(schema={"score_other": pl.Float64, "words": pl.Float64})
+    parts = [rows.with_columns(arm=pl.lit(arm)) for arm, rows in sets.items()]
+    return pl.concat([*parts, chosen_by], how="diagonal_relaxed")
 
 
 def history_table(courses: dict[str, Course]) -> pl.DataFrame:
