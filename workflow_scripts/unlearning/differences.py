@@ -93,7 +93,7 @@ def judge(
     result |= _mean_tests(of_topics, means, sizes, measure, settings)
     notes = [] if len(topics) >= MIN_INTERVAL else [f"no interval of the median: {_topics(means)}"]
     if result["p_t"] is None:
-        notes.append("no test: one topic" if len(topics) < 2 else "no test: nothing differs")
+        notes.append("no test: one topic" if len(topics) < 2 else "no test: no spread")
     if measure == "accuracy":
         n_seeds = own.height / len(means)
         spread = spread_of_topic_mean(settings.spreads, n_seeds, own["n_questions"].min())

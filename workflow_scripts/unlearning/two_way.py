@@ -76,7 +76,7 @@ def estimate(differences: np.ndarray, sizes: np.ndarray, floor: float = 0.0) -> 
         floor: least ``v_question``.
 
     Returns:
-        None with fewer than two topics, or where nothing differs at all and ``floor`` is 0.
+        None with fewer than two topics, or where all differences agree and ``floor`` is 0.
     """
     n, n_clusters = differences.shape
     if n < 2:
@@ -84,13 +84,13 @@ def estimate(differences: np.ndarray, sizes: np.ndarray, floor: float = 0.0) -> 
     weights = sizes / sizes.sum()
     topic_means, question_means = differences @ weights, differences.mean(axis=0)
     mean = float(topic_means.mean())
-    v_topic = _sum_of_squares(topic_means - mean) / (n * (n - 1))
+    v_topic = float(_squares(topic_means - mean).sum()) / (n * (n - 1))
     v_question = v_interaction = 0.0
     if n_clusters > 1:
         leave_out = (n_clusters - 1) / n_clusters * (weights / (1 - weights)) ** 2
-        v_question = float(leave_out @ np.square(question_means - mean))
+        v_question = float(leave_out @ _squares(question_means - mean))
         residual = differences - topic_means[:, None] - question_means + mean
-        v_interaction = float((leave_out * np.square(residual)).sum()) / (n * (n - 1))
+        v_interaction = float((leave_out * _squares(residual)).sum()) / (n * (n - 1))
     v_question = max(v_question, floor)
     variance = max(v_topic + v_question - v_interaction, v_topic, v_question)
     if variance <= 0:
@@ -100,6 +100,6 @@ def estimate(differences: np.ndarray, sizes: np.ndarray, floor: float = 0.0) -> 
     return Estimate(mean, v_topic, v_question, variance, variance**2 / spread)
 
 
-def _sum_of_squares(values: np.ndarray) -> float:
-    """Sum of squares; 0 for values that differ by rounding alone."""
-    return float(np.square(values).sum()) if np.abs(values).max() > 1e-12 else 0.0
+def _squares(values: np.ndarray) -> np.ndarray:
+    """Squares; zeros for values that differ from zero by rounding alone."""
+    return np.square(values) if np.abs(values).max() > 1e-12 else np.zeros_like(values)
