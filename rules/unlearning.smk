@@ -31,7 +31,9 @@ RUN_SETTINGS = {
 metric_of = value_function(DEFINITIONS, "metric")
 TOPIC_RUNS, CONTROL_RUNS, EVALUATIONS = [], [], []
 CROSS_FIT = config["unlearning"]["cross_fit"]
-HALF_SEEDS = CROSS_FIT["seeds"] or UNLEARNING_SEEDS
+CROSS_FITTED = FORGOTTEN[: CROSS_FIT["benchmarks"]]
+HALF_SEEDS = UNLEARNING_SEEDS[: CROSS_FIT["seeds"] or None]
+HALF_TOPICS = TOPICS[: CROSS_FIT["topics"] or None]
 HALF_RUNS, HALF_EVALUATIONS = [], []
 
 
@@ -168,7 +170,7 @@ if FORGOTTEN:
             "../workflow_scripts/unlearning/score_halves.py"
 
 
-if FORGOTTEN and CROSS_FIT["benchmarks"]:
+if CROSS_FITTED:
 
     rule unlearn_halves:
         """Forget documents of a topic that one half of the questions chose."""
@@ -251,14 +253,14 @@ if FORGOTTEN and CROSS_FIT["benchmarks"]:
 
     HALF_RUNS += expand(
         "<results>/unlearning/{benchmark}/{topic}/halves/seed{seed}/run.json",
-        benchmark=CROSS_FIT["benchmarks"],
-        topic=CROSS_FIT["topics"] or TOPICS,
+        benchmark=CROSS_FITTED,
+        topic=HALF_TOPICS,
         seed=HALF_SEEDS,
     )
     HALF_EVALUATIONS += expand(
         "<results>/unlearning/{benchmark}/{topic}/halves/evaluation.parquet",
-        benchmark=CROSS_FIT["benchmarks"],
-        topic=CROSS_FIT["topics"] or TOPICS,
+        benchmark=CROSS_FITTED,
+        topic=HALF_TOPICS,
     )
 
 

@@ -138,7 +138,7 @@ def _check_unlearning(config: Mapping[str, Any]) -> None:
 
 
 def _check_arms(config: Mapping[str, Any]) -> None:
-    """Check what the targeted documents are compared with, and what is cross-fitted.
+    """Check what the targeted documents are compared with.
 
     Raises:
         ConfigError: names the key and what is allowed.
@@ -161,17 +161,6 @@ def _check_arms(config: Mapping[str, Any]) -> None:
             "config key 'unlearning.arms' names 'other', but there is one benchmark alone; leave "
             "that arm out"
         )
-    for key, known, where in (
-        ("benchmarks", settings["benchmarks"], "unlearning.benchmarks"),
-        ("topics", settings["topics"], "unlearning.topics"),
-        ("seeds", config["seeds"]["unlearning"], "seeds.unlearning"),
-    ):
-        for value in settings["cross_fit"][key]:
-            if value not in known:
-                raise ConfigError(
-                    f"config key 'unlearning.cross_fit.{key}' names {value!r}; allowed are those "
-                    f"of '{where}': {', '.join(map(str, known))}"
-                )
 
 
 def _check_topics(config: Mapping[str, Any]) -> None:

@@ -195,17 +195,17 @@ class Sizes:
     @property
     def cross_fitted(self) -> list[str]:
         """Benchmarks whose documents are chosen by halves of the questions, too."""
-        return self.config["unlearning"]["cross_fit"]["benchmarks"] if self.forgotten else []
+        return self.forgotten[: self.config["unlearning"]["cross_fit"]["benchmarks"]]
 
     @property
     def cross_topics(self) -> int:
         """Topics of each of them."""
-        return len(self.config["unlearning"]["cross_fit"]["topics"]) or self.topics
+        return min(self.config["unlearning"]["cross_fit"]["topics"] or self.topics, self.topics)
 
     @property
     def cross_seeds(self) -> int:
         """Seeds of each of those."""
-        return len(self.config["unlearning"]["cross_fit"]["seeds"]) or self.seeds
+        return min(self.config["unlearning"]["cross_fit"]["seeds"] or self.seeds, self.seeds)
 
     @property
     def control(self) -> bool:
