@@ -142,7 +142,7 @@ def headline(folder: Path) -> str:
         parts.append(["Planted truth recovered (AUROC)", *_indent(lines)])
     tests = folder / "unlearning" / "tests.parquet"
     if tests.exists():
-        chosen = read_table(folder / "unlearning" / "selection.parquet", "unlearning/selection")
+        chosen = read_table(tests.with_name("selection.parquet"), "unlearning/selection")
         lines = unlearning_lines(read_table(tests, "unlearning/tests"), chosen)
         parts.append(["Forgetting the documents of a topic", *_indent(lines)])
     parts.append(["Where to look", *_indent(_places(folder))])

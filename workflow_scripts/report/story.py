@@ -229,7 +229,7 @@ def _other_choices(
     own: pl.DataFrame, titles: Mapping[str, str], targets: Sequence[str]
 ) -> list[str]:
     """Influence against other ways of choosing what to forget, where the study has them."""
-    arms = [arm for arm in (SIMILAR, OTHER, LONGEST) if arm in own["contrast"]]
+    arms = [a for a in (SIMILAR, OTHER, LONGEST) if f"targeted-{a}" in own["contrast"]]
     if not arms:
         return []
     rows = [
