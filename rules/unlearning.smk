@@ -165,7 +165,7 @@ if FORGOTTEN:
             **needs("score_halves", "benchmark"),
         params:
             version=VERSION["unlearning"],
-            seed=config["seeds"]["bootstrap"],
+            seed=UNLEARNING_SEEDS[0],
         script:
             "../workflow_scripts/unlearning/score_halves.py"
 
