@@ -247,6 +247,7 @@ if FORGOTTEN:
     TOLD["tests"] = "<results>/unlearning/tests.parquet"
     TOLD["dose_response"] = "<results>/unlearning/dose_response.parquet"
     TOLD["topics"] = "<results>/unlearning/topics.parquet"
+    TOLD["selection"] = "<results>/unlearning/selection.parquet"
 
 
 rule write_explorer:

@@ -1,47 +1,79 @@
 """Stage unlearning: does forgetting a region hurt the capability that is traced to it?
 
 Needs document scores, the base losses in the sketches, the model and the questions; never the
-tables of bins, whose intervals may be asked for at another level. Leaves per benchmark, topic and seed the sets, adapters and history of three arms; per
-topic and evaluated benchmark the answers of every adapter; and the damage with its tests. A new
-benchmark is evaluated on the adapters that are there; a new seed or topic trains its own alone.
+tables of bins, whose intervals may be asked for at another level. Leaves per benchmark, topic and
+seed the sets, adapters and history of every arm; per topic and evaluated benchmark the answers of
+every adapter; and the damage with its tests. A new benchmark is evaluated on the adapters that are
+there; a new seed or topic trains its own alone.
 """
 
+from workflow_scripts.unlearning.names import CROSS_FITTED_ARMS
 from workflow_scripts.unlearning.registration import registration_digest, registration_of
 
 TOPICS = config["unlearning"]["topics"]
 UNLEARNING_SEEDS = config["seeds"]["unlearning"]
-ARMS = ["targeted", "random", "bottom"]
+ARMS = ["targeted", *config["unlearning"]["arms"]]
 # What decides the bytes of a run; which runs there are, and how they are tested, does not.
 RUN_SETTINGS = {
     key: value
     for key, value in config["unlearning"].items()
-    if key not in ("benchmarks", "topics", "control", "equivalence", "power", "registration")
+    if key
+    not in (
+        "arms",
+        "benchmarks",
+        "control",
+        "cross_fit",
+        "equivalence",
+        "other_benchmark",
+        "power",
+        "registration",
+        "topics",
+    )
 }
 REGISTRATION = registration_of(config) if FORGOTTEN else {}
 # Written into every evaluation; a later change makes none again (see registration.py).
 NOTED = {"registration": registration_digest(REGISTRATION)}
 metric_of = value_function(DEFINITIONS, "metric")
 TOPIC_RUNS, CONTROL_RUNS, EVALUATIONS = [], [], []
+CROSS_FIT = config["unlearning"]["cross_fit"]
+CROSS_FITTED = FORGOTTEN[: CROSS_FIT["benchmarks"]]
+HALF_SEEDS = UNLEARNING_SEEDS[: CROSS_FIT["seeds"] or None]
+HALF_TOPICS = TOPICS[: CROSS_FIT["topics"] or None]
+HALF_RUNS, HALF_EVALUATIONS = [], []
+
+
+def other_scores(wildcards):
+    """Scores on the benchmark whose influence chooses the documents of the arm ``other``."""
+    place = BENCHMARKS.index(wildcards.benchmark)
+    following = BENCHMARKS[(place + 1) % len(BENCHMARKS)]
+    name = config["unlearning"]["other_benchmark"] or following
+    return f"{RESULTS}/attribution/scores/{name}.parquet"
 
 
 if FORGOTTEN:
 
     rule unlearn_topic:
-        """Forget documents of a topic: targeted, matched at random, and of lowest influence."""
+        """Forget documents of a topic: targeted, and those of the arms they are compared with."""
         input:
+            **({"other": other_scores} if "other" in ARMS else {}),
             shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
             sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
             scores="<results>/attribution/scores/{benchmark}.parquet",
             queries="<results>/benchmarks/{benchmark}/queries.parquet",
+            texts=collect(
+                "<results>/corpus/documents/{part}.parquet",
+                part=PARTS if "similar" in ARMS else [],
+            ),
             record="<results>/model/model.json",
             weights=MODEL_FILES,
         output:
+            **{
+                arm: f"<results>/unlearning/{{benchmark}}/{{topic}}/seed{{seed}}/{arm}.safetensors"
+                for arm in ARMS
+            },
             sets="<results>/unlearning/{benchmark}/{topic}/seed{seed}/sets.parquet",
             history="<results>/unlearning/{benchmark}/{topic}/seed{seed}/history.parquet",
             run="<results>/unlearning/{benchmark}/{topic}/seed{seed}/run.json",
-            targeted="<results>/unlearning/{benchmark}/{topic}/seed{seed}/targeted.safetensors",
-            random="<results>/unlearning/{benchmark}/{topic}/seed{seed}/random.safetensors",
-            bottom="<results>/unlearning/{benchmark}/{topic}/seed{seed}/bottom.safetensors",
         log:
             "<logs>/unlearn_topic/{benchmark}-{topic}-{seed}.log",
         benchmark:
@@ -55,6 +87,7 @@ if FORGOTTEN:
             version=VERSION["unlearning"],
             seed_unlearning="{seed}",
             topic="{topic}",
+            arms=ARMS[1:],
             settings=RUN_SETTINGS,
             metric=metric_of,
             precision=config["model"]["precision"],
@@ -115,6 +148,126 @@ if FORGOTTEN:
         benchmark=FORGOTTEN,
         topic=TOPICS,
         evaluated=BENCHMARKS,
+    )
+
+    rule score_halves:
+        """Mean cosine of each document with each half of one benchmark's questions."""
+        input:
+            rows=collect("<results>/attribution/rows/{shard}.npy", shard=SHARDS),
+            sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
+            shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
+            queries="<results>/attribution/queries/{benchmark}.npy",
+            order="<results>/attribution/queries/{benchmark}.json",
+        output:
+            scores="<results>/unlearning/{benchmark}/half_scores.parquet",
+            questions="<results>/unlearning/{benchmark}/question_halves.parquet",
+        log:
+            "<logs>/score_halves/{benchmark}.log",
+        benchmark:
+            "<timings>/score_halves/{benchmark}.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            **needs("score_halves", "benchmark"),
+        params:
+            version=VERSION["unlearning"],
+            seed=UNLEARNING_SEEDS[0],
+        script:
+            "../workflow_scripts/unlearning/score_halves.py"
+
+
+if CROSS_FITTED:
+
+    rule unlearn_halves:
+        """Forget documents of a topic that one half of the questions chose."""
+        input:
+            shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
+            sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
+            scores="<results>/attribution/scores/{benchmark}.parquet",
+            halves="<results>/unlearning/{benchmark}/half_scores.parquet",
+            queries="<results>/benchmarks/{benchmark}/queries.parquet",
+            record="<results>/model/model.json",
+            weights=MODEL_FILES,
+        output:
+            **{
+                arm: "<results>/unlearning/{benchmark}/{topic}/halves/seed{seed}/"
+                f"{arm}.safetensors"
+                for arm in CROSS_FITTED_ARMS
+            },
+            sets="<results>/unlearning/{benchmark}/{topic}/halves/seed{seed}/sets.parquet",
+            history="<results>/unlearning/{benchmark}/{topic}/halves/seed{seed}/history.parquet",
+            run="<results>/unlearning/{benchmark}/{topic}/halves/seed{seed}/run.json",
+        log:
+            "<logs>/unlearn_halves/{benchmark}-{topic}-{seed}.log",
+        benchmark:
+            "<timings>/unlearn_halves/{benchmark}-{topic}-{seed}.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            **needs("unlearn_halves", "benchmark"),
+        params:
+            version=VERSION["unlearning"],
+            seed_unlearning="{seed}",
+            topic="{topic}",
+            settings=RUN_SETTINGS,
+            metric=metric_of,
+            precision=config["model"]["precision"],
+            device=config["model"]["device"],
+            tokens_per_batch=config["attribution"]["tokens_per_batch"],
+            state=f"{RESULTS}/.state/unlearn_halves/{{benchmark}}-{{topic}}-{{seed}}",
+        script:
+            "../workflow_scripts/unlearning/unlearn_halves.py"
+
+    rule evaluate_halves:
+        """Ask the target's questions of the adapters of both halves, through lm-eval."""
+        input:
+            asked=input_function(DEFINITIONS, RESULTS, config["data"], "evaluated"),
+            adapters=collect(
+                "<results>/unlearning/{{evaluated}}/{{topic}}/halves/seed{seed}/{arm}.safetensors",
+                seed=HALF_SEEDS,
+                arm=CROSS_FITTED_ARMS,
+            ),
+            runs=collect(
+                "<results>/unlearning/{{evaluated}}/{{topic}}/halves/seed{seed}/run.json",
+                seed=HALF_SEEDS,
+            ),
+            record="<results>/model/model.json",
+            weights=MODEL_FILES,
+            tokenizer="<results>/corpus/tokenizer/tokenizer.json",
+            tokenizer_config="<results>/corpus/tokenizer/tokenizer_config.json",
+        output:
+            evaluation="<results>/unlearning/{evaluated}/{topic}/halves/evaluation.parquet",
+        log:
+            "<logs>/evaluate_halves/{evaluated}-{topic}.log",
+        benchmark:
+            "<timings>/evaluate_halves/{evaluated}-{topic}.tsv"
+        conda:
+            "../envs/engine.yaml"
+        threads: 1
+        resources:
+            **needs("evaluate_halves", "evaluated"),
+        params:
+            version=VERSION["unlearning"],
+            evaluated="{evaluated}",
+            asked=value_function(DEFINITIONS, "asked", "evaluated"),
+            data=data_function(DEFINITIONS, config["data"], "evaluated"),
+            precision=config["model"]["precision"],
+            device=config["model"]["device"],
+        script:
+            "../workflow_scripts/unlearning/evaluate_unlearned.py"
+
+    HALF_RUNS += expand(
+        "<results>/unlearning/{benchmark}/{topic}/halves/seed{seed}/run.json",
+        benchmark=CROSS_FITTED,
+        topic=HALF_TOPICS,
+        seed=HALF_SEEDS,
+    )
+    HALF_EVALUATIONS += expand(
+        "<results>/unlearning/{benchmark}/{topic}/halves/evaluation.parquet",
+        benchmark=CROSS_FITTED,
+        topic=HALF_TOPICS,
     )
 
 
@@ -204,11 +357,21 @@ if FORGOTTEN:
         input:
             runs=TOPIC_RUNS + CONTROL_RUNS,
             evaluations=EVALUATIONS,
+            half_runs=HALF_RUNS,
+            half_evaluations=HALF_EVALUATIONS,
+            half_scores=expand(
+                "<results>/unlearning/{benchmark}/half_scores.parquet", benchmark=FORGOTTEN
+            ),
+            question_halves=expand(
+                "<results>/unlearning/{benchmark}/question_halves.parquet", benchmark=FORGOTTEN
+            ),
+            queries=expand("<results>/benchmarks/{benchmark}/queries.parquet", benchmark=BENCHMARKS),
         output:
             effects="<results>/unlearning/effects.parquet",
             tests="<results>/unlearning/tests.parquet",
             selectivity="<results>/unlearning/selectivity.parquet",
             registration="<results>/unlearning/registration.json",
+            selection="<results>/unlearning/selection.parquet",
         log:
             "<logs>/estimate_effects.log",
         benchmark:
@@ -220,7 +383,11 @@ if FORGOTTEN:
             **needs("estimate_effects"),
         params:
             version=VERSION["unlearning"],
+            arms=ARMS,
+            benchmarks=BENCHMARKS,
+            targets=FORGOTTEN,
             doses=RUN_SETTINGS["doses"],
+            documents=RUN_SETTINGS["documents"],
             confidence=config["influence"]["confidence"],
             bootstraps=config["influence"]["bootstraps"],
             equivalence=config["unlearning"]["equivalence"],
@@ -234,6 +401,7 @@ if FORGOTTEN:
         f"{RESULTS}/unlearning/effects.parquet",
         f"{RESULTS}/unlearning/tests.parquet",
         f"{RESULTS}/unlearning/selectivity.parquet",
+        f"{RESULTS}/unlearning/selection.parquet",
     ]
 
 

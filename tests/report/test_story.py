@@ -37,9 +37,12 @@ def make_tests():
     """Forgetting at two doses: 40 points at the larger, 30 of them beyond random documents."""
     rows = [
         {"contrast": contrast, "pairs": pairs, "dose": dose, "median": value * dose, "q_bh": 0.012}
+        | {"at_floor": False, "p_t": 0.011, "primary": contrast == "cross_fitted"}
         for contrast, pairs, value in (
             ("targeted", "all", 0.4),
             ("targeted-random", "matched", 0.3),
+            ("cross_fitted", "matched", 0.25),
+            ("targeted-similar", "all", 0.35),
             ("bottom-random", "all", -0.02),
         )
         for dose in (0.5, 1.0)
@@ -49,6 +52,21 @@ def make_tests():
         ci_low=pl.col("median") - 0.1, ci_high=pl.col("median") + 0.1
     )
     return filled_columns("unlearning/tests", table.with_columns(**same_literals(same)))
+
+
+def make_selection():
+    """Documents that half of the questions chose keep 70% of their excess on the other."""
+    rows = [
+        {
+            "target": DRAWN[0],
+            "topic": "health",
+            "half": half,
+            "excess_own": 1.0,
+            "excess_other": 0.7,
+        }
+        for half in "ab"
+    ]
+    return filled_columns("unlearning/selection", pl.DataFrame(rows))
 
 
 def same_literals(values):
@@ -98,6 +116,7 @@ def story():
         "reliability": make_reliability(576),
         "error_budget": make_budget(),
         "tests": make_tests(),
+        "selection": make_selection(),
         "contrasts": make_contrasts(set(range(576))),
         "contrast_extremes": make_extremes(),
         "planted": planted,
@@ -165,6 +184,10 @@ def test_the_page_tells_reliability_forgetting_and_checks_in_the_tables_numbers(
         "0.31 sd of the map (1.05 x se): documents 60%, questions 30%, projection 10%, training",
         "rise of the forget loss by 1 ",
         "30.0 (20.0 to 40.0)",
+        "25.0 (15.0 to 35.0)",
+        "35.0 (25.0 to 45.0)",
+        "less similar",
+        "keep 70% (",
         "−2.0 (−12.0 to 8.0)",
         "0.11 to 0.21",
         "7 of 1,000 documents hold a question",

@@ -6,18 +6,26 @@ import pytest
 from scipy import stats
 
 from tests.support import Named, rule_call
-from tests.unlearning.made_up import TESTS, effect, effects_frame, random_effects
+from tests.unlearning.made_up import TESTS, asked_of, effect, effects_frame, random_effects
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.tables import polars_schema, write_table
 from workflow_scripts.report import plot_unlearning
 from workflow_scripts.report.unlearning_tables import damage_matrix, margin_curves, paired_effects
 from workflow_scripts.unlearning.differences import test_table
+from workflow_scripts.unlearning.names import ARMS
 
 TITLES = {"x": "First benchmark", "y": "Second benchmark"}
 FIGURES = ("curves", "pairs", "matrix", "response")
 KINDS = ("png", "svg", "csv")
-tests_of = test_table
+make_table = test_table
 del test_table  # pytest would take it for a test
+
+
+def tests_of(effects, settings):
+    return make_table(effects, asked_of(effects), settings)
+
+
+tests_of.__test__ = False
 
 
 def history(*arms):
@@ -192,6 +200,34 @@ def test_tables_beside_the_figures_hold_what_is_drawn(tmp_path):
     curves = pl.read_csv(out / "curves.csv")
     # Seeds end at a margin of -0.2 and -0.4: 0.8 lost on average.
     assert at(curves, 1.0, target="x", arm="bottom")["damage_margin"] == pytest.approx(0.8)
+
+
+def test_every_arm_that_was_run_is_drawn(tmp_path):
+    effects = random_effects(["t0", "t1"], arms=ARMS)
+    out = draw(tmp_path / "study", effects, tmp_path / "out")
+    assert set(ARMS) < set(pl.read_csv(out / "pairs.csv").columns)
+
+
+def test_figures_leave_out_a_dose_at_which_arms_lie_at_chance(tmp_path):
+    """Topics cannot differ there: the matrix holds the lower dose."""
+    effects = random_effects(["t0", "t1", "t2"]).with_columns(at_floor=pl.col("dose") == 1.0)
+    out = draw(tmp_path / "study", effects, tmp_path / "out")
+    matrix = pl.read_csv(out / "matrix.csv")
+    low = damage_matrix(tests_of(effects, TESTS), 0.5)
+    assert sorted(matrix["median"]) == pytest.approx(sorted(low["median"]), abs=1e-5)
+
+
+def test_cross_fitted_runs_are_told_beside_the_pairs(tmp_path):
+    rows = [
+        effect("x", topic, f"crossed_{arm}", 1, damage, dose=dose)
+        for topic in ("t0", "t1")
+        for arm, damage in (("targeted", 0.3), ("random", 0.1))
+        for dose in (0.5, 1.0)
+    ]
+    effects = pl.concat([random_effects(["t0", "t1"]), effects_frame(rows)])
+    out = draw(tmp_path / "study", effects, tmp_path / "out")
+    assert "crossed_targeted" not in pl.read_csv(out / "pairs.csv").columns
+    assert "cross-fitted" in (out / "pairs.svg").read_text()
 
 
 def test_one_topic_and_one_seed_are_drawn(tmp_path):

@@ -7,11 +7,12 @@ import torch
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.tables import polars_schema
 from workflow_scripts.model.training import ArchitectureSettings, TrainSettings, build_model, train
-from workflow_scripts.unlearning.differences import TestSettings
+from workflow_scripts.unlearning.asked import Asked
 from workflow_scripts.unlearning.forgetting import ForgetSettings, Forgetter
 from workflow_scripts.unlearning.methods import method_of
 from workflow_scripts.unlearning.peft_adapter import Adapter, AdapterSettings
 from workflow_scripts.unlearning.power import Spreads
+from workflow_scripts.unlearning.resampled import TestSettings
 
 VOCABULARY = 32
 ARCHITECTURE = ArchitectureSettings(
@@ -111,13 +112,34 @@ def effect(target, topic, arm, seed, damage, evaluated=None, dose=1.0, **changes
         "forget_rise": 1.02 * dose,
         "retain_rise": 0.01,
         "steps": 9,
-        "matched": arm == "random" or None,
+        "matched": arm in ("random", "low", "crossed_random") or None,
         "collapsed": False,
         "n_questions": 40,
+        "accuracy": None if damage is None else 0.9 - damage,
+        "at_floor": False,
     }
     if damage is None:
-        row |= dict.fromkeys(("forget_rise", "retain_rise", "steps", "n_questions"))
+        empty = ("forget_rise", "retain_rise", "steps", "n_questions", "at_floor")
+        row |= dict.fromkeys(empty)
     return row | changes
+
+
+def asked_of(effects, spread=0.0, n_questions=40):
+    """Damage by question behind these effects: every question loses the same, but for ``spread``.
+
+    Deviations are those of the question, as large in all topics and opposite in targeted and
+    random, and sum to zero over the questions.
+    """
+    asked = Asked()
+    deviation = stream(0, "deviations").normal(0, 1, n_questions)
+    deviation = spread * (deviation - deviation.mean())
+    for row in effects.drop_nulls("damage_accuracy").iter_rows(named=True):
+        sign = {"targeted": 0.5, "random": -0.5}.get(row["arm"], 0.0)
+        key = [row[name] for name in ("target", "evaluated", "topic", "arm", "seed", "dose")]
+        both = [row["damage_accuracy"], row["damage_margin"]]
+        asked.lost[tuple(key)] = np.array([mean + sign * deviation for mean in both])
+        asked.sizes[row["evaluated"]] = np.ones(n_questions)
+    return asked
 
 
 def effects_frame(rows):
@@ -131,8 +153,14 @@ def damage_of(target, topic, arm, seed, evaluated):
     return round(0.2 * (arm == "targeted") + rng.uniform(-0.2, 0.3), 6)
 
 
-def random_effects(topics, seeds=(1, 2), targets=("x", "y"), doses=(0.5, 1.0)):
-    """Effects of three arms on every benchmark, all doses reached."""
+def random_effects(
+    topics,
+    seeds=(1, 2),
+    targets=("x", "y"),
+    doses=(0.5, 1.0),
+    arms=("targeted", "random", "bottom"),
+):
+    """Effects of these arms on every benchmark, all doses reached."""
     return effects_frame(
         [
             effect(
@@ -142,7 +170,7 @@ def random_effects(topics, seeds=(1, 2), targets=("x", "y"), doses=(0.5, 1.0)):
             for target in targets
             for other in targets
             for topic in topics
-            for arm in ("targeted", "random", "bottom")
+            for arm in arms
             for seed in seeds
             for dose in doses
         ]

@@ -5,7 +5,9 @@ import pytest
 
 from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.tables import read_table, write_table
-from workflow_scripts.unlearning.effects import damages, effect_rows, planned_rows
+from workflow_scripts.unlearning.asked import Asked, add_evaluation
+from workflow_scripts.unlearning.crossed import crossed_evaluation, crossed_record
+from workflow_scripts.unlearning.effects import chance_of, damages, effect_rows, planned_rows
 
 QUESTIONS = ["q1", "q2", "q3", "q4"]
 
@@ -127,7 +129,7 @@ def test_effect_rows_are_the_declared_table_with_nulls_where_nothing_was_reached
         record(targeted=ended("reached", 0.5), random=ended("reached", 0.5)),
         record(6, targeted=ended("collapsed"), random=ended("unreached")),
     ]
-    rows = effect_rows("x", "y", pl.concat([BASE, WORSE, BETTER]), runs, [0.5], "file")
+    rows = effect_rows("x", "y", pl.concat([BASE, WORSE, BETTER]), runs, [0.5], 0.25, "file")
     write_table(rows, tmp_path / "effects.parquet", "unlearning/effects")
     table = read_table(tmp_path / "effects.parquet", "unlearning/effects")
     assert table.select("arm", "seed", "damage_accuracy", "collapsed", "n_questions").rows() == [
@@ -142,6 +144,87 @@ def test_effect_rows_are_the_declared_table_with_nulls_where_nothing_was_reached
 def test_an_adapter_that_was_not_evaluated_is_refused_by_name():
     runs = [record(targeted=ended("reached", 0.5), random=ended("reached", 0.5))]
     with pytest.raises(IntegrityError) as caught:
-        effect_rows("x", "y", pl.concat([BASE, WORSE]), runs, [0.5], "some/file.parquet")
+        effect_rows("x", "y", pl.concat([BASE, WORSE]), runs, [0.5], 0.25, "some/file.parquet")
     message = str(caught.value)
     assert "some/file.parquet lacks the adapter of arm 'random', seed 5, dose 0.5" in message
+
+
+def test_an_arm_at_chance_is_flagged():
+    """100 questions of four choices: two standard errors above 0.25 is 0.337."""
+    questions = [f"q{i}" for i in range(100)]
+    base = answers("base", 0, 0, [1] * 100, [1] * 100, questions)
+    arms = {"targeted": 33, "random": 34, "bottom": 5}
+    tables = [base] + [
+        answers(arm, 5, 0.5, [i < right for i in range(100)], [0] * 100, questions)
+        for arm, right in arms.items()
+    ]
+    runs = [record(**{arm: ended("reached", 0.5) for arm in arms})]
+    rows = effect_rows("x", "x", pl.concat(tables), runs, [0.5], 0.25, "file")
+    floors = dict(rows.select("arm", "at_floor").rows())
+    assert floors == {"targeted": True, "random": False, "bottom": True}
+    assert dict(rows.select("arm", "accuracy").rows())["random"] == pytest.approx(0.34)
+
+
+def test_chance_is_the_mean_of_one_in_so_many_choices():
+    assert chance_of(pl.DataFrame({"choices": [["a", "b"], ["a", "b", "c", "d"]]})) == 0.375
+
+
+# -------------------------------------------------------------- cross-fitting
+
+HALVES = pl.DataFrame({"query_id": QUESTIONS, "half": ["a", "b", "a", "b"]})
+
+
+def by_half(dose=0.5, arms=("targeted_a", "targeted_b", "random_a", "random_b")):
+    """Which arm answered a question can be read off its margin."""
+    return pl.concat(
+        [BASE]
+        + [answers(arm, 5, dose, [0, 1, 0, 1], [10 * i] * 4) for i, arm in enumerate(arms, 1)]
+    )
+
+
+def test_every_question_is_answered_by_the_model_that_the_other_half_chose():
+    """Documents were chosen by the very questions that were asked afterwards."""
+    table = crossed_evaluation(by_half(), HALVES)
+    margins = {
+        arm: dict(part.select("query_id", "margin").rows())
+        for (arm,), part in table.group_by("arm")
+    }
+    # targeted_a (10) was chosen by q1 and q3, so it answers q2 and q4.
+    assert margins["crossed_targeted"] == {"q1": 20, "q2": 10, "q3": 20, "q4": 10}
+    assert margins["crossed_random"] == {"q1": 40, "q2": 30, "q3": 40, "q4": 30}
+    assert margins["base"] == dict(BASE.select("query_id", "margin").rows())
+
+
+def test_a_dose_that_one_half_missed_has_no_crossed_answers():
+    table = crossed_evaluation(by_half(arms=("targeted_a", "random_a", "random_b")), HALVES)
+    assert set(table["arm"]) == {"base", "crossed_random"}
+
+
+def test_a_crossed_arm_ended_as_the_worse_of_its_halves():
+    arms = {
+        "targeted_a": ended("reached", 0.5, 1.0), "targeted_b": ended("collapsed", 0.5),
+        "random_a": ended("reached", 0.5, 1.0), "random_b": ended("unreached", 0.5),
+    }  # fmt: skip
+    balance = {"random_a": {"matched": True}, "random_b": {"matched": False}}
+    made = crossed_record(record(**arms) | {"balance": balance})
+    rows = planned_rows(made, [0.5, 1.0]).sort("arm", "dose")
+    assert rows.select("arm", "dose", "collapsed", "matched").rows() == [
+        ("crossed_random", 0.5, False, False),
+        ("crossed_random", 1.0, False, False),
+        ("crossed_targeted", 0.5, False, None),
+        ("crossed_targeted", 1.0, True, None),
+    ]
+    assert rows["steps"].to_list() == [3, None, 3, None]
+
+
+def test_damage_by_question_has_the_mean_of_the_table():
+    asked, queries = Asked(), pl.DataFrame({"query_id": QUESTIONS, "task": "one"})
+    add_evaluation(asked, "x", "t", "y", pl.concat([WORSE.reverse(), BASE]), queries.reverse())
+    accuracy, margin = asked.lost["x", "y", "t", "targeted", 5, 0.5]
+    assert accuracy.tolist() == [0, 1, 1, 0] and margin.tolist() == [1, 3, 5, 2]
+    tasks = pl.DataFrame({"query_id": [f"q{i}" for i in range(12)], "task": list("abcdef") * 2})
+    base = answers("base", 0, 0, [1] * 12, range(12), tasks["query_id"])
+    worse = answers("targeted", 5, 0.5, [0] * 6 + [1] * 6, range(12), tasks["query_id"])
+    add_evaluation(asked, "x", "t", "z", pl.concat([base, worse]), tasks)
+    assert asked.sizes["z"].tolist() == [2] * 6
+    assert asked.lost["x", "z", "t", "targeted", 5, 0.5][0].tolist() == [0.5] * 6

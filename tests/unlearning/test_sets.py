@@ -1,5 +1,7 @@
 """Forget sets by their definition: who is eligible, how alike the arms are, what is refused."""
 
+import itertools
+
 import numpy as np
 import polars as pl
 import pytest
@@ -8,7 +10,16 @@ from polars.testing import assert_frame_equal
 from tests.unlearning.made_up import topic_documents
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.streams import stream
-from workflow_scripts.unlearning.names import BOTTOM, RANDOM, TARGETED
+from workflow_scripts.unlearning.names import (
+    BOTTOM,
+    COMPARED,
+    LONGEST,
+    LOW,
+    OTHER,
+    RANDOM,
+    SIMILAR,
+    TARGETED,
+)
 from workflow_scripts.unlearning.sets import (
     COVARIATES,
     SetSettings,
@@ -19,7 +30,7 @@ from workflow_scripts.unlearning.sets import (
     retain_set,
 )
 
-ARMS = (TARGETED, RANDOM, BOTTOM)
+ARMS = (TARGETED, RANDOM, LOW, BOTTOM)
 SIZE = 8
 SETTINGS = SetSettings(documents=SIZE, retain_documents=20)
 WHERE = "topic 't' (benchmark 'b')"
@@ -39,9 +50,9 @@ def spreads(documents):
     return {column: documents[column].std() for column in COVARIATES}
 
 
-def pairs_of(sets):
-    """Random documents beside their targeted ones."""
-    return sets[RANDOM].join(
+def pairs_of(sets, arm=LOW):
+    """Matched documents beside their targeted ones."""
+    return sets[arm].join(
         sets[TARGETED], left_on="matched_to", right_on="doc_id", suffix="_targeted"
     )
 
@@ -57,8 +68,9 @@ def test_arms_are_equally_large_disjoint_and_of_the_topic(seed):
     documents = topic_documents(80, seed)
     sets = chosen(documents)
     assert set(sets) == set(ARMS)
-    assert [sets[arm].height for arm in ARMS] == [SIZE] * 3
-    assert len(ids(sets[TARGETED]) | ids(sets[RANDOM]) | ids(sets[BOTTOM])) == 3 * SIZE
+    assert [sets[arm].height for arm in ARMS] == [SIZE] * 4
+    assert len(ids(sets[TARGETED]) | ids(sets[LOW]) | ids(sets[BOTTOM])) == 3 * SIZE
+    assert not ids(sets[TARGETED]) & ids(sets[RANDOM])
     for rows in sets.values():
         expected = documents.filter(pl.col("doc_id").is_in(ids(rows))).sort("doc_id")
         assert_frame_equal(rows.drop("matched_to"), expected)
@@ -69,8 +81,8 @@ def test_bottom_holds_the_lowest_and_targeted_the_highest_influence():
     sets, rank = chosen(documents), ranks(documents)
     assert {rank[i] for i in ids(sets[BOTTOM])} == set(range(80 - SIZE, 80))
     assert max(rank[i] for i in ids(sets[TARGETED])) < 40
-    assert sets[TARGETED]["score"].min() > sets[RANDOM]["score"].max()
-    assert sets[RANDOM]["score"].min() > sets[BOTTOM]["score"].max()
+    assert sets[TARGETED]["score"].min() > sets[LOW]["score"].max()
+    assert sets[LOW]["score"].min() > sets[BOTTOM]["score"].max()
 
 
 def test_targeted_are_exactly_the_highest_where_every_document_has_a_control():
@@ -92,30 +104,32 @@ def test_a_document_without_a_control_is_passed_over_for_the_next_highest():
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
-def test_controls_come_from_the_lower_share_of_the_topic_alone(share):
+def test_low_controls_come_from_the_lower_share_of_the_topic_alone(share):
     documents = topic_documents(100, 3, formats=["a"])
     settings = SetSettings(SIZE, 20, control_share=share)
     sets, rank = chosen(documents, settings), ranks(documents)
     first = 100 - round(100 * share)
-    assert min(rank[i] for i in ids(sets[RANDOM])) >= first
+    assert min(rank[i] for i in ids(sets[LOW])) >= first
     assert max(rank[i] for i in ids(sets[TARGETED])) < first
 
 
+@pytest.mark.parametrize("arm", [LOW, RANDOM])
 @pytest.mark.parametrize("seed", range(6))
-def test_formats_of_random_are_those_of_targeted_one_to_one(seed):
+def test_formats_of_matched_arms_are_those_of_targeted_one_to_one(seed, arm):
     sets = chosen(topic_documents(80, seed))
-    pairs = pairs_of(sets)
+    pairs = pairs_of(sets, arm)
     assert pairs.height == SIZE
     assert (pairs["format"] == pairs["format_targeted"]).all()
-    assert sorted(sets[RANDOM]["matched_to"]) == sorted(sets[TARGETED]["doc_id"])
+    assert sorted(sets[arm]["matched_to"]) == sorted(sets[TARGETED]["doc_id"])
     assert sets[TARGETED]["matched_to"].null_count() == SIZE
     assert sets[BOTTOM]["matched_to"].null_count() == SIZE
 
 
+@pytest.mark.parametrize("arm", [LOW, RANDOM])
 @pytest.mark.parametrize("seed", range(6))
-def test_every_pair_lies_within_the_caliper(seed):
+def test_every_pair_lies_within_the_caliper(seed, arm):
     documents = topic_documents(80, seed)
-    pairs = pairs_of(chosen(documents))
+    pairs = pairs_of(chosen(documents), arm)
     for column, spread in spreads(documents).items():
         difference = (pairs[column] - pairs[f"{column}_targeted"]).abs() / spread
         assert difference.max() <= SETTINGS.caliper + 1e-9
@@ -128,12 +142,57 @@ def test_the_order_of_the_rows_does_not_matter():
         assert_frame_equal(rows, chosen(turned)[arm])
 
 
-def test_the_seed_draws_the_candidates_of_the_controls():
+def test_random_controls_are_of_any_influence_and_others_with_every_seed():
+    """They came from the lower half by influence, and were the same under every seed."""
+    documents = topic_documents(200)
+    rank, means, sets = ranks(documents), [], []
+    for seed in range(20):
+        random = ids(chosen(documents, seed=seed)[RANDOM])
+        means.append(np.mean([rank[i] / 199 for i in random]))
+        sets.append(frozenset(random))
+    # Of the others the mean rank is 0.52; longer and easier ones, which match, rank higher.
+    assert 0.35 < np.mean(means) < 0.6
+    assert len(set(sets)) == 20
+    assert np.mean([len(a & b) for a, b in itertools.pairwise(sets)]) < SIZE / 2
+
+
+def test_random_sets_are_alike_on_average_to_the_targeted_ones():
+    """With every seed and topic within the bound that counts as matched."""
+    for seed in range(8):
+        documents = topic_documents(120, seed)
+        report = balance(chosen(documents, seed=seed), documents, 0.25)
+        assert report[RANDOM]["matched"]
+
+
+def test_further_arms_hold_what_there_is_most_of():
+    rng = stream(9, "further")
+    documents = topic_documents(80).with_columns(
+        words=pl.Series(rng.random(80)), score_other=pl.Series(rng.random(80))
+    )
+    sets = forget_sets(documents, SETTINGS, 1, WHERE, COMPARED)
+    assert list(sets) == [TARGETED, *COMPARED]
+    for arm, column in ((SIMILAR, "words"), (OTHER, "score_other"), (LONGEST, "n_tokens")):
+        order = documents.sort([column, "doc_id"], descending=[True, False])
+        assert ids(sets[arm]) == set(order["doc_id"][:SIZE])
+        assert sets[arm]["matched_to"].null_count() == SIZE
+    assert_frame_equal(
+        sets[TARGETED].select(*chosen().get(TARGETED).columns[:-1]),
+        chosen()[TARGETED].drop("matched_to"),
+    )
+
+
+def test_an_arm_that_is_not_asked_for_is_not_made():
+    sets = forget_sets(topic_documents(80), SETTINGS, 1, WHERE, (RANDOM,))
+    assert list(sets) == [TARGETED, RANDOM]
+    assert_frame_equal(sets[RANDOM], chosen()[RANDOM])
+
+
+def test_the_seed_draws_the_candidates_of_the_low_controls():
     documents = topic_documents(200, formats=["a"])
     settings = SetSettings(SIZE, 20, candidates=2, caliper=3.0)
     first, second = (chosen(documents, settings, seed) for seed in (1, 2))
     assert ids(first[BOTTOM]) == ids(second[BOTTOM])
-    assert ids(first[RANDOM]) != ids(second[RANDOM])
+    assert ids(first[LOW]) != ids(second[LOW])
 
 
 def test_equal_scores_are_ranked_by_id():
@@ -153,11 +212,11 @@ def nearest_in_order(documents, sets):
         )
         free.remove(best)
         taken.append(best)
-    return sets | {RANDOM: pl.DataFrame(taken)}
+    return sets | {LOW: pl.DataFrame(taken)}
 
 
 def worst(report):
-    return max(abs(report[RANDOM][column]) for column in COVARIATES)
+    return max(abs(report[LOW][column]) for column in COVARIATES)
 
 
 def test_balance_is_better_than_of_nearest_neighbours_taken_in_order():
@@ -176,7 +235,7 @@ def test_balance_is_the_difference_of_the_means_over_the_topics_spread():
     documents = topic_documents(80)
     sets = chosen(documents)
     report = balance(sets, documents, 0.25)
-    for arm in (RANDOM, BOTTOM):
+    for arm in (RANDOM, LOW, BOTTOM):
         for column, spread in spreads(documents).items():
             expected = (sets[TARGETED][column].mean() - sets[arm][column].mean()) / spread
             assert report[arm][column] == pytest.approx(expected)
@@ -195,7 +254,7 @@ def test_covariates_that_do_not_vary_do_not_divide_by_zero():
     documents = topic_documents(40, formats=["a"]).with_columns(n_tokens=50, loss=1.0)
     sets = chosen(documents)
     report = balance(sets, documents, 0.25)
-    assert report[RANDOM] == {"n_tokens": 0.0, "loss": 0.0, "matched": True}
+    assert report[RANDOM] == report[LOW] == {"n_tokens": 0.0, "loss": 0.0, "matched": True}
 
 
 @pytest.mark.parametrize(
@@ -236,7 +295,7 @@ def test_what_cannot_be_matched_is_one_line_with_the_keys(documents, settings, w
 def test_a_topic_of_exactly_three_sets_is_enough():
     documents = topic_documents(3 * SIZE, formats=["a"]).with_columns(n_tokens=50, loss=1.0)
     sets = chosen(documents, SetSettings(SIZE, 20, control_share=2 / 3))
-    assert [sets[arm].height for arm in ARMS] == [SIZE] * 3
+    assert [sets[arm].height for arm in ARMS] == [SIZE] * 4
 
 
 def working_set(count=300):

@@ -23,15 +23,21 @@ from workflow_scripts.common.streams import stream
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS, bin_index
 from workflow_scripts.model.loading import describe_folder, load_model, model_record
-from workflow_scripts.unlearning import estimate_effects, evaluate_unlearned, unlearn_topic
+from workflow_scripts.unlearning import (
+    estimate_effects,
+    evaluate_unlearned,
+    unlearn_halves,
+    unlearn_topic,
+)
 from workflow_scripts.unlearning.adapter_files import read_adapters, write_adapters
 from workflow_scripts.unlearning.losses import Questions, all_losses
+from workflow_scripts.unlearning.names import CROSS_FITTED_ARMS
 from workflow_scripts.unlearning.peft_adapter import Adapter, AdapterSettings
 from workflow_scripts.unlearning.registration import registration_digest
-from workflow_scripts.unlearning.run_files import read_run
+from workflow_scripts.unlearning.run_files import read_run, target_of
 from workflow_scripts.unlearning.unlearn_topic import history_table
 
-TOPIC, ARMS = TOPICS[3], ("targeted", "random", "bottom")
+TOPIC, ARMS = TOPICS[3], ("targeted", "random", "low", "bottom")
 SETTINGS = complete(yaml.safe_load((ROOT / "config.yaml").read_text()))["unlearning"] | {
     "documents": 4,
     "retain_documents": 10,
@@ -74,6 +80,8 @@ def write_queries(path, seed):
     rows = [
         {
             "query_id": f"q{i}",
+            "prompt": "How does one count?",
+            "target": " a",
             "choices": [" a", " b", " c"],
             "gold": i % 3,
             "choice_input_ids": rng.integers(0, 32, size=(3, 6)).tolist(),
@@ -83,6 +91,15 @@ def write_queries(path, seed):
     ]
     frame = filled_columns("benchmarks/queries", pl.DataFrame(rows))
     write_table(frame, path, "benchmarks/queries")
+
+
+# Documents that share words with the questions, the first most.
+WORDS = {"d07": "how does one count", "d11": "one may count", "d12": "one", "d13": "count"}
+
+
+def other_scores(scores):
+    """Scores on another benchmark: the contrary."""
+    return scores.with_columns(score=-pl.col("score"))
 
 
 @pytest.fixture(scope="module")
@@ -119,11 +136,18 @@ def study(weights, tmp_path_factory):
         write_sketch(folder / f"s{number}.npz", sums, about, {})
     scores = filled_columns("attribution/scores", documents.drop("input_ids", "n_tokens"))
     write_table(scores, folder / "scores.parquet", "attribution/scores")
+    write_table(other_scores(scores), folder / "other.parquet", "attribution/scores")
+    texts = documents.select("doc_id", text=pl.col("doc_id").replace_strict(WORDS, default="none"))
+    write_table(
+        filled_columns("corpus/documents", texts), folder / "texts.parquet", "corpus/documents"
+    )
+    halves = documents.select("doc_id", "topic", score_a=pl.col("score"), score_b=-pl.col("score"))
+    write_table(halves, folder / "halves.parquet", "unlearning/half_scores")
     write_queries(folder / "queries.parquet", 1)
     return SimpleNamespace(folder=folder, documents=documents, losses=losses)
 
 
-def unlearn_call(study, out, topic=TOPIC, seed=3, queries=None, **settings):
+def unlearn_call(study, out, topic=TOPIC, seed=3, queries=None, arms=ARMS[1:], **settings):
     folder = study.folder
     control = topic == "control"
     source = {
@@ -134,7 +158,9 @@ def unlearn_call(study, out, topic=TOPIC, seed=3, queries=None, **settings):
     if not control:
         source["scores"] = str(folder / "scores.parquet")
         source["queries"] = str(queries or folder / "queries.parquet")
-    arms = ("control",) if control else ARMS
+        source["other"] = str(folder / "other.parquet")
+        source["texts"] = [str(folder / "texts.parquet")]
+    written = ("control",) if control else ("targeted", *arms)
     params = {
         "seed_unlearning": str(seed),
         "topic": topic,
@@ -151,9 +177,9 @@ def unlearn_call(study, out, topic=TOPIC, seed=3, queries=None, **settings):
             "sets": out / "sets.parquet",
             "history": out / "history.parquet",
             "run": out / "run.json",
-            **{arm: out / f"{arm}.safetensors" for arm in arms},
+            **{arm: out / f"{arm}.safetensors" for arm in written},
         },
-        params=params if control else params | {"metric": "acc"},
+        params=params if control else params | {"metric": "acc", "arms": list(arms)},
         wildcards={"seed": str(seed)} | ({} if control else {"benchmark": "b", "topic": topic}),
     )
 
@@ -209,6 +235,7 @@ def test_sets_are_ranked_by_score_and_carry_what_they_were_chosen_by(study, fini
     sets = read_table(finished / "sets.parquet", "unlearning/sets")
     assert sets["arm"].value_counts().sort("arm").rows() == [
         ("bottom", 4),
+        ("low", 4),
         ("random", 4),
         ("retain", 10),
         ("targeted", 4),
@@ -227,6 +254,58 @@ def test_sets_are_ranked_by_score_and_carry_what_they_were_chosen_by(study, fini
     assert (joined["n_tokens"] == joined["n_tokens_right"]).all()
     assert (joined["loss"] == joined["base"]).all()
     assert (joined["score"] == joined["score_right"]).all()
+
+
+def test_further_arms_are_chosen_by_words_another_benchmark_and_length(study, tmp_path):
+    arms = ("random", "similar", "other", "longest")
+    out = unlearn(study, tmp_path, arms=arms, doses=[0.1])
+    sets = read_table(out / "sets.parquet", "unlearning/sets")
+    assert set(sets["arm"]) == {"targeted", "retain", *arms}
+    own = study.documents.filter(topic=TOPIC)
+    assert set(sets.filter(arm="similar")["doc_id"]) == set(WORDS)
+    lowest = own.sort("score")["doc_id"][:4]
+    assert set(sets.filter(arm="other")["doc_id"]) == set(lowest)
+    longest = own.sort(["n_tokens", "doc_id"], descending=[True, False])["doc_id"][:4]
+    assert set(sets.filter(arm="longest")["doc_id"]) == set(longest)
+    record = read_json(out / "run.json")
+    assert set(record["balance"]) == set(arms)
+    assert all((out / f"{arm}.safetensors").exists() for arm in ("targeted", *arms))
+
+
+def halves_call(study, out, **settings):
+    made = unlearn_call(study, out, **settings)
+    made.input.halves = str(study.folder / "halves.parquet")
+    made.output = Outputs(
+        **{name: out / f"{name}.parquet" for name in ("sets", "history")},
+        run=out / "run.json",
+        **{arm: out / f"{arm}.safetensors" for arm in CROSS_FITTED_ARMS},
+    )
+    return made
+
+
+def test_each_half_of_the_questions_chooses_its_own_documents(study, tmp_path):
+    """Half b is made the contrary of half a: its targeted are the others' lowest."""
+    unlearn_halves.main(halves_call(study, tmp_path, doses=[0.1]))
+    sets = read_table(tmp_path / "sets.parquet", "unlearning/sets")
+    ranked = study.documents.filter(topic=TOPIC).sort("score", descending=True)["doc_id"].to_list()
+    chosen = {arm: set(sets.filter(arm=arm)["doc_id"]) for arm in CROSS_FITTED_ARMS}
+    # The next is taken where a set would not be alike to its controls.
+    assert chosen["targeted_a"] == set(ranked[:4]) and chosen["targeted_b"] <= set(ranked[-6:])
+    for half in "ab":
+        assert not chosen[f"targeted_{half}"] & chosen[f"random_{half}"]
+    forgotten = set().union(*chosen.values())
+    assert not forgotten & set(sets.filter(arm="retain")["doc_id"])
+    record = read_json(tmp_path / "run.json")
+    assert set(record["arms"]) == set(CROSS_FITTED_ARMS)
+    assert set(record["balance"]) == {"random_a", "random_b"}
+    about = read_adapters(tmp_path / "targeted_b.safetensors", record["base"])[1]
+    assert (about["arm"], about["topic"], about["target"]) == ("targeted_b", TOPIC, "b")
+
+
+def test_a_file_of_a_half_belongs_to_the_benchmark_of_its_folder():
+    assert target_of("r/unlearning/x/top01/halves/seed1/run.json") == "x"
+    assert target_of("r/unlearning/x/top01/seed1/run.json") == "x"
+    assert target_of("r/unlearning/control/seed1/run.json") == "control"
 
 
 def test_a_run_made_again_has_the_same_bytes(study, finished, tmp_path):
@@ -586,14 +665,15 @@ def write_run(folder, topic, seed, states):
         }
         for arm, (state, doses) in states.items()
     }
-    balance = {arm: {"matched": True} for arm in ("random", "bottom") if arm in states}
+    balance = {arm: {"matched": True} for arm in states if arm.startswith(("random", "low"))}
     record = {"topic": topic, "seed": seed, "balance": balance, "arms": arms}
     write_json(folder / f"seed{seed}" / "run.json", record)
 
 
 def write_evaluation(folder, evaluated, states_by_seed):
     """Ten questions: the base model answers all, targeted loses 4 at dose 1, random 1."""
-    lost = {"base": 0, "targeted": 4, "random": 1, "bottom": 0, "control": 2}
+    lost = {"base": 0, "targeted": 4, "random": 1, "low": 1, "bottom": 0, "control": 2}
+    lost |= {"targeted_a": 4, "targeted_b": 4, "random_a": 2, "random_b": 2}
     keys = [("base", 0, 0.0)] + [
         (arm, seed, dose)
         for seed, states in states_by_seed.items()
@@ -609,7 +689,8 @@ def write_evaluation(folder, evaluated, states_by_seed):
         for arm, seed, dose in keys
         for i in range(10)
     ]  # fmt: skip
-    path = folder / "evaluation" / f"{evaluated}.parquet"
+    halves = folder.name == "halves"
+    path = folder / ("evaluation.parquet" if halves else f"evaluation/{evaluated}.parquet")
     write_table(pl.DataFrame(rows), path, "unlearning/evaluation")
 
 
@@ -639,20 +720,60 @@ def runs(tmp_path):
         write_run(root / "control", "control", seed, own)
     for evaluated in ("x", "y"):
         write_evaluation(root / "control", evaluated, control)
+    halves = {1: {arm: ("reached", [0.5, 1.0]) for arm in CROSS_FITTED_ARMS}}
+    for topic, name in (("top01", "t1"), ("art", "art")):
+        folder = root / "x" / topic / "halves"
+        write_run(folder, name, 1, halves[1])
+        write_evaluation(folder, "x", halves)
+    for name in ("x", "y"):
+        write_asked(root / name)
     return root
 
 
+def write_asked(folder):
+    """The questions of a benchmark, their halves, and scores of documents by half."""
+    ids = [f"q{i}" for i in range(10)]
+    queries = pl.DataFrame({"query_id": ids, "task": "one", "choices": [[" a", " b"]] * 10})
+    write_table(
+        filled_columns("benchmarks/queries", queries),
+        folder / "queries.parquet",
+        "benchmarks/queries",
+    )
+    halves = pl.DataFrame({"query_id": ids, "half": ["a", "b"] * 5})
+    write_table(halves, folder / "question_halves.parquet", "unlearning/question_halves")
+    rng = stream(1, "halves of", folder.name)
+    topics = [topic for topic in ("t1", "t2", "art", "t9") for _ in range(30)]
+    scores = pl.DataFrame({"doc_id": [f"d{i:03d}" for i in range(120)], "topic": topics})
+    scores = scores.with_columns(
+        **{f"score_{half}": pl.Series(rng.normal(size=120)) for half in "ab"}
+    )
+    write_table(scores, folder / "half_scores.parquet", "unlearning/half_scores")
+
+
+ESTIMATED = ("effects", "tests", "selectivity", "selection")
+
+
 def estimate(root, out):
+    targets = [name for name in ("x", "y") if (root / name).exists()]
     estimate_effects.main(
         call(
             "estimate_effects",
             input={
-                "runs": sorted(map(str, root.rglob("run.json"))),
+                "runs": [p for p in sorted(map(str, root.rglob("run.json"))) if "halves" not in p],
                 "evaluations": sorted(map(str, root.rglob("evaluation/*.parquet"))),
+                "half_runs": sorted(map(str, root.rglob("halves/seed*/run.json"))),
+                "half_evaluations": sorted(map(str, root.rglob("halves/evaluation.parquet"))),
+                **{
+                    name: [str(root / target / f"{name}.parquet") for target in targets]
+                    for name in ("queries", "question_halves", "half_scores")
+                },
             },
-            output={n: out / f"{n}.parquet" for n in ("effects", "tests", "selectivity")}
+            output={n: out / f"{n}.parquet" for n in ESTIMATED}
             | {"registration": out / "registration.json"},
             params={
+                "benchmarks": targets,
+                "targets": targets,
+                "documents": 4,
                 "doses": [0.5, 1.0],
                 "confidence": 0.95,
                 "bootstraps": 20,
@@ -663,14 +784,14 @@ def estimate(root, out):
             },
         )
     )
-    names = ("effects", "tests", "selectivity")
-    return [read_table(out / f"{n}.parquet", f"unlearning/{n}") for n in names]
+    return [read_table(out / f"{n}.parquet", f"unlearning/{n}") for n in ESTIMATED]
 
 
 def test_effects_tests_and_selectivity_come_from_the_runs(runs, tmp_path):
-    effects, tests, selectivity = estimate(runs, tmp_path)
-    # Two targets x two evaluated x three topics x two seeds x three arms x two doses; control.
-    assert effects.height == 2 * 2 * 3 * 2 * 3 * 2 + 2 * 2 * 2
+    effects, tests, selectivity, selection = estimate(runs, tmp_path)
+    # Two targets x two evaluated x three topics x two seeds x four arms x two doses; control;
+    # two cross-fitted topics x two arms x two doses.
+    assert effects.height == 2 * 2 * 3 * 2 * 4 * 2 + 2 * 2 * 2 + 2 * 2 * 2
     assert set(effects["topic"]) == {"t1", "t2", "art", "control"}
     broken = effects.filter(pl.col("damage_accuracy").is_null())
     assert broken.select("target", "topic", "arm", "seed", "dose").unique().rows() == [
@@ -688,6 +809,11 @@ def test_effects_tests_and_selectivity_come_from_the_runs(runs, tmp_path):
     )
     assert control["median"].to_list() == [pytest.approx(0.2)]
     assert selectivity["selectivity"].abs().max() == pytest.approx(0, abs=1e-9)
+    crossed = tests.filter(contrast="cross_fitted", pairs="matched", measure="accuracy", dose=1.0)
+    assert crossed.select("target", "n_topics", "primary").rows() == [("x", 2, True)]
+    assert crossed["mean"].to_list() == [pytest.approx(0.2)]
+    assert tests.filter("primary")["target"].unique().sort().to_list() == ["x", "y"]
+    assert selection.select("target", "topic", "half").height == 2 * 3 * 2
 
 
 def test_the_tables_have_the_same_bytes_when_made_again(runs, tmp_path):
@@ -722,6 +848,6 @@ def test_a_study_of_one_benchmark_is_estimated(runs, tmp_path):
         shutil.rmtree(path)
     for path in runs.rglob("evaluation/y.parquet"):
         path.unlink()
-    effects, tests, selectivity = estimate(runs, tmp_path)
+    effects, tests, selectivity, _ = estimate(runs, tmp_path)
     assert effects.height and tests.height
     assert selectivity.is_empty()

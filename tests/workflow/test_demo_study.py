@@ -9,7 +9,7 @@ from workflow_scripts.common.files import read_json
 from workflow_scripts.preflight.demands import DEMANDS, memory_mb, minutes
 from workflow_scripts.preflight.sizes import sizes_of
 
-TARGETS = ["social_reasoning", "social_knowledge"]
+TARGETS = ["social_knowledge", "social_reasoning"]
 BENCHMARKS = ["social_reasoning", "social_knowledge", "stem_reasoning", "stem_knowledge"]
 
 pytestmark = pytest.mark.slow
@@ -100,7 +100,7 @@ def tests(results):
     return pl.read_parquet(results / "unlearning" / "tests.parquet")
 
 
-def own_accuracy(tests, contrast, pairs, dose=1.0):
+def own_accuracy(tests, contrast, pairs, dose=1.0, targets=TARGETS):
     rows = tests.filter(
         pl.col("target") == pl.col("evaluated"),
         contrast=contrast,
@@ -108,7 +108,7 @@ def own_accuracy(tests, contrast, pairs, dose=1.0):
         measure="accuracy",
         dose=dose,
     )
-    assert rows.height == len(TARGETS)
+    assert sorted(rows["target"]) == sorted(targets)
     return rows
 
 
@@ -116,6 +116,22 @@ def test_forgetting_targeted_documents_hurts_more_than_matched_ones(tests):
     rows = own_accuracy(tests, "targeted-random", "matched")
     assert rows["median"].min() >= 0.20
     assert rows["ci_low"].min() > 0
+    low = own_accuracy(tests, "targeted-low", "matched")
+    assert low["median"].min() >= 0.20
+    assert low["ci_low"].min() > 0
+
+
+def test_documents_that_other_questions_chose_hurt_more_than_matched_ones(tests):
+    """Of two topics: documents chosen by half of the questions, the other half asked."""
+    rows = own_accuracy(tests, "cross_fitted", "matched", targets=TARGETS[:1])
+    assert rows["primary"].all() and rows["n_topics"].to_list() == [2]
+    assert rows["mean"].min() >= 0.15
+
+
+def test_documents_chosen_by_half_of_the_questions_keep_most_of_their_excess(results):
+    selection = pl.read_parquet(results / "unlearning" / "selection.parquet")
+    sums = selection.group_by("target").agg(pl.sum("excess_own", "excess_other"))
+    assert (sums["excess_other"] / sums["excess_own"]).min() >= 0.5
 
 
 def test_forgetting_documents_of_lowest_influence_hurts_no_more_than_random_ones(tests):
@@ -136,9 +152,28 @@ def test_damage_is_specific_to_the_target(tests):
 def test_most_runs_are_matched_and_none_that_counts_collapsed(results):
     effects = pl.read_parquet(results / "unlearning" / "effects.parquet")
     assert not effects["collapsed"].any()
-    own = effects.filter(pl.col("target") == pl.col("evaluated"), arm="random", dose=1.0)
-    assert own.height == len(TARGETS) * 4 * 2
-    assert own["matched"].mean() >= 0.75
+    own = effects.filter(pl.col("target") == pl.col("evaluated"), dose=1.0)
+    for arm in ("random", "low"):
+        assert own.filter(arm=arm).height == len(TARGETS) * 4 * 2
+        assert own.filter(arm=arm)["matched"].mean() >= 0.75
+
+
+def test_random_documents_are_others_with_every_seed_and_of_any_influence(results):
+    """They came from the lower half by influence: a mean percentile of 0.20 to 0.32."""
+    percentiles, shared = [], []
+    for target in TARGETS:
+        scores = pl.read_parquet(results / "attribution" / "scores" / f"{target}.parquet")
+        rank = pl.col("score").rank() / pl.len()
+        scores = scores.with_columns(percentile=rank.over("topic"))
+        for topic in ("top01", "top02", "top03", "top04"):
+            folder = results / "unlearning" / target / topic
+            sets = [pl.read_parquet(folder / f"seed{s}" / "sets.parquet") for s in (42, 43)]
+            ids = [set(table.filter(arm="random")["doc_id"]) for table in sets]
+            shared.append(len(ids[0] & ids[1]) / len(ids[0]))
+            own = scores.filter(pl.col("doc_id").is_in(ids[0] | ids[1]))
+            percentiles.append(own["percentile"].mean())
+    assert sum(shared) / len(shared) < 0.5
+    assert 0.35 <= sum(percentiles) / len(percentiles) <= 0.65
 
 
 def test_finished_demo_has_nothing_to_do(study):

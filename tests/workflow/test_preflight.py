@@ -10,7 +10,7 @@ from workflow_scripts.preflight.plan import make_plan
 from workflow_scripts.preflight.sizes import sizes_of
 
 FULL, PILOT = "configs/olmo3-7b.yaml", "configs/olmo3-7b-pilot.yaml"
-UNLEARNING = ("_topic", "_unlearned", "_control")
+UNLEARNING = ("_topic", "_unlearned", "_control", "_halves")
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,7 @@ def test_published_study_is_planned_offline_from_stubs(clone):
         "evaluate_unlearned": 24 * 4 * 4,
         "unlearn_control": 3,
         "evaluate_control": 4,
+        "score_halves": 4,
     }
 
 

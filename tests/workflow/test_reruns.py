@@ -17,8 +17,11 @@ GRADIENTS = {
     "score_texts",
     "unlearn_topic",
     "unlearn_control",
+    "unlearn_halves",
+    "score_halves",
     "answer_benchmark",
     "evaluate_unlearned",
+    "evaluate_halves",
     "project_again",
 }
 

@@ -112,7 +112,7 @@ def test_changed_bootstrap_seed_reruns_no_gradient(clone):
     rules = {job.split()[0] for job in jobs}
     assert "compare_maps" in rules
     assert not rules & {"train_model", "attribute_documents", "attribute_queries", "estimate_bins"}
-    assert not rules & {"unlearn_topic", "evaluate_unlearned"}
+    assert not rules & {"unlearn_topic", "evaluate_unlearned", "unlearn_halves"}
 
 
 def test_new_unlearning_seed_trains_its_own_adapters_and_nothing_before(clone):
@@ -146,15 +146,39 @@ def test_effects_name_every_run_and_its_sets_are_disjoint(clone):
     arms = [(target, arm) for target, arm in effects.select("target", "arm").unique().rows()]
     assert sorted(arms) == [
         ("control", "control"),
-        *[("social_knowledge", arm) for arm in ("bottom", "random", "targeted")],
+        *[
+            ("social_knowledge", arm)
+            for arm in ("bottom", "crossed_random", "crossed_targeted", "low", "random", "targeted")
+        ],
     ]
-    assert effects.height == (2 * 3 + 1) * len(BENCHMARKS)  # topics x arms and the control
+    # Topics x arms and the control; one topic is cross-fitted and asked its own questions.
+    assert effects.height == (2 * 4 + 1) * len(BENCHMARKS) + 2
     folder = results(clone, "unlearning/social_knowledge/top01/seed1")
     sets = pl.read_parquet(folder / "sets.parquet")
     forgotten = sets.filter(pl.col("arm") != "retain")
-    assert forgotten.group_by("arm").len()["len"].to_list() == [4, 4, 4]
+    assert forgotten.group_by("arm").len()["len"].to_list() == [4, 4, 4, 4]
     assert not set(forgotten["doc_id"]) & set(sets.filter(arm="retain")["doc_id"])
     assert forgotten["topic"].unique().to_list() == [read_json(folder / "run.json")["topic"]]
+
+
+def test_documents_chosen_by_half_of_the_questions_are_asked_the_other(clone):
+    folder = results(clone, "unlearning/social_knowledge")
+    halves = read_table(folder / "question_halves.parquet", "unlearning/question_halves")
+    assert halves["half"].value_counts()["count"].to_list() == [20, 20]
+    scores = read_table(folder / "half_scores.parquet", "unlearning/half_scores")
+    whole = read_table(
+        results(clone, "attribution/scores/social_knowledge.parquet"), "attribution/scores"
+    )
+    both = scores.join(whole, on="doc_id")
+    assert both.height == whole.height
+    # Halves of equal size: their mean is the score that all questions give.
+    assert ((both["score_a"] + both["score_b"]) / 2 - both["score"]).abs().max() < 1e-6
+    run = read_json(folder / "top01" / "halves" / "seed1" / "run.json")
+    assert set(run["arms"]) == {"targeted_a", "random_a", "targeted_b", "random_b"}
+    tests = read_table(results(clone, "unlearning/tests.parquet"), "unlearning/tests")
+    assert set(tests.filter("primary")["contrast"]) == {"cross_fitted"}
+    selection = read_table(results(clone, "unlearning/selection.parquet"), "unlearning/selection")
+    assert selection.height == 2 * len(TOPICS)
 
 
 def test_base_model_answers_the_same_with_adapters_at_hand(clone):

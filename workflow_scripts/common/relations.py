@@ -157,6 +157,7 @@ def _check_unlearning(config: Mapping[str, Any]) -> None:
                 f"unlearning{nearest(name, known)}"
             )
     _check_registration(settings)
+    _check_arms(config)
     _check_topics(config)
     _check_set_sizes(config)
     if config["attribution"]["rows"] != "keep":
@@ -196,6 +197,32 @@ def _check_registration(settings: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"{place}.contrast' is {named['contrast']!r}; allowed: two different arms joined by "
             f"'-', of {', '.join(known)}"
+        )
+
+
+def _check_arms(config: Mapping[str, Any]) -> None:
+    """Check what the targeted documents are compared with.
+
+    Raises:
+        ConfigError: names the key and what is allowed.
+    """
+    settings, benchmarks = config["unlearning"], config["benchmarks"]
+    if "random" not in settings["arms"]:
+        raise ConfigError(
+            f"config key 'unlearning.arms' is {settings['arms']}; it lacks 'random', which the "
+            "primary difference is taken from: add it (what 'random' was before, controls of low "
+            "influence, is 'low')"
+        )
+    other = settings["other_benchmark"]
+    if other and other not in benchmarks:
+        raise ConfigError(
+            f"config key 'unlearning.other_benchmark' is {other!r}; allowed: "
+            f"{', '.join(benchmarks)}{nearest(other, benchmarks)}"
+        )
+    if "other" in settings["arms"] and not other and len(benchmarks) < 2:
+        raise ConfigError(
+            "config key 'unlearning.arms' names 'other', but there is one benchmark alone; leave "
+            "that arm out"
         )
 
 

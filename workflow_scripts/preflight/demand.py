@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from workflow_scripts.preflight.model_work import (
     activation_bytes,
 )
-from workflow_scripts.preflight.sizes import ARMS, Sizes
+from workflow_scripts.preflight.sizes import Sizes
 
 MB, GB = 1e6, 1e9
 # Resident bytes of a process that has only imported what its rule needs (measured).
@@ -138,7 +138,13 @@ def evaluations(s: Sizes, arms: int) -> int:
     return 1 + s.seeds * arms * s.doses
 
 
+def half_evaluations(s: Sizes) -> int:
+    """The same in an evaluation of cross-fitted runs: two arms for each half."""
+    return 1 + s.cross_seeds * 4 * s.doses
+
+
 def evaluation_rows(s: Sizes) -> float:
     """Rows of all evaluation tables."""
-    each = len(s.forgotten) * s.topics * evaluations(s, ARMS) + s.control * evaluations(s, 1)
-    return each * s.all_questions
+    each = len(s.forgotten) * s.topics * evaluations(s, s.arms) + s.control * evaluations(s, 1)
+    halves = s.cross_topics * half_evaluations(s) * sum(map(s.questions, s.cross_fitted))
+    return each * s.all_questions + halves

@@ -25,7 +25,6 @@ QUESTION_TOKENS, PLANTED_QUESTION_TOKENS = 100, 30
 # Steps of an arm of the planted study, of the many that it may take: its doses are reached soon.
 PLANTED_STEPS = 40
 BYTES = {"float32": 4, "tf32": 4, "float16": 2, "bfloat16": 2}
-ARMS = 3
 
 
 @dataclass(frozen=True)
@@ -191,6 +190,26 @@ class Sizes:
     def seeds(self) -> int:
         """Seeds of unlearning."""
         return len(self.config["seeds"]["unlearning"])
+
+    @property
+    def arms(self) -> int:
+        """Arms of a run: targeted and what it is compared with."""
+        return 1 + len(self.config["unlearning"]["arms"])
+
+    @property
+    def cross_fitted(self) -> list[str]:
+        """Benchmarks whose documents are chosen by halves of the questions, too."""
+        return self.forgotten[: self.config["unlearning"]["cross_fit"]["benchmarks"]]
+
+    @property
+    def cross_topics(self) -> int:
+        """Topics of each of them."""
+        return min(self.config["unlearning"]["cross_fit"]["topics"] or self.topics, self.topics)
+
+    @property
+    def cross_seeds(self) -> int:
+        """Seeds of each of those."""
+        return min(self.config["unlearning"]["cross_fit"]["seeds"] or self.seeds, self.seeds)
 
     @property
     def control(self) -> bool:

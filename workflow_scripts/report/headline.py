@@ -7,10 +7,8 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
 
 import polars as pl
 
@@ -22,6 +20,11 @@ from workflow_scripts.common.thresholds import SIGNIFICANT
 from workflow_scripts.report.budget_words import benchmark_rows, budget_words
 from workflow_scripts.report.cautions import all_equal, texts
 from workflow_scripts.report.headline_maps import comparison
+from workflow_scripts.report.headline_unlearning import (
+    primary_lines,
+    response_lines,
+    unlearning_lines,
+)
 from workflow_scripts.report.run_options import report_command
 
 # The last job of a run that was asked for the whole study.
@@ -128,77 +131,6 @@ def planted_lines(planted: pl.DataFrame) -> list[str]:
     return lines
 
 
-def unlearning_lines(tests: pl.DataFrame) -> list[str]:
-    """What forgetting did to the target, at the largest dose: targeted against the controls."""
-    dose = tests["dose"].max()
-    own = tests.filter(pl.col("target") == pl.col("evaluated"), measure="accuracy", dose=dose)
-    contrasts = {"targeted - random": ("targeted-random", "matched")}
-    contrasts["bottom - random"] = ("bottom-random", "all")
-    lines = [
-        f"Points of accuracy lost at a rise of the forget loss by {dose:g} (nats), median topic "
-        "(interval)",
-        f"{'':24} {'targeted':>10}  " + "  ".join(f"{name:>24}" for name in contrasts),
-    ]
-    for name in own["target"].unique().sort():
-        rows = own.filter(target=name)
-        cells = [_points(rows.filter(contrast=c, pairs=p)) for c, p in contrasts.values()]
-        alone = rows.filter(contrast="targeted")["median"]
-        damage = f"{100 * alone[0]:+.0f}" if len(alone) and alone[0] is not None else "n/a"
-        lines.append(f"{name:24} {damage:>10}  " + "  ".join(f"{cell:>24}" for cell in cells))
-    return lines
-
-
-def primary_lines(tests: pl.DataFrame) -> list[str]:
-    """What was registered as primary, and whether before the first evaluation."""
-    primary = tests.filter("primary")
-    if primary.is_empty():
-        return []
-    first, late = primary.row(0, named=True), primary.filter(registered="after")["target"]
-    names = ", ".join(primary["target"].unique().sort())
-    when = "named before the first evaluation"
-    if len(late):
-        when = f"CHANGED AFTER the first evaluation of {', '.join(late.unique().sort())}"
-    return [
-        f"Primary, {when}: {first['contrast']} of {first['measure']},",
-        f"dose {first['dose']:g}, on {names}; every other test is exploratory",
-    ]
-
-
-def response_lines(table: pl.DataFrame) -> list[str]:
-    """Dose response by question at the largest dose: mean correlation over topics, by arm."""
-    own = table.filter(
-        pl.col("target") == pl.col("evaluated"), topic="all", dose=table["dose"].max()
-    ).drop_nulls("spearman")
-    if own.is_empty():
-        return []
-    lines = [
-        "Influence of what was forgotten on a question, and the margin that it loses: rank",
-        "",
-    ]
-    lines[1] = "correlation over questions within an adapter, mean topic (interval)"
-    for (name,), rows in own.group_by("target", maintain_order=True):
-        cells = [_response(row) for row in rows.sort("arm", descending=True).iter_rows(named=True)]
-        lines += wrap(f"{name}: {'; '.join(cells)}", WIDTH - 2, subsequent_indent="    ")
-    return lines
-
-
-def _response(row: Mapping[str, Any]) -> str:
-    text = f"{row['arm']} {row['spearman']:+.2f}"
-    if row["ci_low"] is None:
-        return text
-    return f"{text} ({row['ci_low']:+.2f} to {row['ci_high']:+.2f})"
-
-
-def _points(rows: pl.DataFrame) -> str:
-    if rows.is_empty() or rows["median"][0] is None:
-        return "n/a"
-    median, low, high = (rows[name][0] for name in ("median", "ci_low", "ci_high"))
-    if low is None:
-        n = rows["n_topics"][0]
-        return f"{100 * median:+.0f} (no interval: {n} topic{'' if n == 1 else 's'})"
-    return f"{100 * median:+.0f} ({100 * low:+.0f} to {100 * high:+.0f})"
-
-
 def _mean_and_lowest(values: pl.Series) -> str:
     known = values.drop_nulls()
     return f"{known.mean():.2f} ({known.min():.2f})" if len(known) else "n/a"
@@ -236,7 +168,8 @@ def headline(folder: Path) -> str:
     tests = folder / "unlearning" / "tests.parquet"
     if tests.exists():
         table = read_table(tests, "unlearning/tests")
-        lines = [*unlearning_lines(table), *primary_lines(table)]
+        kept = read_table(tests.with_name("selection.parquet"), "unlearning/selection")
+        lines = [*unlearning_lines(table, kept), *primary_lines(table)]
         response = folder / "unlearning" / "dose_response.parquet"
         if response.exists():
             lines += response_lines(read_table(response, "unlearning/dose_response"))

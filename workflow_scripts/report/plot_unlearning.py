@@ -19,6 +19,7 @@ from workflow_scripts.report.unlearning_matrix import draw_matrix
 from workflow_scripts.report.unlearning_panels import draw_curves, draw_pairs
 from workflow_scripts.report.unlearning_tables import damage_matrix, margin_curves, paired_effects
 from workflow_scripts.unlearning.names import COLLAPSED
+from workflow_scripts.unlearning.pairs import shown_dose
 from workflow_scripts.unlearning.run_files import read_run
 
 
@@ -39,8 +40,8 @@ def main(snakemake: Any) -> None:
         collapsed |= {
             (*key, arm) for arm, ended in record["arms"].items() if ended["state"] == COLLAPSED
         }
-    dose = max(params.doses)
-    curves = margin_curves(histories, collapsed, dose, params.confidence)
+    curves = margin_curves(histories, collapsed, max(params.doses), params.confidence)
+    dose = shown_dose(tests)
     pairs, matrix = paired_effects(effects, dose), damage_matrix(tests, dose)
     response = own_responses(read_table(source.dose_response, "unlearning/dose_response"), dose)
     tables = {"curves": curves, "pairs": pairs, "matrix": matrix, "response": response}
@@ -49,8 +50,8 @@ def main(snakemake: Any) -> None:
     with style():
         figures = {
             "curves": draw_curves(curves, tests, targets, params.confidence),
-            "pairs": draw_pairs(pairs, tests, targets, dose, params.confidence),
-            "matrix": draw_matrix(matrix, tests, titles, dose, params.confidence),
+            "pairs": draw_pairs(pairs, tests, targets, params.confidence),
+            "matrix": draw_matrix(matrix, tests, titles, params.confidence),
             "response": draw_responses(response, targets, dose, params.confidence),
         }
         for name, figure in figures.items():

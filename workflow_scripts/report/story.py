@@ -13,6 +13,7 @@ import polars as pl
 from workflow_scripts.influence.contrast_plan import Contrast
 from workflow_scripts.report.budget_words import benchmark_rows, budget_words
 from workflow_scripts.report.cautions import WARNING, Caution
+from workflow_scripts.report.headline_unlearning import kept_share
 from workflow_scripts.report.numbers import counted, number_text
 from workflow_scripts.report.story_bins import supports
 from workflow_scripts.report.story_checks import checks, limits
@@ -28,6 +29,8 @@ from workflow_scripts.report.story_text import (
     section,
     table,
 )
+from workflow_scripts.unlearning.names import LONGEST, OTHER, SIMILAR
+from workflow_scripts.unlearning.pairs import CROSS_FITTED, PRIMARY, dose_text, shown_dose
 
 WHERE = (
     "The figures stand in the categories at the side, each with its caption, the table behind each "
@@ -247,22 +250,28 @@ def forgetting(story: Story) -> list[str]:
             "No documents were forgotten in this study, so nothing here says what the model would "
             "lose without a region: the maps are estimates alone."
         ]
-    dose = tests["dose"].max()
-    own = tests.filter(pl.col("target") == pl.col("evaluated"), measure="accuracy", dose=dose)
+    own = tests.filter(
+        pl.col("target") == pl.col("evaluated"), measure="accuracy", dose=shown_dose(tests)
+    )
     targets = [name for name in story.titles if name in own["target"]]
-    rows = [_forgotten(own.filter(target=name), story.titles) for name in targets]
+    crossed = own.filter(contrast=CROSS_FITTED).height > 0
+    rows = [_forgotten(own.filter(target=name), story.titles, crossed) for name in targets]
     head = (
-        "Target", "topics", "targeted", "targeted less random", "q", "bottom less random",
+        "Target", "topics", "targeted", "targeted less random", "p", "q",
+        *(["cross-fitted"] if crossed else []), "targeted less low", "bottom less random",
     )  # fmt: skip
     return [
         "Adapters were trained to forget documents of a topic: those of highest influence on the "
-        "target (*targeted*), random ones matched to them, and those of lowest influence "
-        "(*bottom*, the control). Points of accuracy lost at a rise of the forget loss by "
-        f"{dose:g} nats a token, median over topics (interval); positive = worse than before. The "
-        "estimate holds if targeted documents cost more than random ones and bottom ones do not.",
+        "target (*targeted*), others matched to them and drawn at random (*random*) or from those "
+        "of low influence (*low*), and those of lowest influence (*bottom*). Points of accuracy "
+        f"lost at {dose_text(tests)}, median over topics (interval over topics and questions); "
+        "positive = worse than before. The estimate holds if targeted documents cost more than "
+        "random ones and bottom ones do not.",
         table(head, rows),
         *primary(tests),
         *chosen(story.tables.get("topics"), story.titles),
+        *_other_choices(own, story.titles, targets),
+        *_kept(story, targets),
         *answered(story),
     ]
 
@@ -329,16 +338,54 @@ def answered(story: Story) -> list[str]:
     ]
 
 
-def _forgotten(rows: pl.DataFrame, titles: Mapping[str, str]) -> tuple[str, ...]:
-    primary = _one(rows, "targeted-random", "matched")
+def _forgotten(rows: pl.DataFrame, titles: Mapping[str, str], crossed: bool) -> tuple[str, ...]:
+    published = _one(rows, PRIMARY, "matched")
     return (
         plain(titles[rows["target"][0]]),
-        str(primary["n_topics"]) if primary else "n/a",
+        str(published["n_topics"]) if published else "n/a",
         _points(_one(rows, "targeted", "all")),
-        _points(primary),
-        p_text(primary["q_bh"] if primary else None),
+        _points(published),
+        p_text(published["p_t"] if published else None),
+        p_text(published["q_bh"] if published else None),
+        *([_points(_one(rows, CROSS_FITTED, "matched"))] if crossed else []),
+        _points(_one(rows, "targeted-low", "matched")),
         _points(_one(rows, "bottom-random", "all")),
     )
+
+
+def _other_choices(
+    own: pl.DataFrame, titles: Mapping[str, str], targets: Sequence[str]
+) -> list[str]:
+    """Influence against other ways of choosing what to forget, where the study has them."""
+    arms = [a for a in (SIMILAR, OTHER, LONGEST) if f"targeted-{a}" in own["contrast"]]
+    if not arms:
+        return []
+    rows = [
+        (plain(titles[name]), *(_points(_one(part, f"targeted-{arm}", "all")) for arm in arms))
+        for name in targets
+        for part in [own.filter(target=name)]
+    ]
+    return [
+        "Is influence better at choosing what to forget than the words of the questions, the "
+        "influence on another benchmark, or length? Targeted less documents chosen by these:",
+        table(("Target", *(f"less {arm}" for arm in arms)), rows),
+    ]
+
+
+def _kept(story: "Story", targets: Sequence[str]) -> list[str]:
+    """What of the documents' excess stays on questions that did not choose them."""
+    selection = story.tables.get("selection")
+    if selection is None:
+        return []
+    shares = [(name, kept_share(selection.filter(target=name))) for name in targets]
+    told = [f"{share:.0%} ({plain(story.titles[name])})" for name, share in shares if share]
+    if not told:
+        return []
+    return [
+        "Documents of highest influence are chosen by the questions that are asked afterwards. "
+        f"Those that half of the questions choose keep {', '.join(told)} of their excess on the "
+        "other half; *cross-fitted* damage is asked of that half alone."
+    ]
 
 
 def _one(rows: pl.DataFrame, contrast: str, pairs: str) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 from workflow_scripts.report.numbers import counted, number_text
 from workflow_scripts.report.style import FAINT, INK, diverging, heading, new_figure
 from workflow_scripts.report.unlearning_panels import ARM_NAMES, runs_left_out
+from workflow_scripts.unlearning.pairs import dose_text
 
 # Characters of a line in the labels of the matrix, so that neighbours do not touch.
 LABEL_WIDTH = 18
@@ -21,7 +22,6 @@ def draw_matrix(
     matrix: pl.DataFrame,
     tests: pl.DataFrame,
     titles: Mapping[str, str],
-    dose: float,
     confidence: float,
 ) -> Figure:
     """Damage of the benchmark in the columns where documents were chosen for that in the rows."""
@@ -53,7 +53,7 @@ def draw_matrix(
     numbers = sorted({int(known.min()), int(known.max())})
     topics = " to ".join(map(str, numbers)) + (" topic" if numbers == [1] else " topics")
     lines = [
-        f"Points of accuracy lost at a rise of the forget loss by {dose:g} (nats per token); "
+        f"Points of accuracy lost at {dose_text(tests)}; "
         f"median of {topics} with its {confidence:.0%} interval. Red: damage; blue: improvement.",
         f"Framed: the benchmark that the documents were chosen for. {runs_left_out(tests)}",
     ]

@@ -12,25 +12,47 @@ from matplotlib.figure import Figure
 from workflow_scripts.common.taxonomy import display_name
 from workflow_scripts.report.numbers import counted, number_text
 from workflow_scripts.report.style import FAINT, heading, new_figure
-from workflow_scripts.unlearning.pairs import left_out_text
+from workflow_scripts.unlearning.names import ARMS
+from workflow_scripts.unlearning.pairs import (
+    CROSS_FITTED,
+    PRIMARY,
+    dose_text,
+    left_out_text,
+    shown_dose,
+)
 
-# Okabe and Ito (2008).
-ARM_COLOURS = {"targeted": "#D55E00", "random": "#0072B2", "bottom": "#009E73", "control": FAINT}
+# Okabe and Ito (2008), and a brown.
+ARM_COLOURS = {
+    "targeted": "#D55E00",
+    "random": "#0072B2",
+    "low": "#56B4E9",
+    "bottom": "#009E73",
+    "similar": "#CC79A7",
+    "other": "#E69F00",
+    "longest": "#7A5C3E",
+    "control": FAINT,
+}
 ARM_NAMES = {
     "targeted": "targeted (highest influence)",
     "random": "random (matched)",
+    "low": "low (matched, lower half)",
     "bottom": "bottom (lowest influence)",
+    "similar": "similar (words of the questions)",
+    "other": "other (high on another benchmark)",
+    "longest": "longest",
     "control": "control (any topic)",
 }
-ARM_MARKERS = {"targeted": "o", "random": "s", "bottom": "D", "control": "^"}
+ARM_MARKERS = dict(zip(ARM_COLOURS, "osvDPX*^", strict=True))
 ARM_LINES = {
     "targeted": "-",
     "random": (0, (6, 2)),
+    "low": (0, (4, 2, 1, 2)),
     "bottom": (0, (3, 2)),
+    "similar": (0, (5, 1)),
+    "other": (0, (3, 1, 1, 1)),
+    "longest": (0, (2, 1)),
     "control": (0, (1, 1.5)),
 }
-# Rows of a topic's arms in the paired figure, so that equal values stand above each other.
-ARM_SHIFTS = {"targeted": 0.2, "random": 0.0, "bottom": -0.2}
 
 
 def draw_curves(
@@ -82,7 +104,7 @@ def runs_left_out(tests: pl.DataFrame) -> str:
     """Which runs are missing from the curves at the largest dose, in a sentence."""
     single = tests.filter(
         pl.col("target") == pl.col("evaluated"),
-        pl.col("contrast").is_in(["targeted", "random", "bottom"]),
+        pl.col("contrast").is_in(ARMS),
         measure="accuracy",
         dose=tests["dose"].max(),
     )
@@ -167,7 +189,6 @@ def draw_pairs(
     pairs: pl.DataFrame,
     tests: pl.DataFrame,
     titles: Mapping[str, str],
-    dose: float,
     confidence: float,
 ) -> Figure:
     """Damage of each topic's arms beside each other, and the difference that matters."""
@@ -193,7 +214,7 @@ def draw_pairs(
         axes.text(
             1.02,
             0.5,
-            _verdict(tests, name, dose, confidence),
+            _verdict(tests, name, confidence),
             transform=axes.transAxes,
             fontsize=8.5,
             va="center",
@@ -204,8 +225,8 @@ def draw_pairs(
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=8.5)
     lines = [
-        f"At a rise of the forget loss by {dose:g} (nats per token). A mark is one seed; hollow: "
-        "its random set is not matched and takes no part in the primary test.",
+        f"At {dose_text(tests)}. A mark is one seed; hollow: its random set is not matched and "
+        "takes no part in the primary test.",
         "The line joins the means over seeds of random and targeted.",
     ]
     heading(
@@ -216,20 +237,23 @@ def draw_pairs(
 
 def _topic_rows(axes: Axes, rows: pl.DataFrame) -> None:
     """One row per topic: a mark per seed and arm, a line from random to targeted."""
+    arms = [arm for arm in ARMS if arm in rows.columns and rows[arm].count()]
+    # Equal values stand above each other.
+    shifts = dict.fromkeys(ARMS, 0.0) | dict(zip(arms, _heights(len(arms)), strict=True))
     means = rows.group_by("topic").agg(pl.col("targeted", "random").mean())
     order = means.sort("targeted", nulls_last=False)["topic"].to_list()
     for place, topic in enumerate(order):
         own = rows.filter(topic=topic)
         ends = [own["random"].mean(), own["targeted"].mean()]
         if None not in ends:
-            heights = [place + ARM_SHIFTS[arm] for arm in ("random", "targeted")]
+            heights = [place + shifts[arm] for arm in ("random", "targeted")]
             axes.plot([100 * x for x in ends], heights, color=FAINT, linewidth=1, zorder=1)
-        for arm in ("bottom", "random", "targeted"):
+        for arm in reversed(arms):
             values = own.select("matched", arm).drop_nulls(arm)
             filled = [ARM_COLOURS[arm] if m else "white" for m in values["matched"]]
             axes.scatter(
                 100 * values[arm].to_numpy(),
-                place + ARM_SHIFTS[arm] + _side_by_side(values[arm]),
+                place + shifts[arm] + _side_by_side(values[arm]),
                 marker=ARM_MARKERS[arm],
                 s=30,
                 c=filled,
@@ -243,37 +267,36 @@ def _topic_rows(axes: Axes, rows: pl.DataFrame) -> None:
     axes.axvline(0, color=FAINT, linewidth=0.6)
 
 
+def _heights(count: int) -> list[float]:
+    """Where the marks of so many arms stand in the row of a topic, from the top."""
+    return np.linspace(0.25, -0.25, count).tolist() if count > 1 else [0.0] * count
+
+
 def _side_by_side(values: pl.Series) -> np.ndarray:
     """Small vertical shifts (n,) that part marks of equal value."""
     seen = values.to_list()
-    return np.array([-0.13 * seen[:place].count(value) for place, value in enumerate(seen)])
+    return np.array([-0.09 * seen[:place].count(value) for place, value in enumerate(seen)])
 
 
-def _verdict(tests: pl.DataFrame, target: str, dose: float, confidence: float) -> str:
-    """The primary differences in words."""
+def _verdict(tests: pl.DataFrame, target: str, confidence: float) -> str:
+    """The primary differences in words, and how much the arm of lowest influence does."""
+    own = tests.filter(target=target, evaluated=target, measure="accuracy", dose=shown_dose(tests))
+    crossed = own.filter(contrast=CROSS_FITTED).height > 0
+    second = (CROSS_FITTED, "matched") if crossed else ("bottom-random", "all")
     lines = []
-    for contrast, kind in (("targeted-random", "matched"), ("bottom-random", "all")):
-        names = contrast.replace("-", " − ")
-        row = tests.filter(
-            target=target,
-            evaluated=target,
-            contrast=contrast,
-            pairs=kind,
-            measure="accuracy",
-            dose=dose,
-        )
+    for contrast, kind in ((PRIMARY, "matched"), second):
+        name = "cross-fitted" if contrast == CROSS_FITTED else contrast.replace("-", " − ")
+        row = own.filter(contrast=contrast, pairs=kind)
         if row.is_empty() or row["median"][0] is None:
             lost = "" if row.is_empty() else left_out_text(row.row(0, named=True))
-            lines.append("\n".join([f"{names}:", "no pair is left", *([lost] if lost else [])]))
+            lines.append("\n".join([f"{name}:", "no pair is left", *([lost] if lost else [])]))
             continue
         row = row.row(0, named=True)
-        p = "p_wilcoxon" if row["p_wilcoxon"] is not None else "p_t"
-        value = "n/a" if row[p] is None else f"{row[p]:.2g}"
+        value = "n/a" if row["p_t"] is None else f"{row['p_t']:.2g}"
         lines.append(
-            f"{names}:\nmedian topic {number_text(100 * row['median'], 0)} points\n"
+            f"{name}:\nmedian topic {number_text(100 * row['median'], 0)} points\n"
             f"{_interval(row, confidence)}\n"
-            f"{'Wilcoxon' if p == 'p_wilcoxon' else 'paired t'} p {value}, "
-            f"{counted(row['n_topics'], 'topic')}"
+            f"p {value}, {counted(row['n_topics'], 'topic')}"
             + (f"\n{fill(lost, 30)}" if (lost := left_out_text(row)) else "")
         )
     return "\n\n".join(lines)

@@ -81,12 +81,14 @@ def _mean_curve(grid: np.ndarray, topics: list[np.ndarray], confidence: float) -
 
 
 def paired_effects(effects: pl.DataFrame, dose: float) -> pl.DataFrame:
-    """Own damage in accuracy of targeted, random and bottom, one row per topic and seed."""
+    """Own damage in accuracy of every arm that was run, one row per topic and seed."""
     rows = usable(effects).filter(
-        pl.col("target") == pl.col("evaluated"), pl.col("arm") != "control", dose=dose
+        pl.col("target") == pl.col("evaluated"), pl.col("arm").is_in(ARMS), dose=dose
     )
+    run = effects["arm"].unique().to_list()
+    arms = [arm for arm in ARMS if arm in run]
     wide = rows.pivot(
-        "arm", on_columns=ARMS, index=["target", "topic", "seed"], values="damage_accuracy"
+        "arm", on_columns=arms, index=["target", "topic", "seed"], values="damage_accuracy"
     )
     matched = effects.filter(
         pl.col("target") == pl.col("evaluated"), arm="random", dose=dose

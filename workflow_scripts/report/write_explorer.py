@@ -40,6 +40,7 @@ TOLD = {
     "tests": "unlearning/tests",
     "dose_response": "unlearning/dose_response",
     "topics": "unlearning/topics",
+    "selection": "unlearning/selection",
     "planted": "validation/planted",
     "explained": "validation/explained",
     "leakage": "validation/leakage",

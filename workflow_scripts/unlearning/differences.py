@@ -1,90 +1,61 @@
-"""Tests of damage: paired differences between arms at equal dose, with the topic as the unit.
+"""Tests of damage: paired differences between arms at equal dose, over topics and questions.
 
 A topic's value is its mean over seeds; seeds of a topic share documents and are no replicates.
+All topics are asked the same questions, which are draws as the topics are (two_way).
 """
 
-import math
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 from scipy import stats
 
-from workflow_scripts.common.streams import stream
 from workflow_scripts.influence.multiplicity import adjust
-from workflow_scripts.unlearning.names import BOTTOM, RANDOM, TARGETED
+from workflow_scripts.unlearning.asked import MEASURES, Asked
 from workflow_scripts.unlearning.pairs import (
     CONTRASTS,
-    MEASURES,
+    OF_MATCHED,
+    bounds,
     planned_pairs,
     taking_part,
-    usable,
     with_left_out,
 )
-from workflow_scripts.unlearning.power import Spreads, detectable, spread_of_topic_mean
+from workflow_scripts.unlearning.power import detectable, spread_of_topic_mean
 from workflow_scripts.unlearning.registration import EXPLORATORY
+from workflow_scripts.unlearning.resampled import MIN_INTERVAL, TestSettings, bootstrap_median
+from workflow_scripts.unlearning.two_way import estimate, share_floor
 
-SELECTIVITY = {
-    "target": pl.String,
-    "arm": pl.String,
-    "measure": pl.String,
-    "dose": pl.Float64,
-    "n_topics": pl.Int64,
-    **dict.fromkeys(
-        ("damage_target", "damage_offtarget", "selectivity", "ci_low", "ci_high"), pl.Float64
-    ),
-}
 CELL = ["target", "evaluated", "contrast", "pairs", "measure", "dose"]
-# Below this many topics the smallest p of a signed-rank test is above 0.05 (2 / 2^5 = 0.0625), and
-# the variance between topics that a mixed model needs is hardly estimated.
+# Below this many topics the smallest p of a signed-rank test is above 0.05 (2 / 2^5 = 0.0625).
 MIN_TOPICS = 6
-# The bootstrap redraws topics: one gives an interval without width, two only three medians.
-MIN_INTERVAL = 3
 
 
-@dataclass(frozen=True)
-class TestSettings:
-    """How differences are judged.
+def test_table(effects: pl.DataFrame, asked: Asked, settings: TestSettings) -> pl.DataFrame:
+    """Rows of the table ``unlearning/tests``: every contrast, dose and pair of benchmarks.
 
-    Attributes:
-        confidence: coverage of the intervals.
-        bootstraps: draws of topics, and of seeds within them.
-        seed: of the draws.
-        equivalence: margin of the equivalence test, share of questions.
-        spreads: assumed before the run, for the detectable difference.
-        power: with which that difference is to be found.
+    Args:
+        effects: table ``unlearning/effects``.
+        asked: damage by question of all of its adapters.
+        settings: see :class:`TestSettings`.
     """
-
-    __test__ = False  # pytest would take the name for a test class
-
-    confidence: float
-    bootstraps: int
-    seed: int
-    equivalence: float
-    spreads: Spreads
-    power: float
-
-
-def test_table(effects: pl.DataFrame, settings: TestSettings) -> pl.DataFrame:
-    """Rows of the table ``unlearning/tests``: every contrast, dose and pair of benchmarks."""
     rows = []
     for contrast in CONTRASTS:
         differences = planned_pairs(effects, contrast)
-        # Only targeted and random are matched; their primary test uses the matched pairs.
-        kinds = ("matched", "all") if contrast == "targeted-random" else ("all",)
+        kinds = ("matched", "all") if contrast in OF_MATCHED else ("all",)
         for kind in kinds:
             cells = differences.select("target", "evaluated", "dose").unique(maintain_order=True)
             for target, evaluated, dose in cells.sort("target", "evaluated", "dose").rows():
                 planned = differences.filter(target=target, evaluated=evaluated, dose=dose)
+                planned = planned.sort("topic", "seed")
                 own, left_out = taking_part(planned, kind)
-                for measure in MEASURES:
+                for measure, column in MEASURES.items():
                     key = dict(
                         zip(CELL, (target, evaluated, contrast, kind, measure, dose), strict=True)
                     )
-                    row = key | left_out | judge(own, measure, settings, key)
+                    row = key | left_out | judge(own, asked, settings, key)
+                    low, high = bounds(planned, own, column)
+                    row |= {"bound_low": low, "bound_high": high}
                     rows.append(row | {"note": with_left_out(row)})
     table = pl.DataFrame(rows, schema=_schema(), orient="row")
     # Until the registration is held against it.
@@ -95,93 +66,73 @@ test_table.__test__ = False
 
 
 def judge(
-    own: pl.DataFrame, measure: str, settings: TestSettings, key: Mapping[str, Any]
+    own: pl.DataFrame, asked: Asked, settings: TestSettings, key: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Every test of one cell; what cannot be computed is None, and ``note`` says why."""
-    column = MEASURES[measure]
-    groups = own.sort("topic", "seed").group_by("topic", maintain_order=True).agg(column)
-    by_topic = [np.asarray(values, dtype=np.float64) for values in groups[column]]
-    means = np.array([values.mean() for values in by_topic])
-    result = {"n_topics": len(means), "n_pairs": own.height, "note": ""}
-    if not len(means):
+    """Every test of one cell; what cannot be computed is None, and ``note`` says why.
+
+    Args:
+        own: pairs that take part, by topic and seed.
+        asked: damage by question.
+        settings: see :class:`TestSettings`.
+        key: of the cell, ``CELL``.
+    """
+    measure, evaluated = key["measure"], key["evaluated"]
+    topics = own["topic"].unique(maintain_order=True).to_list()
+    result = {"n_topics": len(topics), "n_pairs": own.height, "at_floor": False, "note": ""}
+    if not topics:
         return result | {"note": "no pair is left"}
-    low, high = bootstrap_median(by_topic, settings, key)
-    notes = [f"no interval of the median: {_topics(means)}"] if low is None else []
+    by_question = np.array([asked.difference(p, measure) for p in own.iter_rows(named=True)])
+    owner = np.array([topics.index(topic) for topic in own["topic"]])
+    of_topics = np.array([by_question[owner == place].mean(axis=0) for place in range(len(topics))])
+    sizes = asked.sizes[evaluated]
+    means = of_topics @ (sizes / sizes.sum())
+    redrawn = asked.redrawn(evaluated, by_question, settings.bootstraps, settings.seed)
+    # Not by ``pairs``: where every pair is matched, the two rows are the same.
+    names = [value for name, value in key.items() if name != "pairs"]
+    low, high = bootstrap_median(redrawn, own["topic"].to_list(), settings, names)
     result |= {"median": float(np.median(means)), "ci_low": low, "ci_high": high}
-    result |= _t_tests(means, settings.confidence)
+    result |= _mean_tests(of_topics, means, sizes, measure, settings)
+    notes = [] if len(topics) >= MIN_INTERVAL else [f"no interval of the median: {_topics(means)}"]
+    if result["p_t"] is None:
+        notes.append("no test: one topic" if len(topics) < 2 else "no test: no spread")
     if measure == "accuracy":
-        result["p_equivalence"] = equivalence(means, settings.equivalence)
         n_seeds = own.height / len(means)
         spread = spread_of_topic_mean(settings.spreads, n_seeds, own["n_questions"].min())
         result["detectable"] = detectable(spread, len(means), settings.power)
-    if len(means) < MIN_TOPICS:
-        notes.append(f"{_topics(means)}, fewer than {MIN_TOPICS}: no Wilcoxon test, no mixed model")
-        return result | {"note": "; ".join(notes)}
-    p_mixed, note = mixed_model(by_topic)
-    return result | {"p_wilcoxon": wilcoxon(means), "p_mixed": p_mixed, "note": note}
+        result["at_floor"] = bool(own["at_floor"].mean() >= 0.5)
+    if len(topics) < MIN_TOPICS:
+        notes.append(f"{_topics(means)}, fewer than {MIN_TOPICS}: no Wilcoxon test")
+    else:
+        result["p_wilcoxon"] = wilcoxon(means)
+    return result | {"note": "; ".join(notes)}
 
 
 def _topics(means: np.ndarray) -> str:
     return f"{len(means)} topic{'' if len(means) == 1 else 's'}"
 
 
-def bootstrap_median(
-    by_topic: list[np.ndarray], settings: TestSettings, key: Mapping[str, Any]
-) -> tuple[float, float] | tuple[None, None]:
-    """Percentile interval of the median topic: topics are redrawn, and seeds within each.
-
-    None below ``MIN_INTERVAL`` topics.
-    """
-    if len(by_topic) < MIN_INTERVAL:
-        return None, None
-    # Not by ``pairs``: where every pair is matched, the two rows are the same.
-    names = [value for name, value in key.items() if name != "pairs"]
-    rng = stream(settings.seed, "unlearning bootstrap", *names)
-    n, n_seeds = len(by_topic), np.array([len(values) for values in by_topic])
-    padded = np.full((n, n_seeds.max()), np.nan)
-    for row, values in zip(padded, by_topic, strict=True):
-        row[: len(values)] = values
-    topics = rng.integers(n, size=(settings.bootstraps, n))
-    lengths = n_seeds[topics][:, :, None]  # (draws, n, 1)
-    seeds = np.floor(rng.random((*topics.shape, n_seeds.max())) * lengths).astype(int)
-    redrawn = padded[topics[:, :, None], seeds]  # (draws, n, seeds)
-    kept = np.arange(n_seeds.max()) < lengths
-    medians = np.median(np.where(kept, redrawn, 0).sum(axis=-1) / lengths[:, :, 0], axis=-1)
-    tail = (1 - settings.confidence) / 2
-    return float(np.quantile(medians, tail)), float(np.quantile(medians, 1 - tail))
-
-
-def _t_tests(means: np.ndarray, confidence: float) -> dict[str, float | None]:
-    """Paired t over topics: mean, its intervals, p against zero, dz."""
-    mean, n, spread = float(means.mean()), len(means), spread_of(means)
-    result: dict[str, float | None] = {"mean": mean}
-    if not spread:
+def _mean_tests(
+    of_topics: np.ndarray,
+    means: np.ndarray,
+    sizes: np.ndarray,
+    measure: str,
+    settings: TestSettings,
+) -> dict[str, float | None]:
+    """The mean with its error over topics and questions: intervals, p, equivalence, dz."""
+    floor = share_floor(int(sizes.sum())) if measure == "accuracy" else 0.0
+    result: dict[str, float | None] = {"mean": float(means.mean()), "p_t": None}
+    found = estimate(of_topics, sizes, floor)
+    if found is None:
         return result
-    error = spread / math.sqrt(n)
-    for name, level in (("mean", confidence), ("ci90", 0.9)):
-        reach = float(stats.t.ppf((1 + level) / 2, n - 1)) * error
-        result |= {f"{name}_low": mean - reach, f"{name}_high": mean + reach}
-    result["p_t"] = float(2 * stats.t.sf(abs(mean) / error, n - 1))
-    result["dz"] = mean / spread
+    result |= {"se": found.variance**0.5, "df": found.df, "p_t": found.p_value()}
+    result |= {"se_topic": found.v_topic**0.5, "se_question": found.v_question**0.5}
+    for name, level in (("mean", settings.confidence), ("ci90", 0.9)):
+        result[f"{name}_low"], result[f"{name}_high"] = found.interval(level)
+    if measure == "accuracy":
+        result["p_equivalence"] = found.p_equivalence(settings.equivalence)
+    if found.v_topic:
+        result["dz"] = found.mean / (found.v_topic * len(means)) ** 0.5
     return result
-
-
-def spread_of(values: np.ndarray) -> float:
-    """Sample standard deviation; 0 for one value, and for values equal but for rounding."""
-    if len(values) < 2 or np.ptp(values) <= 1e-12:
-        return 0.0
-    return float(values.std(ddof=1))
-
-
-def equivalence(means: np.ndarray, margin: float) -> float | None:
-    """P of two one-sided t-tests: small where the mean lies within plus or minus ``margin``."""
-    n, spread = len(means), spread_of(means)
-    if not spread:
-        return None
-    error = spread / math.sqrt(n)
-    below = stats.t.sf((margin - means.mean()) / error, n - 1)
-    above = stats.t.sf((means.mean() + margin) / error, n - 1)
-    return float(max(below, above))
 
 
 def wilcoxon(means: np.ndarray) -> float:
@@ -191,30 +142,12 @@ def wilcoxon(means: np.ndarray) -> float:
     return float(stats.wilcoxon(means).pvalue)
 
 
-def mixed_model(by_topic: list[np.ndarray]) -> tuple[float | None, str]:
-    """P of the mean difference with a random intercept per topic, seeds as repeats."""
-    import statsmodels.api as sm
-
-    values = np.concatenate(by_topic)
-    owner = np.repeat(np.arange(len(by_topic)), [len(part) for part in by_topic])
-    if len(values) == len(by_topic) or not spread_of(values):
-        return None, "one seed a topic or no spread: no mixed model"
-    with warnings.catch_warnings():
-        # A variance between topics of zero lies on the edge of what is allowed; the fit warns.
-        warnings.simplefilter("ignore")
-        fitted = sm.MixedLM(values, np.ones((len(values), 1)), groups=owner).fit(reml=True)
-    p = float(fitted.pvalues[0])
-    if not fitted.converged or not math.isfinite(p):
-        return None, "the mixed model did not converge"
-    return p, ""
-
-
 def with_q(table: pl.DataFrame) -> pl.DataFrame:
-    """Add ``q_bh``: p adjusted over the target benchmarks, off-target cells apart.
+    """Add ``q_bh``: ``p_t`` adjusted over the target benchmarks, off-target cells apart.
 
-    The p is that of the signed-rank test, or of the t-test where that one is not made.
+    Not the p of ranks, which takes the questions as given.
     """
-    p = pl.coalesce("p_wilcoxon", "p_t").fill_null(float("nan"))
+    p = pl.col("p_t").fill_null(float("nan"))
     own = pl.col("target") == pl.col("evaluated")
     family = ["contrast", "pairs", "measure", "dose", "own"]
     parts = [
@@ -227,49 +160,9 @@ def with_q(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _schema() -> dict[str, Any]:
-    numbers = "median ci_low ci_high mean mean_low mean_high ci90_low ci90_high p_t p_wilcoxon"
-    numbers += " p_mixed p_equivalence dz detectable"
+    numbers = "median ci_low ci_high mean se se_topic se_question df mean_low mean_high ci90_low"
+    numbers += " ci90_high p_t p_wilcoxon p_equivalence dz detectable bound_low bound_high"
     schema = dict.fromkeys(CELL, pl.String) | {"dose": pl.Float64}
-    counts = "n_topics n_pairs n_collapsed n_unreached n_unmatched n_topics_out"
-    schema |= dict.fromkeys(counts.split(), pl.Int64) | {"note": pl.String}
+    counts = "n_topics n_pairs n_dropped n_collapsed n_unreached n_unmatched n_topics_out"
+    schema |= dict.fromkeys(counts.split(), pl.Int64) | {"note": pl.String, "at_floor": pl.Boolean}
     return schema | dict.fromkeys(numbers.split(), pl.Float64)
-
-
-def selectivity_table(effects: pl.DataFrame, settings: TestSettings) -> pl.DataFrame:
-    """Rows of the table ``unlearning/selectivity``: own damage minus mean off-target damage.
-
-    Signs are kept: an off-target improvement is negative damage and no damage, so it raises
-    selectivity instead of counting against it.
-    """
-    rows = []
-    keys = ["target", "topic", "seed", "dose"]
-    for arm in (TARGETED, RANDOM, BOTTOM):
-        own_rows = usable(effects).filter(arm=arm)
-        for measure, column in MEASURES.items():
-            own = own_rows.filter(pl.col("target") == pl.col("evaluated"))
-            off = own_rows.filter(pl.col("target") != pl.col("evaluated"))
-            mean_off = off.group_by(keys).agg(off=pl.col(column).mean())
-            both = own.select(*keys, pl.col(column).alias("own")).join(mean_off, on=keys)
-            both = both.with_columns(difference=pl.col("own") - pl.col("off"))
-            for (target, dose), cell in both.sort(keys).group_by(
-                "target", "dose", maintain_order=True
-            ):
-                rows.append(_selectivity_row(cell, (target, arm, measure, dose), settings))
-    return pl.DataFrame(rows, schema=SELECTIVITY, orient="row")
-
-
-def _selectivity_row(
-    cell: pl.DataFrame, key: tuple[str, str, str, float], settings: TestSettings
-) -> dict[str, Any]:
-    names = dict(zip(("target", "arm", "measure", "dose"), key, strict=True))
-    groups = cell.group_by("topic", maintain_order=True).agg("own", "off", "difference")
-    by_topic = [np.asarray(values) for values in groups["difference"]]
-    low, high = bootstrap_median(by_topic, settings, {"table": "selectivity", **names})
-    return names | {
-        "n_topics": groups.height,
-        "damage_target": groups["own"].list.mean().median(),
-        "damage_offtarget": groups["off"].list.mean().median(),
-        "selectivity": float(np.median([v.mean() for v in by_topic])),
-        "ci_low": low,
-        "ci_high": high,
-    }

@@ -8,6 +8,8 @@ import polars as pl
 from workflow_scripts.attribution.sketch import read_losses
 from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.tables import read_table
+from workflow_scripts.validation.lexical import bm25_rows, fit_documents
+from workflow_scripts.validation.working_set import question_texts, read_texts
 
 KEYS = ["doc_id", "topic", "format", "n_tokens"]
 
@@ -46,6 +48,42 @@ def read_documents(
                 "run again"
             )
     return joined
+
+
+def with_other_score(documents: pl.DataFrame, scores: str) -> pl.DataFrame:
+    """The documents with ``score_other``, their influence on another benchmark.
+
+    Raises:
+        IntegrityError: a document has none.
+    """
+    other = read_table(scores, "attribution/scores", ["doc_id", "score"])
+    joined = documents.join(other.rename({"score": "score_other"}), on="doc_id", how="left")
+    if joined["score_other"].null_count():
+        missing = joined.filter(pl.col("score_other").is_null())["doc_id"][0]
+        raise IntegrityError(
+            f"document {missing!r} is not in {scores}; delete the file and run again"
+        )
+    return joined
+
+
+def with_words(documents: pl.DataFrame, parts: Iterable[str], queries: str) -> pl.DataFrame:
+    """The documents with ``words``, their mean BM25 score over the benchmark's questions.
+
+    Words are weighed by how rare they are among these documents, those of one topic.
+
+    Args:
+        documents: doc_id and more.
+        parts: files of the table ``corpus/documents``.
+        queries: the table ``benchmarks/queries``.
+
+    Raises:
+        IntegrityError: a document has no text.
+    """
+    texts = read_texts(documents, list(parts))
+    space = fit_documents(texts)
+    asked = space.question_counts(question_texts(queries))
+    scores = np.asarray((bm25_rows(space) @ asked.T.tocsr()).mean(axis=1)).reshape(-1)
+    return documents.with_columns(words=pl.Series(scores, dtype=pl.Float64))
 
 
 def read_tokens(shards: Iterable[str], doc_ids: list[str]) -> dict[str, np.ndarray]:

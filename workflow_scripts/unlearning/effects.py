@@ -12,6 +12,13 @@ from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.unlearning.names import COLLAPSED
 
 KEY = ["arm", "seed", "dose"]
+# Accuracy within so many standard errors above chance has no further to fall.
+FLOOR_ERRORS = 2.0
+
+
+def chance_of(queries: pl.DataFrame) -> float:
+    """Accuracy of a guess: the mean over questions of one in so many choices."""
+    return float((1 / queries["choices"].list.len()).mean())
 
 
 def damages(evaluation: pl.DataFrame, where: str) -> pl.DataFrame:
@@ -22,8 +29,8 @@ def damages(evaluation: pl.DataFrame, where: str) -> pl.DataFrame:
         where: its file, for messages.
 
     Returns:
-        arm, seed, dose, damage_accuracy (share), damage_margin (the metric's unit),
-        n_questions.
+        arm, seed, dose, accuracy (share, under the adapter), damage_accuracy (share),
+        damage_margin (the metric's unit), n_questions.
 
     Raises:
         IntegrityError: an adapter was not asked the base model's questions.
@@ -41,6 +48,7 @@ def damages(evaluation: pl.DataFrame, where: str) -> pl.DataFrame:
         )
     lost = pl.col("base_correct").cast(pl.Float64) - pl.col("correct").cast(pl.Float64)
     return paired.group_by(KEY).agg(
+        accuracy=pl.col("correct").mean(),
         damage_accuracy=lost.mean(),
         damage_margin=(pl.col("base_margin") - pl.col("margin")).mean(),
         n_questions=pl.len(),
@@ -88,9 +96,13 @@ def effect_rows(
     evaluation: pl.DataFrame,
     records: Iterable[Mapping[str, Any]],
     doses: list[float],
+    chance: float,
     where: str,
 ) -> pl.DataFrame:
     """Rows of the table ``unlearning/effects`` for one topic, evaluated on one benchmark.
+
+    ``at_floor`` says that an adapter's accuracy lies at chance or within ``FLOOR_ERRORS`` of it:
+    there, no arm can do more damage than another.
 
     Raises:
         IntegrityError: an adapter that a run saved was not evaluated.
@@ -104,4 +116,9 @@ def effect_rows(
             f"{where} lacks the adapter of arm {arm!r}, seed {seed}, dose {dose:g}; delete it and "
             "run again"
         )
-    return rows.with_columns(target=pl.lit(target), evaluated=pl.lit(evaluated))
+    error = (chance * (1 - chance) / pl.col("n_questions")).sqrt()
+    return rows.with_columns(
+        target=pl.lit(target),
+        evaluated=pl.lit(evaluated),
+        at_floor=pl.col("accuracy") <= chance + FLOOR_ERRORS * error,
+    )

@@ -1,10 +1,12 @@
 """Damage of every run on every benchmark, and what the arms' differences say.
 
 in   runs: run.json of every benchmark, topic and seed; evaluations: of every topic and
-     evaluated benchmark
+     evaluated benchmark; half_runs, half_evaluations: of cross-fitted topics; half_scores,
+     question_halves: of every target; queries: of every benchmark
 out  effects: one row per target, evaluated benchmark, topic, arm, seed and dose; tests:
-     contrasts between arms; selectivity: own against off-target damage; registration: what is
-     primary
+     contrasts between arms; selectivity: own against off-target damage; selection: what of the
+     targeted documents' excess stays on questions that did not choose them; registration:
+     what is primary
 """
 
 import logging
@@ -18,12 +20,17 @@ from workflow_scripts.common.errors import ConfigError, IntegrityError
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table, write_table
-from workflow_scripts.unlearning.differences import TestSettings, selectivity_table, test_table
-from workflow_scripts.unlearning.effects import effect_rows
+from workflow_scripts.unlearning.asked import Asked, add_evaluation
+from workflow_scripts.unlearning.crossed import crossed_evaluation, crossed_record
+from workflow_scripts.unlearning.differences import test_table
+from workflow_scripts.unlearning.effects import chance_of, effect_rows
+from workflow_scripts.unlearning.halves import SELECTION, kept_excess
 from workflow_scripts.unlearning.names import CONTROL
 from workflow_scripts.unlearning.power import Spreads
 from workflow_scripts.unlearning.registration import registration_digest, with_primary
+from workflow_scripts.unlearning.resampled import TestSettings
 from workflow_scripts.unlearning.run_files import read_run, target_of
+from workflow_scripts.unlearning.selectivity import selectivity_table
 
 logger = logging.getLogger("atlas")
 
@@ -55,17 +62,49 @@ def runs_by_topic(paths: list[str]) -> dict[Path, list[dict[str, Any]]]:
     return grouped
 
 
-def gather(
-    runs: Mapping[Path, list[dict[str, Any]]], evaluations: list[str], doses: list[float]
-) -> pl.DataFrame:
-    """Rows of the table ``unlearning/effects``."""
-    parts = []
-    for path in map(Path, evaluations):
+def gather(source: Any, params: Any) -> tuple[pl.DataFrame, Asked]:
+    """Rows of the table ``unlearning/effects``, and the damage by question behind them."""
+    columns = ["query_id", "task", "choices"]
+    queries = {
+        name: read_table(path, "benchmarks/queries", columns)
+        for name, path in zip(params.benchmarks, source.queries, strict=True)
+    }
+    halves = {
+        name: read_table(path, "unlearning/question_halves")
+        for name, path in zip(params.targets, source.question_halves, strict=True)
+    }
+    runs, asked, parts = runs_by_topic(list(source.runs)), Asked(), []
+
+    def add(target: str, evaluated: str, table: pl.DataFrame, records: list, path: Path) -> None:
+        chance = chance_of(queries[evaluated])
+        part = effect_rows(target, evaluated, table, records, params.doses, chance, str(path))
+        add_evaluation(asked, target, part["topic"][0], evaluated, table, queries[evaluated])
+        parts.append(part)
+
+    for path in map(Path, source.evaluations):
         folder = path.parents[1]
-        table = read_table(path, "unlearning/evaluation")
         target = CONTROL if folder.name == CONTROL else folder.parent.name
-        parts.append(effect_rows(target, path.stem, table, runs[folder], doses, str(path)))
-    return pl.concat(parts, how="diagonal_relaxed")
+        add(target, path.stem, read_table(path, "unlearning/evaluation"), runs[folder], path)
+    by_topic: dict[Path, list[dict[str, Any]]] = {}
+    for path in map(Path, source.half_runs):
+        by_topic.setdefault(path.parents[1], []).append(crossed_record(read_run(path)))
+    for path in map(Path, source.half_evaluations):
+        # <results>/unlearning/{benchmark}/{topic}/halves/evaluation.parquet
+        target = path.parents[2].name
+        evaluation = read_table(path, "unlearning/evaluation")
+        table = crossed_evaluation(evaluation, halves[target])
+        add(target, target, table, by_topic[path.parent], path)
+    return pl.concat(parts, how="diagonal_relaxed"), asked
+
+
+def selection_table(effects: pl.DataFrame, scores: list[str], params: Any) -> pl.DataFrame:
+    """Rows of the table ``unlearning/selection``: what of the documents' excess stays."""
+    rows = []
+    for target, path in zip(params.targets, scores, strict=True):
+        table = read_table(path, "unlearning/half_scores")
+        for topic in effects.filter(target=target)["topic"].unique().sort():
+            rows += kept_excess(table, target, topic, params.documents)
+    return pl.DataFrame(rows, schema=SELECTION, orient="row")
 
 
 def recorded(evaluations: list[str]) -> dict[str, set[str]]:
@@ -86,25 +125,8 @@ def interval_text(row: Mapping[str, Any]) -> str:
     return f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
 
 
-def main(snakemake: Any) -> None:
-    """Gather, test and write."""
-    source, output, params = snakemake.input, snakemake.output, snakemake.params
-    effects = gather(runs_by_topic(list(source.runs)), list(source.evaluations), params.doses)
-    assumed = {k: v for k, v in params.power.items() if k not in ("power", "questions")}
-    settings = TestSettings(
-        params.confidence,
-        params.bootstraps,
-        params.seed,
-        params.equivalence,
-        Spreads(**assumed),
-        params.power["power"],
-    )
-    write_table(effects, output.effects, "unlearning/effects")
-    named = params.registration
-    tests = with_primary(test_table(effects, settings), named, recorded(source.evaluations))
-    write_table(tests, output.tests, "unlearning/tests")
-    write_table(selectivity_table(effects, settings), output.selectivity, "unlearning/selectivity")
-    write_json(output.registration, named | {"digest": registration_digest(named)})
+def log_primary(tests: pl.DataFrame) -> None:
+    """Say what the primary difference of each target is."""
     for row in tests.filter("primary").iter_rows(named=True):
         if row["median"] is None:
             logger.warning("%s, dose %g: %s", row["target"], row["dose"], row["note"])
@@ -120,6 +142,32 @@ def main(snakemake: Any) -> None:
             row["n_topics"],
             f"; {row['note']}" if row["note"] else "",
         )
+
+
+def main(snakemake: Any) -> None:
+    """Gather, test and write."""
+    source, output, params = snakemake.input, snakemake.output, snakemake.params
+    effects, asked = gather(source, params)
+    assumed = {k: v for k, v in params.power.items() if k not in ("power", "questions")}
+    settings = TestSettings(
+        params.confidence,
+        params.bootstraps,
+        params.seed,
+        params.equivalence,
+        Spreads(**assumed),
+        params.power["power"],
+    )
+    write_table(effects, output.effects, "unlearning/effects")
+    named = params.registration
+    tests = test_table(effects, asked, settings)
+    tests = with_primary(tests, named, recorded(source.evaluations))
+    write_table(tests, output.tests, "unlearning/tests")
+    selectivity = selectivity_table(effects, asked, settings)
+    write_table(selectivity, output.selectivity, "unlearning/selectivity")
+    selection = selection_table(effects, list(source.half_scores), params)
+    write_table(selection, output.selection, "unlearning/selection")
+    write_json(output.registration, named | {"digest": registration_digest(named)})
+    log_primary(tests)
 
 
 if __name__ == "__main__":

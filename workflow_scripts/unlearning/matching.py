@@ -94,10 +94,55 @@ def match_pairs(
         last *= 4
 
 
+def draw_controls(
+    targeted: pl.DataFrame,
+    pool: pl.DataFrame,
+    scale: np.ndarray,
+    caliper: float,
+    candidates: int,
+    rng: np.random.Generator,
+) -> list[int]:
+    """A control for each document, drawn at random among those that may be, alike on average.
+
+    For each document ``candidates`` controls are drawn of those of its format within the caliper
+    (all, where too few of the drawn are alike), and of these the pairs are chosen by random costs
+    under the same constraint on the means: nothing about a control counts but its format, length
+    and base loss.
+
+    Args:
+        targeted: documents to match: format, n_tokens, loss.
+        pool: possible controls, with the same columns, without the targeted.
+        scale: (2,) what the covariates are divided by.
+        caliper: largest difference of a pair in either covariate, in units of ``scale``.
+        candidates: controls drawn for each document.
+        rng: of the draws.
+
+    Returns:
+        Position in ``pool`` of each document's control; empty where they cannot all have one.
+    """
+    count = candidates
+    while True:
+        edges, whole = find_edges(targeted, pool, scale, caliper, count, rng), count >= pool.height
+        if edges.most() == targeted.height:
+            costs = rng.random(len(edges.upper))
+            chosen = best_edges(edges, np.zeros(targeted.height), targeted.height, costs)
+            apart = np.abs(edges.differences[chosen].mean(axis=0)).max()
+            if whole or apart <= NEGLIGIBLE + 1e-6:
+                return edges.pool[chosen[np.argsort(edges.upper[chosen])]].tolist()
+        elif whole:
+            return []
+        count *= 4
+
+
 def find_edges(
-    upper: pl.DataFrame, pool: pl.DataFrame, scale: np.ndarray, caliper: float, candidates: int
+    upper: pl.DataFrame,
+    pool: pl.DataFrame,
+    scale: np.ndarray,
+    caliper: float,
+    candidates: int,
+    rng: np.random.Generator | None = None,
 ) -> Edges:
-    """Pairs of one format within the caliper: for each document its nearest controls."""
+    """Pairs of one format within the caliper: each document's nearest controls, or any drawn."""
     own, other = (side.select(COVARIATES).to_numpy() / scale for side in (upper, pool))
     formats = pool["format"].to_numpy()
     places = {fmt: np.flatnonzero(formats == fmt) for fmt in np.unique(formats)}
@@ -106,7 +151,10 @@ def find_edges(
         there = places.get(fmt, np.empty(0, dtype=int))
         away = np.abs(other[there] - own[row])
         near = np.flatnonzero(away.max(axis=-1, initial=0.0) <= caliper)
-        order = np.argsort(np.square(away[near]).sum(axis=-1), kind="stable")[:candidates]
+        if rng is None:
+            order = np.argsort(np.square(away[near]).sum(axis=-1), kind="stable")[:candidates]
+        else:
+            order = np.sort(rng.permutation(len(near))[:candidates])
         columns.append(there[near[order]])
         rows.append(np.full(len(order), row))
     i = np.concatenate([*rows, np.empty(0, int)]).astype(int)
@@ -114,17 +162,20 @@ def find_edges(
     return Edges(i, j, own[i] - other[j])
 
 
-def best_edges(edges: Edges, score: np.ndarray, size: int) -> np.ndarray:
+def best_edges(
+    edges: Edges, score: np.ndarray, size: int, dealt: np.ndarray | None = None
+) -> np.ndarray:
     """Which edges to take: an integer program.
 
     Variables are one 0/1 per edge and one t >= 0. Each document is in at most one pair, ``size``
     pairs are taken, and the means of each covariate differ by at most ``NEGLIGIBLE`` + t.
-    Maximised is influence, less distance, less t.
+    Maximised is influence, less distance (or less ``dealt``), less t.
 
     Args:
         edges: pairs that may be formed, ``size`` of them at once.
         score: (n_upper,) influence of the documents to forget.
         size: pairs to take.
+        dealt: (n_edges,) random costs in [0, 1) instead of distance.
 
     Returns:
         (size,) positions of the edges taken.
@@ -132,8 +183,11 @@ def best_edges(edges: Edges, score: np.ndarray, size: int) -> np.ndarray:
     n_edges, n_covariates = edges.differences.shape
     scores = score[edges.upper]
     gain = (scores - scores.min()) / (np.ptp(scores) or 1.0)
-    cost = DISTANCE_WEIGHT * np.square(edges.differences).sum(axis=-1) - gain
-    cost += ORDER_WEIGHT * edges.upper / (edges.upper.max() + 1)
+    if dealt is None:
+        cost = DISTANCE_WEIGHT * np.square(edges.differences).sum(axis=-1) - gain
+        cost += ORDER_WEIGHT * edges.upper / (edges.upper.max() + 1)
+    else:
+        cost = dealt - gain
     once = [_incidence(side, n_edges) for side in (edges.upper, edges.pool)]
     means = edges.differences.T / size
     slack = np.full((n_covariates, 1), -1.0)

@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from workflow_scripts.common.files import atomic_path, value_digest
+from workflow_scripts.unlearning.pairs import CROSS_FITTED, PRIMARY
 
 # Whether the primary test was named before the first evaluation.
 BEFORE, AFTER, EXPLORATORY = "before", "after", "exploratory"
@@ -30,7 +31,7 @@ def registration_of(config: Mapping[str, Any]) -> dict[str, Any]:
         config: complete configuration; its key ``unlearning.registration`` names the rest.
 
     Returns:
-        benchmarks, contrast, measure, dose, test, topics, seeds.
+        benchmarks, contrast, measure, dose, test, topics, seeds, cross_fit.
     """
     settings = config["unlearning"]
     named = settings["registration"]
@@ -42,6 +43,7 @@ def registration_of(config: Mapping[str, Any]) -> dict[str, Any]:
         "test": named["test"],
         "topics": settings["topics"],
         "seeds": config["seeds"]["unlearning"],
+        "cross_fit": settings["cross_fit"],
     }
 
 
@@ -69,7 +71,8 @@ def with_primary(
     """Add ``primary`` and ``registered`` to the tests.
 
     A primary test is of a registered benchmark on itself, of the registered contrast, measure and
-    dose, over matched pairs where the contrast has them.
+    dose, over matched pairs where the contrast has them. Where a benchmark is cross-fitted, its
+    cross-fitted difference takes the place of targeted less random.
 
     Args:
         tests: rows of the table ``unlearning/tests``.
@@ -78,10 +81,18 @@ def with_primary(
     """
     named = tests.filter(contrast=registration["contrast"])["pairs"]
     pairs = "matched" if "matched" in named else "all"
+    crossed = tests.filter(contrast=CROSS_FITTED)["target"].unique().to_list()
+    if registration["contrast"] != PRIMARY:
+        crossed = []
+    contrast = (
+        pl.when(pl.col("target").is_in(crossed))
+        .then(pl.lit(CROSS_FITTED))
+        .otherwise(pl.lit(registration["contrast"]))
+    )
     primary = (
         pl.col("target").is_in(registration["benchmarks"])
         & (pl.col("target") == pl.col("evaluated"))
-        & (pl.col("contrast") == registration["contrast"])
+        & (pl.col("contrast") == contrast)
         & (pl.col("pairs") == pairs)
         & (pl.col("measure") == registration["measure"])
         & ((pl.col("dose") - registration["dose"]).abs() < 1e-9)

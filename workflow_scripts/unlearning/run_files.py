@@ -1,7 +1,8 @@
 """Records of runs (``run.json``), and whether a file lies where what it says belongs.
 
 Runs lie in .../unlearning/{target}/{topic}/seed{seed}/, those of the control in
-.../unlearning/control/seed{seed}/; the folder of a topic may be a slot such as ``top01``.
+.../unlearning/control/seed{seed}/, those of cross-fitting in a folder ``halves`` of their topic;
+the folder of a topic may be a slot such as ``top01``.
 """
 
 import json
@@ -13,13 +14,17 @@ from typing import Any
 from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.unlearning.names import CONTROL
 
+# Folder of a topic's runs on halves of the questions.
+CROSS_FITTED = "halves"
 KEYS = ("topic", "seed", "balance", "arms")
 
 
 def target_of(path: str | os.PathLike) -> str:
     """Target benchmark of a file of a run, or ``control``, by its folder."""
-    place = Path(path)
-    return CONTROL if place.parents[1].name == CONTROL else place.parents[2].name
+    folder = Path(path).parents[1]
+    if folder.name == CROSS_FITTED:
+        folder = folder.parent
+    return CONTROL if folder.name == CONTROL else folder.parent.name
 
 
 def read_run(path: str | os.PathLike) -> dict[str, Any]:

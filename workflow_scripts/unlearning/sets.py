@@ -3,15 +3,22 @@
 The arms of a benchmark and topic hold equally many documents of the topic:
 
 - ``targeted``: the highest influence on the benchmark;
-- ``random``: a control for each targeted document, of the same format, as long and as hard;
-- ``bottom``: the lowest influence.
+- ``random``: a control for each targeted document, of the same format, as long and as hard, drawn
+  anew with each seed from all documents of the topic but the targeted; what the primary
+  difference is taken from;
+- ``low``: controls alike, from the lower half of the topic by influence, the best matches there
+  are;
+- ``bottom``: the lowest influence;
+- ``similar``: the most words in common with the questions (BM25);
+- ``other``: the highest influence on another benchmark;
+- ``longest``: the most tokens.
 
-A control says something about influence only where it lacks it, so controls come from the lower
-half of the topic. And a comparison says something only where there is something to compare with
-(common support): a document without a control within the caliper is passed over, and of the
-others those are targeted that have the most influence while the two sets are alike on average.
+A comparison says something only where there is something to compare with (common support): a
+document without a control of low influence within the caliper is passed over, and of the others
+those are targeted that have the most influence while the two sets are alike on average.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +26,21 @@ import polars as pl
 
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.streams import stable_hash, stream
-from workflow_scripts.unlearning.matching import COVARIATES, match_pairs
-from workflow_scripts.unlearning.names import BOTTOM, CONTROL, RANDOM, RETAIN, TARGETED
+from workflow_scripts.unlearning.matching import COVARIATES, draw_controls, match_pairs
+from workflow_scripts.unlearning.names import (
+    BOTTOM,
+    CONTROL,
+    LONGEST,
+    LOW,
+    OTHER,
+    RANDOM,
+    RETAIN,
+    SIMILAR,
+    TARGETED,
+)
+
+# What the documents of an arm have most of.
+HIGHEST = {SIMILAR: "words", OTHER: "score_other", LONGEST: "n_tokens"}
 
 
 @dataclass(frozen=True)
@@ -30,9 +50,9 @@ class SetSettings:
     Attributes:
         documents: documents in each forget set.
         retain_documents: documents in the retain set.
-        control_share: share of the topic, its lowest ranks, that controls are taken from.
-        candidates: controls drawn at random per format and targeted document; and the nearest of
-            them that are considered for one document.
+        control_share: share of the topic, its lowest ranks, that low controls are taken from.
+        candidates: low controls drawn at random per format and targeted document; and the nearest
+            of them, or for the random arm any, that are considered for one document.
         caliper: largest difference of a pair in length or base loss, in standard deviations over
             the topic.
         max_difference: largest standardised difference of the means that counts as matched.
@@ -47,20 +67,27 @@ class SetSettings:
 
 
 def forget_sets(
-    documents: pl.DataFrame, settings: SetSettings, seed: int, where: str
+    documents: pl.DataFrame,
+    settings: SetSettings,
+    seed: int,
+    where: str,
+    arms: Collection[str] = (RANDOM, LOW, BOTTOM),
 ) -> dict[str, pl.DataFrame]:
     """Forget set of each arm.
 
     Args:
         documents: the topic's documents: doc_id, format, score (influence on the benchmark),
-            n_tokens, loss (of the base model, nats per token).
+            n_tokens, loss (of the base model, nats per token); for the arms that need it
+            ``words`` (word match with the questions) and ``score_other`` (influence on another
+            benchmark).
         settings: see :class:`SetSettings`.
-        seed: draws the candidates of the random arm.
+        seed: draws the random arm, and the candidates of the low arm.
         where: benchmark and topic, for messages.
+        arms: of ``COMPARED``, what targeted is compared with.
 
     Returns:
-        Per arm ``documents`` rows of the input with the column ``matched_to``: the targeted
-        document that a random one is matched with, else null.
+        Per arm, targeted first, ``documents`` rows of the input with the column ``matched_to``:
+        the targeted document that one of a matched arm is matched with, else null.
 
     Raises:
         DataError: the topic is too small for three sets, or has too few controls.
@@ -72,12 +99,32 @@ def forget_sets(
             f"unlearning.documents ({size}) need {3 * size}: lower it or choose another topic"
         )
     ranked = documents.sort(["score", "doc_id"], descending=[True, False])
-    first_control = ranked.height - round(settings.control_share * ranked.height)
-    upper = ranked[: min(first_control, ranked.height - size)]
-    pool = _candidates(ranked[upper.height : ranked.height - size], settings, seed)
     # As for a matched sample: the spread before matching is the unit, so that matching does not
     # move the yardstick.
     scale = _spread(documents)
+    targeted, low = _targeted_and_low(ranked, scale, settings, seed, where)
+    sets = {TARGETED: _unmatched(targeted)}
+    for arm in arms:
+        if arm == LOW:
+            sets[arm] = low
+        elif arm == RANDOM:
+            sets[arm] = _random(ranked, targeted, scale, settings, seed)
+        elif arm == BOTTOM:
+            sets[arm] = _unmatched(ranked.tail(size))
+        else:
+            highest = ranked.sort([HIGHEST[arm], "doc_id"], descending=[True, False])
+            sets[arm] = _unmatched(highest.head(size))
+    return {arm: rows.sort("doc_id") for arm, rows in sets.items()}
+
+
+def _targeted_and_low(
+    ranked: pl.DataFrame, scale: np.ndarray, settings: SetSettings, seed: int, where: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The documents of most influence that have controls of low influence, and these controls."""
+    size = settings.documents
+    first_control = ranked.height - round(settings.control_share * ranked.height)
+    upper = ranked[: min(first_control, ranked.height - size)]
+    pool = _candidates(ranked[upper.height : ranked.height - size], settings, seed)
     chosen, controls, most = match_pairs(
         upper, pool, scale, size, settings.caliper, settings.candidates
     )
@@ -89,13 +136,22 @@ def forget_sets(
             "unlearning.control_share"
         )
     targeted = upper[chosen]
-    matched = pool[controls].with_columns(matched_to=targeted["doc_id"])
-    sets = {
-        TARGETED: _unmatched(targeted),
-        RANDOM: matched,
-        BOTTOM: _unmatched(ranked.tail(size)),
-    }
-    return {arm: rows.sort("doc_id") for arm, rows in sets.items()}
+    return targeted, pool[controls].with_columns(matched_to=targeted["doc_id"])
+
+
+def _random(
+    ranked: pl.DataFrame,
+    targeted: pl.DataFrame,
+    scale: np.ndarray,
+    settings: SetSettings,
+    seed: int,
+) -> pl.DataFrame:
+    """Controls from all of the topic but the targeted, drawn anew with each seed."""
+    pool = ranked.join(targeted.select("doc_id"), on="doc_id", how="anti").sort("doc_id")
+    rng = stream(seed, "random arm")
+    controls = draw_controls(targeted, pool, scale, settings.caliper, settings.candidates, rng)
+    # There are some: the controls of low influence are among those that may be drawn.
+    return pool[controls].with_columns(matched_to=targeted["doc_id"])
 
 
 def _unmatched(documents: pl.DataFrame) -> pl.DataFrame:
@@ -135,7 +191,7 @@ def balance(
     scale = _spread(topic)
     means = {arm: rows.select(COVARIATES).to_numpy().mean(axis=0) for arm, rows in sets.items()}
     report = {}
-    for arm in (RANDOM, BOTTOM):
+    for arm in [name for name in sets if name != TARGETED]:
         differences = (means[TARGETED] - means[arm]) / scale
         report[arm] = {
             **dict(zip(COVARIATES, map(float, differences), strict=True)),

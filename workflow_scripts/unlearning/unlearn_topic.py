@@ -1,7 +1,8 @@
 """Forget a topic's documents, one arm after another on one loaded model.
 
 in   shards, sketches, scores, queries: documents, their base loss and influence, and the
-     benchmark's questions; record: the base model
+     benchmark's questions; record: the base model; where an arm needs them: texts, and other
+     (scores on another benchmark)
 out  sets: which documents each arm forgets and all retain; history: losses and margin by step;
      run: settings, balance of the sets, how each arm ended; adapters: one file an arm
 """
@@ -23,11 +24,16 @@ from workflow_scripts.common.streams import stream
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.model.loading import load_model
 from workflow_scripts.unlearning.adapter_files import write_adapters
-from workflow_scripts.unlearning.documents import read_documents, read_tokens
+from workflow_scripts.unlearning.documents import (
+    read_documents,
+    read_tokens,
+    with_other_score,
+    with_words,
+)
 from workflow_scripts.unlearning.forgetting import Course, ForgetSettings, Forgetter
 from workflow_scripts.unlearning.losses import Questions
 from workflow_scripts.unlearning.methods import method_of
-from workflow_scripts.unlearning.names import CONTROL, RETAIN
+from workflow_scripts.unlearning.names import CONTROL, OTHER, RETAIN, SIMILAR
 from workflow_scripts.unlearning.peft_adapter import Adapter, AdapterSettings
 from workflow_scripts.unlearning.sets import (
     SetSettings,
@@ -53,9 +59,9 @@ def pick(kind: type, settings: dict[str, Any]) -> Any:
 
 def set_table(sets: Sets) -> pl.DataFrame:
     """Rows of the table ``unlearning/sets``."""
-    return pl.concat(
-        [rows.with_columns(arm=pl.lit(arm)) for arm, rows in sets.items()], how="diagonal_relaxed"
-    )
+    chosen_by = pl.DataFrame(schema={"score_other": pl.Float64, "words": pl.Float64})
+    parts = [rows.with_columns(arm=pl.lit(arm)) for arm, rows in sets.items()]
+    return pl.concat([*parts, chosen_by], how="diagonal_relaxed")
 
 
 def history_table(courses: dict[str, Course]) -> pl.DataFrame:
@@ -100,28 +106,51 @@ def choose(snakemake: Any, topic: str, settings: SetSettings) -> tuple[Sets, dic
         documents = read_documents(source.shards, source.sketches, source.scores)
         own = documents.filter(topic=topic)
         if params.settings["ranking"] == "shuffled":
-            order = stream(seed, "shuffled ranking", topic).permutation(own.height)
-            own = own.with_columns(score=own["score"][order.tolist()])
+            own = shuffled(own, seed, topic)
+        if OTHER in params.arms:
+            own = with_other_score(own, source.other)
+        if SIMILAR in params.arms:
+            own = with_words(own, source.texts, source.queries)
         where = f"topic {topic!r} (benchmark {snakemake.wildcards.benchmark!r})"
-        sets = forget_sets(own, settings, seed, where)
+        sets = forget_sets(own, settings, seed, where, params.arms)
         report = balance(sets, own, settings.max_difference)
+    return with_retained(sets, documents, settings, seed), report
+
+
+def shuffled(own: pl.DataFrame, seed: int, topic: str) -> pl.DataFrame:
+    """The topic's documents with their scores dealt out at random."""
+    order = stream(seed, "shuffled ranking", topic).permutation(own.height)
+    return own.with_columns(score=own["score"][order.tolist()])
+
+
+def with_retained(sets: Sets, documents: pl.DataFrame, settings: SetSettings, seed: int) -> Sets:
+    """The sets and what all of their arms retain."""
     forgotten = {doc_id for rows in sets.values() for doc_id in rows["doc_id"]}
     retained = retain_set(documents, forgotten, settings, seed)
     check_disjoint(retained, sets)
-    return sets | {RETAIN: retained}, report
+    return sets | {RETAIN: retained}
 
 
-def main(snakemake: Any) -> None:
-    """Choose the sets, run the arms, write everything."""
+def drawn_questions(snakemake: Any) -> Questions:
+    """The sample of the target's questions whose margin is measured on the way."""
+    params = snakemake.params
+    queries = read_table(snakemake.input.queries, "benchmarks/queries")
+    drawn = stream(int(params.seed_unlearning), "margin questions").permutation(queries.height)
+    chosen = np.sort(drawn[: params.settings["margin_questions"]]).tolist()
+    return Questions(queries[chosen], params.metric)
+
+
+def train_arms(snakemake: Any, topic: str, sets: Sets, report: dict[str, Any]) -> None:
+    """Run every arm on one loaded model, and write everything.
+
+    Args:
+        snakemake: of the rule; its outputs are sets, history, run and one file an arm.
+        topic: that is forgotten, or ``control``.
+        sets: of every arm, and what they retain.
+        report: how alike they are.
+    """
     source, output, params = snakemake.input, snakemake.output, snakemake.params
-    torch.set_num_threads(snakemake.threads)
     seed, settings = int(params.seed_unlearning), dict(params.settings)
-    topic = CONTROL
-    if params.topic != CONTROL:
-        columns = ["topic", "format", "score"]
-        scores = read_table(source.scores, "attribution/scores", columns)
-        topic = resolve_topic(params.topic, scores)
-    sets, report = choose(snakemake, topic, pick(SetSettings, settings))
     tokens = read_tokens(source.shards, [i for rows in sets.values() for i in rows["doc_id"]])
     model = load_model(source.record, params.precision, params.device)
     adapter = Adapter(model, pick(AdapterSettings, settings))
@@ -129,12 +158,7 @@ def main(snakemake: Any) -> None:
     def documents_of(arm: str) -> list[np.ndarray]:
         return [tokens[doc_id] for doc_id in sets[arm]["doc_id"]]
 
-    questions = None
-    if topic != CONTROL:
-        queries = read_table(source.queries, "benchmarks/queries")
-        drawn = stream(seed, "margin questions").permutation(queries.height)
-        chosen = np.sort(drawn[: settings["margin_questions"]]).tolist()
-        questions = Questions(queries[chosen], params.metric)
+    questions = None if topic == CONTROL else drawn_questions(snakemake)
 
     def margin() -> float | None:
         if questions is None:
@@ -169,6 +193,23 @@ def main(snakemake: Any) -> None:
     record = about | {"settings": settings, "balance": report, "arms": arm_records}
     write_json(output.run, record)
     shutil.rmtree(state, ignore_errors=True)
+
+
+def topic_of(snakemake: Any) -> str:
+    """The topic that the rule's slot or label stands for, or ``control``."""
+    if snakemake.params.topic == CONTROL:
+        return CONTROL
+    columns = ["topic", "format", "score"]
+    scores = read_table(snakemake.input.scores, "attribution/scores", columns)
+    return resolve_topic(snakemake.params.topic, scores)
+
+
+def main(snakemake: Any) -> None:
+    """Choose the sets and run the arms."""
+    torch.set_num_threads(snakemake.threads)
+    topic = topic_of(snakemake)
+    sets, report = choose(snakemake, topic, pick(SetSettings, dict(snakemake.params.settings)))
+    train_arms(snakemake, topic, sets, report)
 
 
 if __name__ == "__main__":
