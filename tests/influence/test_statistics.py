@@ -46,7 +46,7 @@ def test_a_bin_without_documents_is_null_not_zero():
     empty = frame[12:].drop("topic", "format")
     assert (empty["n_docs"] == 0).all()
     assert empty.drop("n_docs").null_count().row(0) == (564,) * (empty.width - 1)
-    filled = frame[:12].drop("n_effective", "dominated", "p_max")
+    filled = frame[:12].drop("n_components", "n_effective", "dominated", "se_corpus", "p_max")
     assert filled.null_count().transpose()["column_0"].sum() == 0
 
 
