@@ -77,6 +77,7 @@ def world(tmp_path):
             "underfilled": ~filled,
             "weight": filled / BINS_FILLED,
             "n_sites": np.where(filled, 4, 0),
+            "n_components": np.where(filled, 4, 0),
         }
     ).with_columns(
         near_duplicate_share=share,

@@ -8,8 +8,9 @@ from tests.influence.simulation import simulate
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.common.taxonomy import BINS
-from workflow_scripts.influence.makeup import read_makeup
-from workflow_scripts.influence.statistics import bin_influence
+from workflow_scripts.influence.components import components
+from workflow_scripts.influence.makeup import Makeup, read_makeup
+from workflow_scripts.influence.statistics import bin_influence, corpus_error
 
 
 @pytest.fixture
@@ -26,6 +27,7 @@ def summary(tmp_path):
         pl.Series("weight", filled / 3),
         pl.Series("n_sites", [7, 20, 10] + [0] * 573),
         pl.Series("largest_site_share", [0.7, 0.05, 0.5] + [None] * 573),
+        pl.Series("n_components", [7, 3, 20] + [0] * 573),
         pl.Series("n_effective", [400 / 202, 1.3, 9.0] + [None] * 573),
         pl.Series("near_duplicate_share", [0.0, 0.9, 0.5] + [None] * 573),
         pl.Series("share_truncated", [0.0] * 3 + [None] * 573),
@@ -45,3 +47,18 @@ def test_more_than_half_from_one_site_or_copied_is_dominated(summary):
     np.testing.assert_allclose(frame["n_effective"][:3], [400 / 202, 1.3, 9.0])
     assert frame["n_sites"][:3].to_list() == [7, 20, 10]
     assert frame["dominated"][3:].is_null().all() and frame["n_effective"][3:].is_null().all()
+
+
+def test_the_corpus_error_knows_how_much_of_a_bin_was_drawn():
+    """Bin 0 holds all it has, bin 1 is a quarter of it, bin 2 too, but with a site of two."""
+    groups, _ = simulate(stream(2, "corpus error"), bins=3, queries=5)
+    nothing = np.full(576, np.nan)
+    drawn = np.r_[1.0, 0.25, 0.25, nothing[3:]]
+    together = np.r_[3.0, 8.0, 7.0, nothing[3:]]
+    makeup = Makeup(nothing, together, nothing, nothing, drawn)
+    parts = components(groups)
+    error = corpus_error(parts, makeup)
+    assert error[0] == pytest.approx(np.sqrt(parts.v_query[0]))
+    documents = max(parts.v_fold_raw[1] - parts.v_interaction[1], 0)
+    assert error[1] == pytest.approx(np.sqrt(0.75 * documents + parts.v_query[1]))
+    assert np.isnan(error[2:]).all()

@@ -49,7 +49,7 @@ def test_a_bin_without_documents_is_null_not_zero():
     assert (empty["n_docs"] == 0).all()
     assert empty.drop("n_docs").null_count().row(0) == (564,) * (empty.width - 1)
     # Of bins that are called, and of studies that state a smallest effect.
-    sometimes = ("fcr_low", "fcr_high", "p_effect", "q_effect")
+    sometimes = ("fcr_low", "fcr_high", "p_effect", "q_effect", "n_components", "se_corpus")
     filled = frame[:12].drop("n_effective", "dominated", "p_max", *sometimes)
     assert filled.null_count().transpose()["column_0"].sum() == 0
 

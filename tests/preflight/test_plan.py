@@ -116,7 +116,7 @@ def test_table_of_the_published_size_is_that_of_the_plan():
         ),
         ({"unlearning__batch_documents": 8}, ["unlearn_topic", "'unlearning.batch_documents'"]),
         ({"hardware__memory_gb": 8}, ["collect_documents", "raise 'corpus.parts'"]),
-        ({"hardware__job_hours": 3}, ["summarise_bins", "corpus.documents_per_bin"]),
+        ({"hardware__job_hours": 3}, ["deal_folds", "corpus.documents_per_bin"]),
         (
             {"validation__scorers": ["tfidf", "embedding"]},
             ["score_texts", "tfidf", "'validation.scorers'"],

@@ -18,8 +18,8 @@ from scipy import special
 from scipy.optimize import elementwise
 
 # A tail is solved for as the normal score that has it; beyond this one it is 0.
-LARGEST_SCORE = 30.0
-TABLE = np.r_[np.linspace(0, 6, 121), np.linspace(6.25, LARGEST_SCORE, 96)]
+LARGEST_SCORE = 20.0
+TABLE = np.r_[np.linspace(0, 6, 121), np.linspace(6.25, LARGEST_SCORE, 56)]
 
 
 @dataclass(frozen=True)

@@ -19,33 +19,45 @@ class Makeup:
 
     Attributes:
         n_sites: (576,) float; sites, NaN where unknown.
+        n_components: (576,) float; components of documents of one site, or near duplicates; NaN
+            where unknown.
         n_effective: (576,) float; documents the bin amounts to if those of one site, or near
             duplicates, say the same thing; NaN where unknown or empty.
         dominated: (576,) float; 1 where more than half of the documents are of one site or are
             near duplicates, else 0; NaN where unknown or empty.
+        share_drawn: (576,) float; drawn documents over those of the corpus; NaN where unknown or
+            empty.
     """
 
     n_sites: np.ndarray
+    n_components: np.ndarray
     n_effective: np.ndarray
     dominated: np.ndarray
+    share_drawn: np.ndarray
 
     @classmethod
     def of_sites(cls, n_sites: np.ndarray) -> "Makeup":
         """The makeup where only the number of sites is known."""
         nothing = np.full(len(BINS), np.nan)
-        return cls(np.asarray(n_sites, dtype=float), nothing, nothing)
+        return cls(np.asarray(n_sites, dtype=float), nothing, nothing, nothing, nothing)
 
 
 def read_makeup(path: str | os.PathLike) -> Makeup:
     """The makeup that a table ``corpus/bin_summary`` tells of."""
     shares = ["largest_site_share", "near_duplicate_share"]
-    columns = ["topic", "format", "n_sites", "n_effective", *shares]
+    counts = ["n_available", "n_sampled", "n_too_short", "n_sites", "n_components"]
+    columns = ["topic", "format", *counts, "n_effective", *shares]
     bins = pl.DataFrame(BINS, schema=["topic", "format"], orient="row")
     frame = bins.join(
         read_table(path, "corpus/bin_summary", columns),
         on=["topic", "format"],
         how="left",
         maintain_order="left",
-    ).with_columns(dominated=pl.max_horizontal(shares) > DOMINATED)
-    names = ("n_sites", "n_effective", "dominated")
+    ).with_columns(
+        dominated=pl.max_horizontal(shares) > DOMINATED,
+        share_drawn=pl.when(pl.col("n_available") > 0).then(
+            (pl.col("n_sampled") + pl.col("n_too_short")) / pl.col("n_available")
+        ),
+    )
+    names = ("n_sites", "n_components", "n_effective", "dominated", "share_drawn")
     return Makeup(*(frame[name].cast(pl.Float64).to_numpy().copy() for name in names))

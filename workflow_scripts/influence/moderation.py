@@ -159,7 +159,8 @@ def moderate_map(
 
     A crowded bin is no draw from the law of the others' variances: where one site is 70% of a
     bin, and the other bins have many, its mean varies 50 times as much as theirs. It neither
-    takes part in the prior nor is it moderated.
+    takes part in the prior nor is it moderated, and is tested with the few degrees of freedom of
+    its variance: at the small p that a map of bins asks for, those of the interval are too many.
 
     Args:
         raw: (B,) document variance of each bin's mean, NaN with one fold.
@@ -168,7 +169,7 @@ def moderate_map(
         n_docs: (B,) documents.
         crowd: (B,) bool, as :func:`crowded` finds it.
     """
-    own, df_own, moderated, df_moderated = raw.copy(), df.copy(), raw.copy(), df.copy()
+    own, df_own, moderated, df_moderated = raw.copy(), df.copy(), raw.copy(), law_df.copy()
     alike = np.flatnonzero(np.isfinite(raw) & ~crowd)
     if not len(alike):
         return DocumentVariance(own, df_own, moderated, df_moderated, Prior(float("nan"), 0.0))

@@ -87,7 +87,7 @@ def table(
     projected, added = v_projection or (nothing, nothing)
     of_makeup = {
         name: np.where(empty, np.nan, getattr(makeup, name))
-        for name in ("n_sites", "n_effective", "dominated")
+        for name in ("n_sites", "n_components", "n_effective", "dominated")
     }
     q_unusual = adjust(found.p_unusual, multiplicity, influence - np.nanmedian(influence))
     fcr_low, fcr_high = fcr_interval(parts, found, q_unusual, confidence)
@@ -96,6 +96,8 @@ def table(
         **of_makeup,
         "influence": influence,
         "se": found.se,
+        "df": parts.df_fold_own,
+        "se_corpus": corpus_error(parts, makeup),
         "se_centred": found.se_centred,
         "se_moderated": np.sqrt(found.moderated),
         "se_projection": np.sqrt(projected),
@@ -121,8 +123,31 @@ def table(
         {"topic": topics, "format": formats, "n_docs": parts.n_docs, **columns}
     ).with_columns(pl.col(pl.Float64).fill_nan(None))
     return frame.with_columns(
-        pl.col("n_sites", "rank").cast(pl.Int64), pl.col("dominated").cast(pl.Boolean)
+        pl.col("n_sites", "n_components", "rank").cast(pl.Int64),
+        pl.col("dominated").cast(pl.Boolean),
     )
+
+
+def corpus_error(parts: Components, makeup: Makeup) -> np.ndarray:
+    """Error of influence as that of this corpus's bin, of which documents are a random sample.
+
+    The document part shrinks by 1 - n / N (finite population; Cochran 1977, Sampling techniques,
+    section 2.6): sqrt((1 - n / N) (V_fold - V_interaction) + V_query). V_fold is the variance of a
+    random sample where every document is a component of its own. Where some come together, the
+    variance within folds would be needed, which sums over folds do not hold.
+
+    Args:
+        parts: variance components of one map.
+        makeup: of its bins.
+
+    Returns:
+        (576,) errors; V_query alone where the bin holds no other documents, NaN where documents
+        share components or nothing is known of them.
+    """
+    rest = 1 - makeup.share_drawn
+    documents = np.maximum(parts.v_fold_raw - parts.v_interaction, 0)
+    documents = np.where(makeup.n_components == parts.n_docs, documents, np.nan)
+    return np.sqrt(np.where(rest <= 0, 0.0, rest * documents) + parts.v_query)
 
 
 def standardise(values: np.ndarray) -> np.ndarray:
