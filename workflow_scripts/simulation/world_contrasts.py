@@ -9,11 +9,10 @@ import numpy as np
 
 from workflow_scripts.common.streams import stream
 from workflow_scripts.influence.components import GroupMeans, components
-from workflow_scripts.influence.contrast_errors import error_parts, family_wise, law_of
+from workflow_scripts.influence.contrast_errors import family_wise, law_of, tested
 from workflow_scripts.influence.contrasts import axes
 from workflow_scripts.influence.multiplicity import adjust
 from workflow_scripts.influence.resampling import Resampling, from_components
-from workflow_scripts.influence.study_maps import StudyMaps
 from workflow_scripts.simulation.tables import LEVEL, SEED, Size, standard_error
 
 BINS = 576
@@ -127,10 +126,8 @@ def calls_of(
 ) -> dict[str, dict[str, np.ndarray]]:
     """Axis -> ``p`` and ``q`` -> (U,) whether a unit of one drawn pair of maps is called at 5%."""
     parts = maps_of(draw(world, rng))
-    maps = StudyMaps({name: part.influence for name, part in parts.items()}, parts)
     known, calls = np.ones(BINS, dtype=bool), {}
-    value = np.array(list(WEIGHTS.values())) @ maps.z(WEIGHTS, known)
-    errors = error_parts(parts, WEIGHTS, known)
+    value, errors = tested(parts, WEIGHTS, known)
     for axis in axes(known):
         law = law_of(errors, axis.matrix, moderated=True)
         together, alone = family_wise(axis.matrix @ value, law, draws, rng)
