@@ -178,6 +178,26 @@ def test_exchanged_bins_find_a_topic_that_differs_and_seldom_one_that_does_not()
     assert table.filter(contrast="knowledge", axis="topic")["p_value"].min() > 0.01
 
 
+def test_a_matrix_takes_configured_contrasts_of_any_columns():
+    cells = cells_of(["chess_puzzles", "crosswords", "proofs"])
+    wanted = [
+        {"name": "games", "plus": ["chess_puzzles", "crosswords"], "minus": ["proofs"]},
+        {"name": "play", "plus": ["chess_puzzles"], "minus": ["crosswords"]},
+        {"name": "both", "plus": ["games"], "minus": ["play"]},
+    ]
+    rng = stream(4, "configured matrix")
+    maps = StudyMaps({name: rng.standard_normal(576) for name in cells})
+    table = contrast_table(maps, cells, 0.95, 99, 1, wanted)
+    assert set(table["contrast"]) == {"games", "play", "both"}
+    assert table.filter(axis="topic")["p_value"].null_count() == 0
+    assert contrast_table(maps, cells, 0.95, 99, 1).height == 0
+    # (chess + crosswords) / 2 - proofs - (chess - crosswords)
+    z = maps.z(cells, np.ones(576, dtype=bool))
+    expected = -0.5 * z[0] + 1.5 * z[1] - z[2]
+    found = table.filter(contrast="both", axis="bin")["value"]
+    np.testing.assert_allclose(found, expected)
+
+
 def test_bins_of_the_taxonomy_have_one_order():
     """Contrasts and correlations take bins by place, so the table must come in this order."""
     table = matrix_bins(Matrix(("a",), {pair: {"a": 1.0} for pair in BINS}, {}))

@@ -167,7 +167,7 @@ def error_parts(
     return ErrorParts(own, df, moderated, df_moderated, loadings)
 
 
-def tested(
+def noiseless_scale(
     maps: Mapping[str, Resampling], weights: Mapping[str, float], known: np.ndarray
 ) -> tuple[np.ndarray, ErrorParts]:
     """A contrast for tests, the noise taken out of the scale of its maps, and its error.

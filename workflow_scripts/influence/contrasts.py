@@ -22,7 +22,7 @@ from workflow_scripts.influence.contrast_errors import (
     error_parts,
     family_wise,
     law_of,
-    tested,
+    noiseless_scale,
 )
 from workflow_scripts.influence.contrast_plan import Contrast, plan_contrasts
 from workflow_scripts.influence.leave_out import leave_out
@@ -178,7 +178,7 @@ def find(maps: StudyMaps, plan: Contrast, known: np.ndarray, permutations: int, 
     plain = rows, weights, weights @ z, weights @ robust_rows(rows)
     if maps.redrawable:
         study = maps.resampling, plan.weights, known
-        return Found(*plain, error_parts(*study), tested(*study))
+        return Found(*plain, error_parts(*study), noiseless_scale(*study))
     by_name = dict(zip(names, z, strict=True))
     pairs = [tuple(_side(by_name, side) for side in pair) for pair in plan.pairs]
     rng = stream(seed, "contrast permutation", plan.name)
