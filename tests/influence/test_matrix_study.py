@@ -229,6 +229,15 @@ def test_published_matrix_has_shares_marginals_and_mass_without_errors(finished)
     assert mass["mass_se"].null_count() == 576
 
 
+def test_published_literature_of_social_reasoning_rests_on_one_bin(finished):
+    rows = finished("marginals").filter(benchmark="socialiqa", axis="topic")
+    row = rows.filter(topic="literature").row(0, named=True)
+    assert row["z"] == pytest.approx(0.58, abs=0.01) and row["loo_low"] < 0
+    assert (row["loo_topic"], row["loo_format"]) == ("literature", "customer_support")
+    assert row["robust_z"] == pytest.approx(1.17, abs=0.01)
+    assert rows["loo_low"].null_count() == 0
+
+
 def test_published_maps_agree_beyond_what_topics_and_formats_of_their_own_give(finished):
     p = {
         row[:2]: row[2]
