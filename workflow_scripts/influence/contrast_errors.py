@@ -182,18 +182,26 @@ def noiseless_scale(
     """
     adjusted = {}
     for name, weight in weights.items():
-        parts = error_parts(maps, {name: 1.0}, known)
-        drawn = np.isfinite(parts.documents)
-        loadings = parts.questions[name][:, drawn]
-        noise = np.square(loadings - loadings.mean(axis=1, keepdims=True)).sum(axis=0)
-        error = np.mean(noise + parts.documents[drawn]) if drawn.any() else 0.0
-        adjusted[name] = weight / np.sqrt(max(1 - error, LEAST_RELIABLE))
+        noise = mean_variance(error_parts(maps, {name: 1.0}, known))
+        adjusted[name] = weight / np.sqrt(max(1 - noise, LEAST_RELIABLE))
     value = np.zeros(known.sum())
     for name, weight in adjusted.items():
         influence = maps[name].influence[known]
         spread = influence.std(ddof=1)
         value += weight * (influence - influence.mean()) / (spread if spread > 0 else np.inf)
     return value, error_parts(maps, adjusted, known)
+
+
+def mean_variance(parts: ErrorParts) -> float:
+    """Mean over bins of the error variance, less what all bins share; 0 where none is known."""
+    drawn = np.isfinite(parts.documents)
+    if not drawn.any():
+        return 0.0
+    total = parts.documents[drawn]
+    for loadings in parts.questions.values():
+        own = loadings[:, drawn]
+        total = total + np.square(own - own.mean(axis=1, keepdims=True)).sum(axis=0)
+    return float(total.mean())
 
 
 def fold_shares(part: Resampling) -> np.ndarray:
