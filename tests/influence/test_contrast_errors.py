@@ -7,9 +7,16 @@ from scipy import stats
 from tests.influence.test_contrasts import CELLS, DRAWS, study, table_of
 from workflow_scripts.common.streams import stream
 from workflow_scripts.influence.components import components
-from workflow_scripts.influence.contrast_errors import Law, error_parts, family_wise, law_of
+from workflow_scripts.influence.contrast_errors import (
+    Law,
+    error_parts,
+    family_wise,
+    law_of,
+    noiseless_scale,
+)
 from workflow_scripts.influence.resampling import from_components
 from workflow_scripts.simulation.world_contrasts import (
+    HARD,
     WEIGHTS,
     ContrastWorld,
     Side,
@@ -98,6 +105,30 @@ def test_maps_without_a_contrast_seldom_show_one(key, sides):
     """At 5%, 24 maps have 1.2 calls; 5 or more come in 0.6%. Exchanged questions: 57 to 90%."""
     p, q = share_with_a_call(ContrastWorld(sides, shared=0.5), 24, key)
     assert p <= 4 / 24 and q <= 4 / 24
+
+
+@pytest.mark.slow
+def test_a_noisier_map_of_the_same_truth_is_no_contrast():
+    """A topic high on both maps: with the noise left in their scale 35% of maps had a call."""
+    rng, found = stream(9, "alike"), []
+    world = HARD["40 v 400 questions, a topic high on both sides"]
+    for _ in range(24):
+        calls = calls_of(world, rng, draws=99)["topic"]
+        found.append([calls[kind].any() for kind in ("p", "q")])
+    assert np.mean(found, axis=0).max() <= 4 / 24
+
+
+def test_taking_noise_out_of_the_scale_gives_the_contrast_of_maps_without_noise():
+    sides = (Side(question_sd=6), Side(queries=400))
+    world = ContrastWorld(sides, spread=1.0, alike=24, effect=6.0)
+    rng = stream(10, "scale")
+    pairs = [maps_of(draw(world, rng)) for _ in range(6)]
+    plain, adjusted = [], []
+    for maps in pairs:
+        z = [m.influence / m.influence.std(ddof=1) for m in maps.values()]
+        plain.append((z[0] - z[1])[:24].mean() - (z[0] - z[1]).mean())
+        adjusted.append(noiseless_scale(maps, WEIGHTS, ALL)[0][:24].mean())
+    assert abs(np.mean(plain)) > 0.3 and abs(np.mean(adjusted)) < 0.15
 
 
 def test_thin_bins_do_not_eat_the_power_of_the_rest():

@@ -180,6 +180,26 @@ def test_exchanged_bins_find_a_topic_that_differs_and_seldom_one_that_does_not()
     assert table.filter(contrast="knowledge", axis="topic")["p_value"].min() > 0.01
 
 
+def test_a_matrix_takes_configured_contrasts_of_any_columns():
+    cells = cells_of(["chess_puzzles", "crosswords", "proofs"])
+    wanted = [
+        {"name": "games", "plus": ["chess_puzzles", "crosswords"], "minus": ["proofs"]},
+        {"name": "play", "plus": ["chess_puzzles"], "minus": ["crosswords"]},
+        {"name": "both", "plus": ["games"], "minus": ["play"]},
+    ]
+    rng = stream(4, "configured matrix")
+    maps = StudyMaps({name: rng.standard_normal(576) for name in cells})
+    table = contrast_table(maps, cells, 0.95, 99, 1, wanted)
+    assert set(table["contrast"]) == {"games", "play", "both"}
+    assert table.filter(axis="topic")["p_value"].null_count() == 0
+    assert contrast_table(maps, cells, 0.95, 99, 1).height == 0
+    # (chess + crosswords) / 2 - proofs - (chess - crosswords)
+    z = maps.z(cells, np.ones(576, dtype=bool))
+    expected = -0.5 * z[0] + 1.5 * z[1] - z[2]
+    found = table.filter(contrast="both", axis="bin")["value"]
+    np.testing.assert_allclose(found, expected)
+
+
 def test_bins_of_the_taxonomy_have_one_order():
     """Contrasts and correlations take bins by place, so the table must come in this order."""
     table = matrix_bins(Matrix(("a",), {pair: {"a": 1.0} for pair in BINS}, {}))
@@ -209,6 +229,15 @@ def test_published_matrix_has_shares_marginals_and_mass_without_errors(finished)
     mass = finished("weighted").filter(benchmark="socialiqa")
     assert mass["mass"].sum() == pytest.approx(0, abs=1e-12)
     assert mass["mass_se"].null_count() == 576
+
+
+def test_published_literature_of_social_reasoning_rests_on_one_bin(finished):
+    rows = finished("marginals").filter(benchmark="socialiqa", axis="topic")
+    row = rows.filter(topic="literature").row(0, named=True)
+    assert row["z"] == pytest.approx(0.58, abs=0.01) and row["loo_low"] < 0
+    assert (row["loo_topic"], row["loo_format"]) == ("literature", "customer_support")
+    assert row["robust_z"] == pytest.approx(1.17, abs=0.01)
+    assert rows["loo_low"].null_count() == 0
 
 
 def test_published_maps_agree_beyond_what_topics_and_formats_of_their_own_give(finished):

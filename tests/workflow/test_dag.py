@@ -125,6 +125,10 @@ def test_every_further_training_seed_plans_a_model_a_document_pass_and_bins(clon
         (["--config", "influence={topic_weights: gone.csv}"], "'gone.csv', which is no file"),
         (["--config", "seeds={model: [7, 7]}"], "'seeds.model' is [7, 7]"),
         (["--config", "model={siblings: [{path: x}]}"], "'model.siblings' names 'x'"),
+        (
+            ["--config", "contrasts=[{name: x, plus: [social_reasoning], minus: [stem_resoning]}]"],
+            "names 'stem_resoning'; allowed:",
+        ),
     ],
 )
 def test_bad_study_is_one_line(clone, words, message):
@@ -134,6 +138,15 @@ def test_bad_study_is_one_line(clone, words, message):
     assert len(lines) == 1, text
     assert lines[0].startswith("config error: ")
     assert message in lines[0]
+
+
+def test_the_figure_of_the_contrasts_is_planned_where_the_study_has_one(clone):
+    three = "benchmarks=[social_reasoning, social_knowledge, stem_reasoning]"
+    form = "contrasts=[{name: form, plus: [social_reasoning], minus: [social_knowledge]}]"
+    for words, wanted in (([three], True), ([three, form], True), (["contrasts=[]"], False)):
+        code, text = clone.run("--dry-run", "--config", *words, "unlearning={benchmarks: []}")
+        assert code == 0, text[-2000:]
+        assert ("figures/contrasts.svg" in text) is wanted
 
 
 MATRIX = "topic,format,socialiqa,arc_challenge,chess\nhealth,faq,1,2,3\ngames,faq,2,1,1\n"

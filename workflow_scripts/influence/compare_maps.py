@@ -21,6 +21,7 @@ from workflow_scripts.influence.contrasts import contrast_table
 from workflow_scripts.influence.correlations import correlation_table
 from workflow_scripts.influence.decomposition import decomposition_table
 from workflow_scripts.influence.extremes import extremes_table
+from workflow_scripts.influence.marginal_robustness import with_robustness
 from workflow_scripts.influence.marginals import marginal_table
 from workflow_scripts.influence.mixture import mixture_table
 from workflow_scripts.influence.resampling import load
@@ -65,7 +66,7 @@ def tables(
         "correlations": correlation_table(
             maps, params.permutations, params.seed, params.splits, params.confidence, params.tasks
         ),
-        "marginals": marginals,
+        "marginals": with_robustness(marginals, maps),
         "decomposition": decomposition_table(maps),
         "concentration": concentration_table(maps),
         "weighted": weighted_table(bins, weights),

@@ -21,7 +21,10 @@ one part, with Satterthwaite's degrees. No scale is pooled, neither over units n
 
 For tests V_doc is moderated over the bins (Smyth 2004), as for ``p_unusual``; intervals, which are
 statements about one unit alone, take its own. V_query is not: the bins share their questions, so
-that all of them may have drawn ones that vary too little.
+that all of them may have drawn ones that vary too little. Tests also take the noise out of the
+scale: a map with more noise has a larger s_k and smaller z wherever it has any, which alone would
+tell it from a map of the same truth. Each w_k is divided by the root of the map's reliability,
+1 less the mean error variance of its z.
 """
 
 import functools
@@ -37,6 +40,8 @@ from workflow_scripts.influence.resampling import Resampling
 
 # Draws that are made at once; bounds memory whatever their number.
 DRAW_CHUNK = 128
+# Less reliability than this is not divided by: it is hardly known.
+LEAST_RELIABLE = 0.1
 # Tail probabilities at which the law of a unit is tabulated.
 TAILS = np.logspace(0, -15, 76)
 
@@ -160,6 +165,43 @@ def error_parts(
     moderated, df_moderated = _moderated(own, df, counts)
     loadings = {name: part * share for name, part in loadings.items()}
     return ErrorParts(own, df, moderated, df_moderated, loadings)
+
+
+def noiseless_scale(
+    maps: Mapping[str, Resampling], weights: Mapping[str, float], known: np.ndarray
+) -> tuple[np.ndarray, ErrorParts]:
+    """A contrast for tests, the noise taken out of the scale of its maps, and its error.
+
+    Args:
+        maps: benchmark -> redrawable form.
+        weights: benchmark -> weight of its z map.
+        known: (576,) bool.
+
+    Returns:
+        (B,) values, as z of maps without noise would be compared, and their error.
+    """
+    adjusted = {}
+    for name, weight in weights.items():
+        noise = mean_variance(error_parts(maps, {name: 1.0}, known))
+        adjusted[name] = weight / np.sqrt(max(1 - noise, LEAST_RELIABLE))
+    value = np.zeros(known.sum())
+    for name, weight in adjusted.items():
+        influence = maps[name].influence[known]
+        spread = influence.std(ddof=1)
+        value += weight * (influence - influence.mean()) / (spread if spread > 0 else np.inf)
+    return value, error_parts(maps, adjusted, known)
+
+
+def mean_variance(parts: ErrorParts) -> float:
+    """Mean over bins of the error variance, less what all bins share; 0 where none is known."""
+    drawn = np.isfinite(parts.documents)
+    if not drawn.any():
+        return 0.0
+    total = parts.documents[drawn]
+    for loadings in parts.questions.values():
+        own = loadings[:, drawn]
+        total = total + np.square(own - own.mean(axis=1, keepdims=True)).sum(axis=0)
+    return float(total.mean())
 
 
 def fold_shares(part: Resampling) -> np.ndarray:

@@ -22,6 +22,7 @@ from workflow_scripts.influence.contrast_errors import (
     error_parts,
     family_wise,
     law_of,
+    noiseless_scale,
 )
 from workflow_scripts.influence.contrast_plan import Contrast, plan_contrasts
 from workflow_scripts.influence.leave_out import leave_out
@@ -60,6 +61,7 @@ class Found:
         value: (B,) contrast of each known bin.
         robust: (B,) the same of robust z.
         parts: its error; None where documents and questions are not known.
+        tested: (B,) the contrast with the noise taken out of the maps' scale, and its error.
         null: (P, B) draws without a contrast, where the error is not known.
     """
 
@@ -67,8 +69,9 @@ class Found:
     weights: np.ndarray
     value: np.ndarray
     robust: np.ndarray
-    parts: ErrorParts | None
-    null: np.ndarray | None
+    parts: ErrorParts | None = None
+    tested: tuple[np.ndarray, ErrorParts] | None = None
+    null: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,8 @@ def contrast_table(
     The law of each unit's error is that of
     :mod:`workflow_scripts.influence.contrast_errors`: documents, the same for all benchmarks, and
     clusters of questions are the draws, the mean and standard deviation of each map held fixed.
-    Intervals take the bins' own document variances; p and q those moderated over the bins.
+    Intervals take the bins' own document variances; p and q those moderated over the bins, and
+    maps without the noise in their standard deviation.
     ``q_value``: BH over the p of each unit alone. ``p_value``: family-wise over the axis, by the
     smallest p of draws of the errors.
 
@@ -173,12 +177,12 @@ def find(maps: StudyMaps, plan: Contrast, known: np.ndarray, permutations: int, 
     rows = np.stack([maps.influence[name][known] for name in names])
     plain = rows, weights, weights @ z, weights @ robust_rows(rows)
     if maps.redrawable:
-        parts = error_parts(maps.resampling, plan.weights, known)
-        return Found(*plain, parts, None)
+        study = maps.resampling, plan.weights, known
+        return Found(*plain, error_parts(*study), noiseless_scale(*study))
     by_name = dict(zip(names, z, strict=True))
     pairs = [tuple(_side(by_name, side) for side in pair) for pair in plan.pairs]
     rng = stream(seed, "contrast permutation", plan.name)
-    return Found(*plain, None, exchange_bins(pairs, permutations, rng))
+    return Found(*plain, null=exchange_bins(pairs, permutations, rng))
 
 
 def _side(z: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
@@ -201,7 +205,8 @@ def _columns(
     if found.parts is not None:
         own = law_of(found.parts, matrix, moderated=False)
         half_width = np.where(own.error > 0, own.quantile(1 - confidence), np.nan)
-        p = family_wise(value, law_of(found.parts, matrix, moderated=True), permutations, rng)
+        held, parts = found.tested
+        p = family_wise(matrix @ held, law_of(parts, matrix, moderated=True), permutations, rng)
     else:
         # Exchanged alone, a bin's value keeps its size: nothing to hold it against.
         null = found.null * np.nan if axis.name == "bin" else found.null

@@ -9,11 +9,10 @@ import numpy as np
 
 from workflow_scripts.common.streams import stream
 from workflow_scripts.influence.components import GroupMeans, components
-from workflow_scripts.influence.contrast_errors import error_parts, family_wise, law_of
+from workflow_scripts.influence.contrast_errors import family_wise, law_of, noiseless_scale
 from workflow_scripts.influence.contrasts import axes
 from workflow_scripts.influence.multiplicity import adjust
 from workflow_scripts.influence.resampling import Resampling, from_components
-from workflow_scripts.influence.study_maps import StudyMaps
 from workflow_scripts.simulation.tables import LEVEL, SEED, Size, standard_error
 
 BINS = 576
@@ -42,6 +41,33 @@ class Side:
         return replace(self, question_sd=times * self.question_sd)
 
 
+@dataclass(frozen=True)
+class ContrastWorld:
+    """Two benchmarks over the same documents.
+
+    Attributes:
+        sides: first and second benchmark.
+        shared: share of a document's variance that both benchmarks see alike.
+        spread: deviation of the true bin means, the same on both sides.
+        documents: of a bin, each a fold.
+        thin: bins of two documents.
+        real: bins whose truth is ``effect`` higher on the first side.
+        alike: bins whose truth is as much higher on both sides.
+        effect: in standard deviations of a document's effect.
+        restless: bins whose documents vary thrice as much on the first side.
+    """
+
+    sides: tuple[Side, Side]
+    shared: float = 0.0
+    spread: float = 1.0
+    documents: int = 8
+    thin: int = 0
+    real: int = 0
+    alike: int = 0
+    effect: float = 0.0
+    restless: int = 0
+
+
 # World -> its two benchmarks. The number of questions of a task stands before the tasks.
 TASKS = {"queries": 10, "task_sd": 2 / 3}
 WORLDS = {
@@ -56,46 +82,34 @@ WORLDS = {
     "20 v 400 questions": (Side(queries=20), Side(queries=400)),
     "12 v 18 tasks of 10 questions": (Side(tasks=12, **TASKS), Side(tasks=18, **TASKS)),
 }
+UNEQUAL = (Side().noisier(1.5), Side(queries=400))
+HARD = {
+    "40 v 400 questions, a topic high on both sides": ContrastWorld(
+        UNEQUAL, spread=0.3, alike=24, effect=6.0
+    ),
+    "36 bins whose documents vary thrice as much on one side": ContrastWorld(
+        (Side(), Side()), restless=36
+    ),
+}
 SHARED = (0.0, 0.8)
 THIN = (0, 1, 30)
 REAL, EFFECT = 20, 4.2
 WEIGHTS = {"first": 1.0, "second": -1.0}
 
 
-@dataclass(frozen=True)
-class ContrastWorld:
-    """Two benchmarks over the same documents.
-
-    Attributes:
-        sides: first and second benchmark.
-        shared: share of a document's variance that both benchmarks see alike.
-        spread: deviation of the true bin means, the same on both sides.
-        documents: of a bin, each a fold.
-        thin: bins of two documents.
-        real: bins whose truth is ``effect`` higher on the first side.
-        effect: in standard deviations of a document's effect.
-    """
-
-    sides: tuple[Side, Side]
-    shared: float = 0.0
-    spread: float = 1.0
-    documents: int = 8
-    thin: int = 0
-    real: int = 0
-    effect: float = 0.0
-
-
 def draw(world: ContrastWorld, rng: np.random.Generator) -> tuple[GroupMeans, GroupMeans]:
     """Group means of both benchmarks: the first bins are the real ones, the last the thin."""
     folds = world.documents
     truth = world.spread * rng.standard_normal(BINS)
+    truth[: world.alike] += world.effect
+    spread = np.where(np.arange(BINS) < world.restless, 3.0, 1.0)[:, None]
     common = rng.standard_normal((BINS, folds))
     kept = np.ones((BINS, folds), dtype=bool)
     kept[BINS - world.thin :, 2:] = False
     bins, fold = np.nonzero(kept)
     lift = np.where(np.arange(BINS) < world.real, world.effect, 0.0)
     made = []
-    for side, own in zip(world.sides, (truth + lift, truth), strict=True):
+    for side, own, sd in zip(world.sides, (truth + lift, truth), (spread, 1.0), strict=True):
         queries = side.queries * side.tasks
         clusters = np.repeat(np.arange(side.tasks), side.queries)
         document = np.sqrt(world.shared) * common
@@ -103,7 +117,7 @@ def draw(world: ContrastWorld, rng: np.random.Generator) -> tuple[GroupMeans, Gr
         question = side.question_sd * rng.standard_normal((BINS, queries))
         question += 0.5 * rng.standard_normal(queries)
         question += (side.task_sd * rng.standard_normal((BINS, side.tasks)))[:, clusters]
-        means = (own[:, None] + document)[kept][:, None] + question[bins]
+        means = (own[:, None] + sd * document)[kept][:, None] + question[bins]
         means += rng.standard_normal(means.shape)
         counts = np.ones(len(bins), dtype=np.int64)
         made.append(
@@ -127,10 +141,8 @@ def calls_of(
 ) -> dict[str, dict[str, np.ndarray]]:
     """Axis -> ``p`` and ``q`` -> (U,) whether a unit of one drawn pair of maps is called at 5%."""
     parts = maps_of(draw(world, rng))
-    maps = StudyMaps({name: part.influence for name, part in parts.items()}, parts)
     known, calls = np.ones(BINS, dtype=bool), {}
-    value = np.array(list(WEIGHTS.values())) @ maps.z(WEIGHTS, known)
-    errors = error_parts(parts, WEIGHTS, known)
+    value, errors = noiseless_scale(parts, WEIGHTS, known)
     for axis in axes(known):
         law = law_of(errors, axis.matrix, moderated=True)
         together, alone = family_wise(axis.matrix @ value, law, draws, rng)
@@ -141,10 +153,10 @@ def calls_of(
 def rates(size: Size) -> list[dict[str, Any]]:
     """Null maps with a call in each world, and power with thin bins present."""
     rows = []
-    for name, sides in WORLDS.items():
+    for name, world in {**_plain_worlds(), **HARD}.items():
         for shared in SHARED:
             rng = stream(SEED, "contrast world", name, shared)
-            world = ContrastWorld(sides, shared=shared)
+            world = replace(world, shared=shared)
             found = [calls_of(world, rng, size.draws) for _ in range(size.maps)]
             for axis, kind in itertools.product(found[0], ("p", "q")):
                 hits = np.array([one[axis][kind].any() for one in found], dtype=float)
@@ -162,6 +174,10 @@ def rates(size: Size) -> list[dict[str, Any]]:
             about |= {"statistic": "contrast", "setting": f"bins, {kind} < 5%"}
             rows.append(about | _rate(power) | {"nominal": None, "units": "real contrasts called"})
     return rows
+
+
+def _plain_worlds() -> dict[str, ContrastWorld]:
+    return {name: ContrastWorld(sides) for name, sides in WORLDS.items()}
 
 
 def _rate(values: np.ndarray) -> dict[str, Any]:
