@@ -241,3 +241,13 @@ def test_study_of_four_benchmarks_takes_seconds():
     began = time.process_time()
     correlation_table(maps, 199, 1, 200)
     assert time.process_time() - began < 4
+
+
+def test_study_of_few_topics_and_formats_relabels_those_alone():
+    """Relabelled among all 24, two maps of 4 x 4 bins would hardly have a bin in common."""
+    common, a, b = stream(15, "few").standard_normal((3, 24, 24))
+    few = np.full((24, 24), np.nan)
+    few[3:7, 10:14] = 0
+    maps = {"a": (few + common + 0.1 * a).ravel(), "b": (few + common + 0.1 * b).ravel()}
+    row = correlation_table(StudyMaps(maps), 199, 1).row(0, named=True)
+    assert row["p_value"] <= 0.01 and row["ci_low"] > 0.5

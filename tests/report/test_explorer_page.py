@@ -247,6 +247,19 @@ def test_every_control_works_without_a_message_in_the_console(reader, page):
     assert [entry["message"] for entry in reader.driver.get_log("browser")] == []
 
 
+def test_the_words_beside_the_scatter_lead_with_cross_half(reader, study, page):
+    row = read_table(study[0]["correlations"], "influence/correlations").row(0, named=True)
+    reader.open(page)
+    for axis, name in (("x", row["benchmark_a"]), ("y", row["benchmark_b"])):
+        reader.choose(f"scatter-{axis}", name)
+    words = reader.text("#scatter-note").replace("\u2212", "-")
+    assert words.startswith(f"Cross-half {row['cross_half']:.2f} (")
+    assert "p 0.04), 0.60 at most" in words
+    assert words.index("Cross-half") < words.index(
+        f"Pearson {row['pearson']:.2f} of the whole maps"
+    )
+
+
 def test_another_benchmark_changes_the_map(reader, page, bins):
     reader.open(page)
     before = reader.fills()

@@ -105,7 +105,7 @@ def relabelled_p(
     Args:
         moments: of the correlation as observed.
         a: (576,) one map, NaN for a bin that does not count, in units about 1.
-        b: (576,) the other, of which topics and formats are relabelled.
+        b: (576,) the other, of which topics and formats with bins are relabelled.
         permutations: number of relabellings R.
         seed: of the relabellings, which are the same for all pairs.
 
@@ -117,9 +117,8 @@ def relabelled_p(
     if not permutations or not np.isfinite(observed):
         return None
     rng = stream(seed, "correlation relabelling")
-    topics, formats = (
-        rng.permuted(np.tile(np.arange(count), (permutations, 1)), axis=1) for count in SHAPE
-    )
+    counts = moments.grid[0] > 0
+    topics, formats = (_relabellings(counts.any(axis=other), permutations, rng) for other in (1, 0))
     grid, as_strong, counted = b.reshape(SHAPE), 1, 1
     for first in range(0, permutations, CHUNK):
         part = slice(first, first + CHUNK)
@@ -130,6 +129,13 @@ def relabelled_p(
         as_strong += int((drawn >= observed * (1 - 1e-9)).sum())
         counted += len(drawn)
     return as_strong / counted if counted > 1 else None
+
+
+def _relabellings(occupied: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
+    """(R, 24) orders of the units in which those that are occupied change places at random."""
+    orders = np.tile(np.arange(len(occupied)), (number, 1))
+    orders[:, occupied] = rng.permuted(orders[:, occupied], axis=1)
+    return orders
 
 
 def _studentised(moments: Moments) -> np.ndarray:

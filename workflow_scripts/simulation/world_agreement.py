@@ -1,9 +1,10 @@
 """Correlated maps: two benchmarks score the same documents, and the noise of these is shared.
 
 A document's scores on both benchmarks are the truth of its bin on each plus an effect of its own
-whose two values correlate by so much. True maps have topics and formats of their own. What is
-counted: pairs of maps without true agreement that the test calls, pairs with some that it calls,
-and intervals of the cross-half correlation that hold what it is on average in the law.
+whose two values correlate by so much. True maps have topics and formats of their own, or a few
+unusual bins, which leave Pearson's r to chance meetings of these. What is counted: pairs of maps
+without true agreement that the test calls, pairs with some that it calls, and intervals of the
+cross-half correlation that hold what it is on average in the law.
 """
 
 from collections.abc import Iterator
@@ -11,76 +12,82 @@ from collections.abc import Iterator
 import numpy as np
 
 from workflow_scripts.common.streams import stream
-from workflow_scripts.common.taxonomy import FORMATS, TOPICS
+from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
 from workflow_scripts.influence.components import components
 from workflow_scripts.influence.correlations import correlation_table
-from workflow_scripts.influence.resampling import from_components
+from workflow_scripts.influence.resampling import Resampling, from_components
 from workflow_scripts.influence.study_maps import StudyMaps
 from workflow_scripts.simulation.tables import LEVEL, SEED, Size
 from workflow_scripts.simulation.worlds import Noise, fold_means, folds_of, groups_of
 
 SHARED = (0.0, 0.5, 0.8)
 DOCUMENTS = (4, 8, 20)
-AGREEMENT = (0.0, 0.3)
+PLAIN, UNUSUAL = "topics and formats of their own", "36 unusual bins each"
+# Shape of the true maps, their agreement, and documents a bin.
+SETTINGS = (
+    *((PLAIN, agreement, documents) for agreement in (0.0, 0.3) for documents in DOCUMENTS),
+    (UNUSUAL, 0.0, 8),
+)
 # Standard deviation of the true maps, in those of a document; parts that topics, formats and single
 # bins have in it.
 SPREAD = 0.5
 PARTS = np.sqrt([0.3, 0.3, 0.4])
+# Unusual bins, their size, and the deviation of the others, before a map is brought to variance 1.
+N_UNUSUAL, SIZE, REST = 36, 3.5, 0.3
 QUESTIONS = Noise(queries=20)
 
 
 def rates(size: Size) -> list[dict]:
-    """Rates of calls and of coverage, by true agreement, documents a bin and shared noise."""
+    """Rates of calls and of coverage, by true maps, documents a bin and shared noise."""
     return [
-        row
-        for agreement in AGREEMENT
-        for documents in DOCUMENTS
-        for shared in SHARED
-        for row in rates_of(agreement, documents, shared, size)
+        row for setting in SETTINGS for shared in SHARED for row in rates_of(*setting, shared, size)
     ]
 
 
-def rates_of(agreement: float, documents: int, shared: float, size: Size) -> Iterator[dict]:
+def rates_of(
+    shape: str, agreement: float, documents: int, shared: float, size: Size
+) -> Iterator[dict]:
     """The two rates of one setting."""
-    rng = stream(SEED, "correlated maps", agreement, documents, shared)
-    found = [pair_of(rng, agreement, documents, shared, size) for _ in range(size.pairs)]
-    called = np.array([row["p_value"] <= LEVEL for row in found])
-    target = expected(agreement, documents)
-    held = np.array([row["ci_low"] <= target <= row["ci_high"] for row in found])
+    rng = stream(SEED, "correlated maps", shape, agreement, documents, shared)
+    found = [
+        pair_of(draw_pair(rng, agreement, documents, shared, shape=shape), number, size)
+        for number in range(size.pairs)
+    ]
+    means = {name: np.mean([row[name] for row in found]) for name in ("pearson", "cross_half")}
     setting = {
-        "world": "correlated maps",
+        "world": f"correlated maps, {shape}",
         "setting": f"true agreement {agreement:g}, {documents} documents a bin, shared document "
-        f"noise {shared:g}; Pearson's r {np.mean([row['pearson'] for row in found]):.2f}, "
-        f"cross-half {np.mean([row['cross_half'] for row in found]):.2f} on average",
+        f"noise {shared:g} (on average Pearson {means['pearson']:.2f}, cross-half "
+        f"{means['cross_half']:.2f})",
         "maps": size.pairs,
     }
-    kind = "null pairs of maps called" if agreement == 0 else "pairs of maps that agree, called"
-    nominal = LEVEL if agreement == 0 else None
-    yield setting | rate(called) | {"statistic": "p_value", "nominal": nominal, "units": kind}
-    yield (
-        setting
-        | rate(held)
-        | {
-            "statistic": "interval of cross_half",
-            "nominal": 1 - LEVEL,
-            "units": "intervals that hold the expected cross-half correlation",
-        }
-    )
+    null = agreement == 0
+    target = expected(agreement, documents)
+    yield {
+        **setting,
+        "statistic": "correlations.p_value",
+        **rate([row["p_value"] <= LEVEL for row in found]),
+        "nominal": LEVEL if null else None,
+        "units": "pairs that do not agree, called" if null else "pairs that agree, called",
+    }
+    yield {
+        **setting,
+        "statistic": "interval of correlations.cross_half",
+        **rate([row["ci_low"] <= target <= row["ci_high"] for row in found]),
+        "nominal": 1 - LEVEL,
+        "units": "intervals that hold the expected value",
+    }
 
 
-def rate(yes: np.ndarray) -> dict[str, float]:
+def rate(yes: list[bool]) -> dict[str, float]:
     """Share of pairs, with its Monte Carlo error."""
-    share = float(yes.mean())
+    share = float(np.mean(yes))
     return {"rate": share, "rate_se": float(np.sqrt(share * (1 - share) / len(yes)))}
 
 
-def pair_of(
-    rng: np.random.Generator, agreement: float, documents: int, shared: float, size: Size
-) -> dict:
+def pair_of(parts: dict[str, Resampling], seed: int, size: Size) -> dict:
     """The row of the table of correlations for one drawn pair of maps."""
-    parts = draw_pair(rng, agreement, documents, shared)
     maps = StudyMaps({name: part.influence for name, part in parts.items()}, parts)
-    seed = int(rng.integers(2**31))
     return correlation_table(maps, size.draws, seed, size.splits).row(0, named=True)
 
 
@@ -90,7 +97,8 @@ def draw_pair(
     documents: int,
     shared: float,
     spread: float = SPREAD,
-) -> dict:
+    shape: str = PLAIN,
+) -> dict[str, Resampling]:
     """Two maps of the same documents, in their redrawable form.
 
     Args:
@@ -99,22 +107,18 @@ def draw_pair(
         documents: documents a bin.
         shared: correlation of a document's effects on both benchmarks.
         spread: of the true maps, in standard deviations of a document's effect.
+        shape: of the true maps.
     """
-    common, both = own_map(rng), rng.standard_normal((common_bins(), documents))
+    common = own_map(rng, shape)
+    both = rng.standard_normal((len(common), documents))
     parts = {}
     for name in ("a", "b"):
-        truth = spread * mixed(agreement, common, own_map(rng))
+        truth = spread * mixed(agreement, common, own_map(rng, shape))
         effects = mixed(shared, both, rng.standard_normal(both.shape))
         means, counts = fold_means(truth[:, None] + effects, folds_of(documents))
-        parts[name] = from_components(
-            components(groups_of(means, counts, QUESTIONS, rng)), own=True
-        )
+        groups = groups_of(means, counts, QUESTIONS, rng)
+        parts[name] = from_components(components(groups), own=True)
     return parts
-
-
-def common_bins() -> int:
-    """Bins of a whole map."""
-    return len(TOPICS) * len(FORMATS)
 
 
 def mixed(share: float, common: np.ndarray, own: np.ndarray) -> np.ndarray:
@@ -122,11 +126,16 @@ def mixed(share: float, common: np.ndarray, own: np.ndarray) -> np.ndarray:
     return np.sqrt(share) * common + np.sqrt(1 - share) * own
 
 
-def own_map(rng: np.random.Generator) -> np.ndarray:
-    """(576,) a map of variance 1 with topics and formats of its own."""
+def own_map(rng: np.random.Generator, shape: str) -> np.ndarray:
+    """(576,) a map of variance 1 in which nothing is another map's."""
+    if shape == UNUSUAL:
+        values = REST * rng.standard_normal(len(BINS))
+        chosen = rng.permutation(len(BINS))[:N_UNUSUAL]
+        values[chosen] += SIZE * rng.choice([-1.0, 1.0, 1.0], N_UNUSUAL)
+        return values / np.sqrt(REST**2 + SIZE**2 * N_UNUSUAL / len(BINS))
     shapes = ((len(TOPICS), 1), (1, len(FORMATS)), (len(TOPICS), len(FORMATS)))
     parts = zip(PARTS, shapes, strict=True)
-    return sum(part * rng.standard_normal(shape) for part, shape in parts).ravel()
+    return sum(part * rng.standard_normal(size) for part, size in parts).ravel()
 
 
 def expected(agreement: float, documents: int, spread: float = SPREAD) -> float:
