@@ -18,10 +18,10 @@ def clone(tmp_path_factory):
     return Clone(tmp_path_factory.mktemp("dag") / "atlas")
 
 
-def test_demo_has_at_most_ninety_one_jobs_and_those_of_the_preflight(clone):
+def test_demo_has_at_most_ninety_two_jobs_and_those_of_the_preflight(clone):
     code, text = clone.run("--dry-run")
     assert code == 0, text[-2000:]
-    assert int(re.search(r"^total +(\d+)", text, re.MULTILINE)[1]) <= 91
+    assert int(re.search(r"^total +(\d+)", text, re.MULTILINE)[1]) <= 92
     plan = make_plan(sizes_of(load_study()))
     assert {each.rule: each.jobs for each in plan.rules} == job_counts(text)
 
@@ -29,7 +29,7 @@ def test_demo_has_at_most_ninety_one_jobs_and_those_of_the_preflight(clone):
 def test_study_without_unlearning_plans_none_of_it(clone):
     jobs = clone.plan("--config", "unlearning={benchmarks: []}")
     assert not {job for job in jobs if "unlearn" in job or "effects" in job}
-    assert len(jobs) <= 40
+    assert len(jobs) <= 41
 
 
 def test_edges_between_rules_are_the_stored_ones(clone):
