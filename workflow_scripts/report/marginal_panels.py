@@ -149,8 +149,8 @@ def _lines(
     lines = [
         f"Mean of z over the bins with {what} of a topic or format "
         f"({int(bins['n_bins'].max() or 0):,} bins in all); positive (red) = supports.",
-        f"Filled: unusual among the units of the axis, q < {SIGNIFICANT:g}, and not by one bin alone.",
-        f"{confidence:.0%} intervals. Thin: the unit's bins as draws; faint: the band for all units."
+        f"Filled: unusual among the units of the axis, not by one bin alone; q < {SIGNIFICANT:g}.",
+        f"{confidence:.0%} intervals. Thin: a unit's bins as draws; faint: the band of all units."
         + (" Thick: documents and questions as draws, bins given." if _both(marginals) else ""),
     ]
     parts = []
