@@ -17,6 +17,7 @@ from workflow_scripts.preflight.map_demands import (
 from workflow_scripts.preflight.model_work import load_seconds
 from workflow_scripts.preflight.sizes import Sizes
 from workflow_scripts.preflight.unlearning_demands import UNLEARNING
+from workflow_scripts.preflight.variant_demands import VARIANTS_OF_MAPS
 
 DEMANDS: dict[str, Demand] = {
     **CORPUS,
@@ -24,6 +25,7 @@ DEMANDS: dict[str, Demand] = {
     **BENCHMARKS,
     **ATTRIBUTION,
     **INFLUENCE,
+    **VARIANTS_OF_MAPS,
     **UNLEARNING,
     **VALIDATION,
     **REPORT,
