@@ -241,7 +241,8 @@ if not MATRIX:
         """Each map again with one choice changed: damping, sites, near-duplicates, length."""
         input:
             **VARIED,
-            bins="<results>/influence/bin_influence.parquet",
+            # Not the gathered table: only this rule's own job may read rows for hours.
+            bins=collect("<results>/influence/bins/{benchmark}.parquet", benchmark=BENCHMARKS),
         output:
             table="<results>/influence/sensitivity.parquet",
         log:

@@ -254,11 +254,11 @@ def write_shards(folder, owner, rows):
     (folder / "settings.json").write_text(json.dumps(settings | {"digest": digest}))
 
 
-def vary(folder, bins, source, benchmarks):
+def vary(folder, source, benchmarks):
     vary_maps.main(
         rule_call(
             "vary_maps",
-            input={"bins": str(folder / bins)} | source,
+            input={"bins": [str(folder / f"{name}.parquet") for name in benchmarks]} | source,
             output={"table": folder / "sensitivity.parquet"},
             params={
                 "benchmarks": benchmarks,
@@ -275,9 +275,6 @@ def test_kept_rows_give_the_map_again_and_its_variants(world):
     folder, owner, rows, _ = world
     name = "stem_reasoning"
     estimate(folder, name)
-    bins = read_table(folder / f"{name}.parquet", "influence/bins")
-    bins = bins.with_columns(benchmark=pl.lit(name))
-    write_table(bins, folder / "all.parquet", "influence/bin_influence")
     write_shards(folder, owner, rows)
     shards = ("s0000", "s0001")
     source = {
@@ -291,7 +288,7 @@ def test_kept_rows_give_the_map_again_and_its_variants(world):
         "resampling": [str(folder / f"{name}.npz")],
         "summary": str(folder / "summary.parquet"),
     }
-    made = vary(folder, "all.parquet", source, [name])
+    made = vary(folder, source, [name])
     found = {row["variant"]: row for row in made.rows(named=True)}
     assert found["the map itself"]["pearson"] == pytest.approx(1)
     assert 0 < found["damping 1"]["pearson"] < 1 and found["damping 1"]["n_docs"] == len(owner)
@@ -300,5 +297,5 @@ def test_kept_rows_give_the_map_again_and_its_variants(world):
     assert "no document nearly repeats" in found["without near-duplicates"]["reason"]
     assert found["per token"]["pearson"] > 0.9 and found["length taken out"]["n_bins"] == 6
     assert all((row["reason"] is None) == (row["pearson"] is not None) for row in found.values())
-    table = vary(folder, "all.parquet", {}, [name])
+    table = vary(folder, {}, [name])
     assert table["reason"].str.contains("attribution.rows: discard").all()
