@@ -241,7 +241,7 @@ if not MATRIX:
         """Each map again with one choice changed: damping, sites, near-duplicates, length."""
         input:
             **VARIED,
-            # Not the gathered table: only this rule's own job may read rows for hours.
+            # Not the gathered table: a cluster makes that in one job with the front page.
             bins=collect("<results>/influence/bins/{benchmark}.parquet", benchmark=BENCHMARKS),
         output:
             table="<results>/influence/sensitivity.parquet",

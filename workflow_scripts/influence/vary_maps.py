@@ -1,8 +1,8 @@
 """Make each map again with one choice changed, from the rows that were kept.
 
-in   bins: influence/bins of each benchmark; where rows are kept: rows, shards: document rows and their
-     ids; documents: sites and texts; queries, order: query rows; moments, settings: the
-     preconditioner; resampling: clusters of the questions; summary: near-duplicates per bin;
+in   bins: influence/bins of each benchmark; where rows are kept: rows, shards: document rows
+     and their ids; documents: sites and texts; queries, order: query rows; moments, settings:
+     the preconditioner; resampling: clusters of the questions; summary: near-duplicates per bin;
      truth: in a planted study
 out  sensitivity: table influence/sensitivity
 """
