@@ -282,7 +282,8 @@ if not MATRIX:
         """Each map again with one choice changed: damping, sites, near-duplicates, length."""
         input:
             **VARIED,
-            bins="<results>/influence/bin_influence.parquet",
+            # Not the gathered table: a cluster makes that in one job with the front page.
+            bins=collect("<results>/influence/bins/{benchmark}.parquet", benchmark=BENCHMARKS),
         output:
             table="<results>/influence/sensitivity.parquet",
         log:

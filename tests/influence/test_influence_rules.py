@@ -6,14 +6,16 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from tests.support import rule_call
+from workflow_scripts.attribution.preconditioner import manifest_of
 from workflow_scripts.attribution.sketch import VARIANTS, SketchSums, write_sketch
 from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import BINS
-from workflow_scripts.influence import compare_maps, estimate_bins, gather_bins
+from workflow_scripts.influence import compare_maps, estimate_bins, gather_bins, vary_maps
 
 MANIFEST = {"model": "m", "preconditioner": "p", "projection": {"projections": 1}, "bergson": "b"}
 CELLS = {
@@ -225,3 +227,79 @@ def test_a_damaged_resampling_file_is_refused(world):
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(IntegrityError, match="is damaged"):
         compare_maps.load(path)
+
+
+def write_shards(folder, owner, rows):
+    """Documents, kept rows and a preconditioner of two layers, in the order of the sketches."""
+    fold, fresh = np.tile(np.arange(PER_BIN) % 4, BINS_FILLED), np.arange(len(owner))
+    documents = pl.DataFrame(
+        {
+            "doc_id": [f"d{i:03}" for i in fresh],
+            "topic": [BINS[i][0] for i in owner],
+            "format": [BINS[i][1] for i in owner],
+            "fold": fold,
+            "input_ids": [[1, 2]] * len(owner),
+            "n_tokens": 10 + fresh % 7,
+            "n_tokens_full": 10 + fresh % 7,
+        }
+    )
+    for shard, part in {"s0000": slice(0, 20), "s0001": slice(20, None)}.items():
+        write_table(documents[part], folder / f"{shard}.parquet", "corpus/shards")
+        np.save(folder / f"{shard}.npy", rows[part])
+    texts = documents.select("doc_id", "topic", "format").with_columns(
+        url_domain=pl.Series([f"s{i // 2}" for i in fresh]), text=pl.lit("a text")
+    )
+    write_table(texts, folder / "texts.parquet", "corpus/documents")
+    block = WIDTH // 2
+    tensors = {f"m{i}": torch.diag(torch.logspace(-1, 1, block)) for i in range(2)}
+    save_file(tensors, folder / "moments.safetensors")
+    settings = MANIFEST | {"damping": 0.1, "reduction": "mean", "modules": ["m0", "m1"]}
+    digest = manifest_of(folder / "moments.safetensors", settings)["preconditioner"]
+    (folder / "settings.json").write_text(json.dumps(settings | {"digest": digest}))
+
+
+def vary(folder, source, benchmarks):
+    vary_maps.main(
+        rule_call(
+            "vary_maps",
+            input={"bins": [str(folder / f"{name}.parquet") for name in benchmarks]} | source,
+            output={"table": folder / "sensitivity.parquet"},
+            params={
+                "benchmarks": benchmarks,
+                "damping": 0.1,
+                "multiplicity": "bh",
+                "near_duplicate_threshold": 0.8,
+            },
+        )
+    )
+    return read_table(folder / "sensitivity.parquet", "influence/sensitivity")
+
+
+def test_kept_rows_give_the_map_again_and_its_variants(world):
+    folder, owner, rows, _ = world
+    name = "stem_reasoning"
+    estimate(folder, name)
+    write_shards(folder, owner, rows)
+    shards = ("s0000", "s0001")
+    source = {
+        "rows": [str(folder / f"{shard}.npy") for shard in shards],
+        "shards": [str(folder / f"{shard}.parquet") for shard in shards],
+        "documents": [str(folder / "texts.parquet")],
+        "queries": [str(folder / f"{name}.npy")],
+        "order": [str(folder / f"{name}.json")],
+        "moments": str(folder / "moments.safetensors"),
+        "settings": str(folder / "settings.json"),
+        "resampling": [str(folder / f"{name}.npz")],
+        "summary": str(folder / "summary.parquet"),
+    }
+    made = vary(folder, source, [name])
+    found = {row["variant"]: row for row in made.rows(named=True)}
+    assert found["the map itself"]["pearson"] == pytest.approx(1)
+    assert 0 < found["damping 1"]["pearson"] < 1 and found["damping 1"]["n_docs"] == len(owner)
+    assert found["damping 0.1"]["reason"] == "the study's own damping"
+    assert found["without largest site"]["n_docs"] == len(owner) - 2 * BINS_FILLED
+    assert "no document nearly repeats" in found["without near-duplicates"]["reason"]
+    assert found["per token"]["pearson"] > 0.9 and found["length taken out"]["n_bins"] == 6
+    assert all((row["reason"] is None) == (row["pearson"] is not None) for row in found.values())
+    table = vary(folder, {}, [name])
+    assert table["reason"].str.contains("attribution.rows: discard").all()

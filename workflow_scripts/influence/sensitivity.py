@@ -205,7 +205,7 @@ def compare(
 
     Args:
         groups: group means of the variant.
-        primary: the map's rows of ``influence/bin_influence``, in the order of ``BINS``.
+        primary: the map itself, the table ``influence/bins``.
         multiplicity: how its q-values are made.
         support: (576,) bool, the bins that support the benchmark where that is known.
     """

@@ -1,15 +1,16 @@
 """How sure it is that a topic (format) is among the highest.
 
 The values of the units as seen are true values plus errors of documents and questions, and the
-highest as seen is high by its error too. With the units' true values a draw from N(centre, A), A
-from the variance over units less the errors' (at least 0), and the errors' covariance S that of
-their draws, a draw from the posterior is
+highest as seen is high by its error too. With the units' true values draws from N(centre, A) and
+S the covariance of the errors' draws, a draw from the posterior is
 
     theta = theta* + A (A + S)^-1 (y - theta* - e*)
 
 for a draw theta* from the prior and e* of the errors (Matheron's rule; Journel and Huijbregts 1978,
-Mining Geostatistics, section VII.A.1). P(top k) is the share of draws in which the unit is one of
-the k highest. What all units share does not change their order: values and errors are centred.
+Mining Geostatistics, section VII.A.1). A is itself an estimate, the variance V over U units less
+that of errors: each draw takes its own, V (U - 1) / chi-square_(U - 1) less that of errors, at
+least 0. P(top k) is the share of draws in which the unit is one of the k highest. What all units
+share does not change their order: values and errors are centred.
 """
 
 from collections.abc import Sequence
@@ -37,11 +38,13 @@ def top_shares(
     seen = value - value.mean()
     drawn = error - error.mean(axis=1, keepdims=True)
     noise = drawn.T @ drawn / len(drawn)  # S, (U, U)
-    own = np.trace(noise) / (n_units - 1)
+    size, basis = np.linalg.eigh(noise)
+    own, seen_size = np.trace(noise) / (n_units - 1), seen @ seen / (n_units - 1)
+    drawn_size = seen_size * (n_units - 1) / rng.chisquare(n_units - 1, size=(len(drawn), 1))
     # A little above 0: then nothing tells the units apart, and each is as likely as the others.
-    spread = max(seen @ seen / (n_units - 1) - own, 1e-9 * max(own, seen @ seen, 1e-300))
+    spread = np.maximum(drawn_size - own, 1e-9 * max(own, seen_size, 1e-300))  # (R, 1)
     prior = np.sqrt(spread) * rng.standard_normal(drawn.shape)
-    total = spread * np.eye(n_units) + noise
-    gain = spread * np.linalg.solve(total, (seen - prior - drawn).T).T
+    share = spread / (spread + np.maximum(size, 0))  # A (A + S)^-1 in the basis of S
+    gain = ((seen - prior - drawn) @ basis * share) @ basis.T
     place = np.argsort(np.argsort(-(prior + gain), axis=1), axis=1)
     return np.stack([(place < k).mean(axis=0) for k in tops])

@@ -1,8 +1,8 @@
 """Make each map again with one choice changed, from the rows that were kept.
 
-in   bins: influence/bin_influence; where rows are kept: rows, shards: document rows and their
-     ids; documents: sites and texts; queries, order: query rows; moments, settings: the
-     preconditioner; resampling: clusters of the questions; summary: near-duplicates per bin;
+in   bins: influence/bins of each benchmark; where rows are kept: rows, shards: document rows
+     and their ids; documents: sites and texts; queries, order: query rows; moments, settings:
+     the preconditioner; resampling: clusters of the questions; summary: near-duplicates per bin;
      truth: in a planted study
 out  sensitivity: table influence/sensitivity
 """
@@ -168,7 +168,7 @@ def all_totals(
     return totals, cross[0].astype(np.float64)
 
 
-def vary(source: Any, params: Any, bins: pl.DataFrame) -> pl.DataFrame:
+def vary(source: Any, params: Any) -> pl.DataFrame:
     """The table, from kept rows."""
     documents = read_documents(source)
     questions = read_questions(source, params.benchmarks)
@@ -179,9 +179,9 @@ def vary(source: Any, params: Any, bins: pl.DataFrame) -> pl.DataFrame:
     reasons[choices.of_damping(params.damping)] = "the study's own damping"
     truth = read_table(source.truth, "corpus/truth") if source.get("truth") else None
     measured = {}
-    for name in params.benchmarks:
+    for name, path in zip(params.benchmarks, source.bins, strict=True):
         clusters, place = questions[0].clusters[name], questions[0].places[name]
-        primary = bins.filter(benchmark=name).sort("topic", "format")
+        primary = read_table(path, "influence/bins")
         settings = (primary, params.multiplicity, support_of(truth, name))
         for variant, sums in totals.items():
             weight = weights.get(variant, weights[choices.OWN])
@@ -207,9 +207,8 @@ def support_of(truth: pl.DataFrame | None, benchmark: str) -> np.ndarray | None:
 def main(snakemake: Any) -> None:
     """Vary and write; without rows, say so."""
     source, params = snakemake.input, snakemake.params
-    bins = read_table(source.bins, "influence/bin_influence")
     if source.get("rows"):
-        table = vary(source, params, bins)
+        table = vary(source, params)
     else:
         table = choices.table({}, dict.fromkeys(choices.names(), NO_ROWS), params.benchmarks)
     write_table(table, snakemake.output.table, "influence/sensitivity")

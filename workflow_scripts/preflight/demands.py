@@ -18,6 +18,7 @@ from workflow_scripts.preflight.model_work import load_seconds
 from workflow_scripts.preflight.sibling_demands import SIBLINGS
 from workflow_scripts.preflight.sizes import Sizes
 from workflow_scripts.preflight.unlearning_demands import UNLEARNING
+from workflow_scripts.preflight.variant_demands import VARIANTS_OF_MAPS
 
 DEMANDS: dict[str, Demand] = {
     **CORPUS,
@@ -26,6 +27,7 @@ DEMANDS: dict[str, Demand] = {
     **ATTRIBUTION,
     **INFLUENCE,
     **SIBLINGS,
+    **VARIANTS_OF_MAPS,
     **UNLEARNING,
     **VALIDATION,
     **REPORT,

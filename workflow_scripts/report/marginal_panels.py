@@ -149,8 +149,8 @@ def _lines(
     lines = [
         f"Mean of z over the bins with {what} of a topic or format "
         f"({int(bins['n_bins'].max() or 0):,} bins in all); positive (red) = supports.",
-        f"Filled: unusual among the units of the axis, q < {SIGNIFICANT:g}. Thin line: the unit's "
-        f"bins as draws, {confidence:.0%} intervals; faint: the band that holds for all units."
+        f"Filled: unusual among the units of the axis, not by one bin alone; q < {SIGNIFICANT:g}.",
+        f"{confidence:.0%} intervals. Thin: a unit's bins as draws; faint: the band of all units."
         + (" Thick: documents and questions as draws, bins given." if _both(marginals) else ""),
     ]
     parts = []
@@ -172,7 +172,7 @@ def _legend(figure: Figure, marginals: pl.DataFrame) -> None:
     look = {"color": FAINT, "marker": ""}
     entries = [
         Line2D([], [], linewidth=0.8, label="bins as draws", **look),
-        Line2D([], [], linewidth=0.8, alpha=0.35, label="of all units", **look),
+        Line2D([], [], linewidth=0.8, alpha=0.35, label="band of all units", **look),
     ]
     if _both(marginals):
         entries.append(Line2D([], [], linewidth=2.6, label="documents and questions", **look))

@@ -16,7 +16,12 @@ NAMED, LISTED = 5, 20
 # Topics with at least this chance to be the highest are named.
 LIKELY = 0.1
 # What a q-value is held against.
-CONTROLS = {"bh": "BH", "by": "BY", "local": "against the spread of the central bins"}
+NORMAL = "against a normal spread of the bins' MAD"
+CONTROLS = {
+    "bh": f"BH, {NORMAL}",
+    "by": f"BY, {NORMAL}",
+    "local": "against the spread that the central bins show",
+}
 
 
 def called(bins: pl.DataFrame, sign: int) -> pl.DataFrame:
@@ -86,7 +91,7 @@ def _rule(tables: Mapping[str, pl.DataFrame], multiplicity: str) -> str:
         f"q < {SIGNIFICANT:g} (false discovery rate, {plain(CONTROLS[multiplicity])}): of the "
         f"bins called, about one in {round(1 / SIGNIFICANT)} may be wrong. A bin that is not "
         "called is not shown to be without influence. Intervals of called bins are wider, since "
-        "these were chosen: of the intervals of all that are called about as few miss as of others."
+        "these were chosen: of all that are called as few may miss as the intervals' level says."
     )
     if "truth" in tables:
         rule += (
