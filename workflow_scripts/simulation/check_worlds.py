@@ -13,8 +13,8 @@ from workflow_scripts.validation.area_intervals import area_interval, precision_
 from workflow_scripts.validation.planted_truth import average_precision
 
 CONFIDENCE = 0.95
-# Maps behind each true area.
-TRUTH_MAPS = 1000
+# Maps behind each true area, for each map that is judged.
+TRUTH_MAPS = 5
 # Questions, tasks (0: questions are independent), correlation of the ranks, law.
 ADAPTERS = (
     (40, 0, 0.0, "normal"),
@@ -154,7 +154,10 @@ def area_rates(size: Size) -> Iterator[dict]:
     for distance, alike, dosed in MAPS:
         for name, (area, interval, few) in measures.items():
             rng = stream(SEED, "areas", distance, alike, dosed, name)
-            drawn = [draw_sides(rng, distance, alike, dosed, few) for _ in range(TRUTH_MAPS)]
+            drawn = [
+                draw_sides(rng, distance, alike, dosed, few)
+                for _ in range(TRUTH_MAPS * size.coverage_maps)
+            ]
             truth = np.mean([area(values[up], values[~up]) for values, up, _ in drawn])
             held = []
             for _ in range(size.coverage_maps):

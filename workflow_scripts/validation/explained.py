@@ -206,7 +206,8 @@ def with_reliability(explained: pl.DataFrame, reliability: pl.DataFrame) -> pl.D
 
     Returns:
         The rows with ``reliability`` and ``r2_of_reliable``, null where the reliability is
-        unknown or not above 0. The second may exceed 1, as it is an estimate.
+        unknown or not above 0. The second may exceed 1: it is an estimate, and scorers of the same
+        documents and questions share noise with the map.
     """
     left = reliability.group_by("benchmark").agg(
         reliability=1 - (1 - pl.col("corrected")).sum(), unknown=pl.col("corrected").null_count()
