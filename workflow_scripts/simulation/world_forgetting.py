@@ -15,7 +15,7 @@ from workflow_scripts.simulation.tables import SEED, Size
 from workflow_scripts.unlearning.two_way import estimate, share_floor
 
 QUESTIONS, SEEDS, DISCORDANT = 120, 2, 0.6
-TOPICS = (4, 6, 12, 24)
+TOPICS = (2, 4, 6, 12, 24)
 # Largest tilt of a topic and of a question or task toward one of the arms, from even odds.
 OF_TOPIC, OF_QUESTION = 0.1, 0.35
 # Questions that tilt together: none at all, each its own way, ten of a task one way.
