@@ -92,7 +92,8 @@ def draw_curves(
         "Each arm forgets equally many documents of one topic, with the same retain set and seed; "
         "arms are compared at equal rise of their forget loss.",
         f"Lines and points: mean and median over topics (seeds averaged); bands and bars: "
-        f"{confidence:.0%} intervals over topics (bars: and questions, none below three topics). {runs_left_out(tests)}",
+        f"{confidence:.0%} intervals over topics (bars: and questions, none below three topics). "
+        f"{runs_left_out(tests)}",
         "Above: margin of a sample of the target's questions along the way. Below: "
         f"{_questions(tests)}.",
     ]
