@@ -14,7 +14,10 @@ PUBLISHED = shared_targets(TARGETS, config["publish"])
 PUBLISHED += [
     *shared_runs(TOPIC_RUNS, ARMS, config["publish"]["adapters"]),
     *shared_runs(CONTROL_RUNS, ["control"], config["publish"]["adapters"]),
+    *shared_runs(HALF_RUNS, CROSS_FITTED_ARMS, config["publish"]["adapters"]),
     *EVALUATIONS,
+    *HALF_EVALUATIONS,
+    *QUESTION_HALVES,
 ]
 PUBLISHED += ["<results>/corpus/sample.parquet"]
 PUBLISHED += ["<results>/corpus/truth.parquet"] if PLANTED else []

@@ -40,6 +40,9 @@ CROSS_FITTED = FORGOTTEN[: CROSS_FIT["benchmarks"]]
 HALF_SEEDS = UNLEARNING_SEEDS[: CROSS_FIT["seeds"] or None]
 HALF_TOPICS = TOPICS[: CROSS_FIT["topics"] or None]
 HALF_RUNS, HALF_EVALUATIONS = [], []
+QUESTION_HALVES = expand(
+    "<results>/unlearning/{benchmark}/question_halves.parquet", benchmark=FORGOTTEN
+)
 
 
 def other_scores(wildcards):
@@ -362,9 +365,7 @@ if FORGOTTEN:
             half_scores=expand(
                 "<results>/unlearning/{benchmark}/half_scores.parquet", benchmark=FORGOTTEN
             ),
-            question_halves=expand(
-                "<results>/unlearning/{benchmark}/question_halves.parquet", benchmark=FORGOTTEN
-            ),
+            question_halves=QUESTION_HALVES,
             queries=expand("<results>/benchmarks/{benchmark}/queries.parquet", benchmark=BENCHMARKS),
         output:
             effects="<results>/unlearning/effects.parquet",

@@ -30,6 +30,18 @@ def changed(**paths):
         ({"unlearning__method": "ngdif"}, ["'ngdif'", "'simnpo'", "did you mean 'ngdiff'?"]),
         ({"unlearning__parameters": "LoRA"}, ["'unlearning.parameters'", "'lora', 'full'"]),
         ({"unlearning__ranking": "random"}, ["'unlearning.ranking'", "'influence', 'shuffled'"]),
+        ({"unlearning__arms": []}, ["'unlearning.arms' is []", "at least 1 items"]),
+        ({"unlearning__arms": ["random", "targeted"]}, ["'unlearning.arms.1'", "'targeted'"]),
+        (
+            {"unlearning__arms": ["low", "bottom"]},
+            ["'unlearning.arms' is ['low', 'bottom']", "lacks 'random'", "is 'low'"],
+        ),
+        (
+            {"unlearning__other_benchmark": "stem_reasonin"},
+            ["'unlearning.other_benchmark' is 'stem_reasonin'", "did you mean 'stem_reasoning'?"],
+        ),
+        ({"unlearning__cross_fit__benchmarks": -1}, ["'unlearning.cross_fit.benchmarks' is -1"]),
+        ({"unlearning__cross_fit__topic": 1}, ["did you mean 'topics'?"]),
         ({"unlearning__documents": 1}, ["'unlearning.documents' is 1", "at least 2"]),
         ({"unlearning__retain_documents": 0}, ["'unlearning.retain_documents' is 0"]),
         ({"unlearning__control_share": 1.0}, ["'unlearning.control_share' is 1.0", "less than 1"]),
@@ -161,6 +173,14 @@ def test_a_retain_set_larger_than_the_working_set_is_refused():
 def test_rows_may_be_discarded_where_nothing_is_unlearned():
     full = complete(changed(attribution__rows="discard", unlearning__benchmarks=[]))
     assert full["attribution"]["rows"] == "discard"
+
+
+def test_the_arm_of_another_benchmark_needs_one():
+    paths = {"benchmarks": ["social_reasoning"], "unlearning__benchmarks": ["social_reasoning"]}
+    arms = {"unlearning__arms": ["random", "other"]}
+    assert complete(changed(**arms))
+    with pytest.raises(ConfigError, match=r"names 'other', but there is one benchmark alone"):
+        complete(changed(**paths, **arms))
 
 
 def test_unlearning_is_off_where_the_config_does_not_name_it():

@@ -135,6 +135,14 @@ def test_question_noise_of_single_topics_is_counted_once():
     assert found.variance == pytest.approx(1 / (400 * 50), rel=0.25)
 
 
+def test_few_topics_do_not_borrow_the_degrees_of_freedom_of_the_questions():
+    """Two topics that happen to agree said more than eight that do not."""
+    of_questions = stream(7, "few").normal(0.1, 0.5, size=50)
+    for n, df in ((2, 1), (5, 4), (6, 49)):
+        found = estimate(np.tile(of_questions, (n, 1)), np.ones(50))
+        assert found.df == pytest.approx(df)
+
+
 def test_questions_of_a_task_count_as_one_draw():
     """30 questions of 6 tasks that answer as one: the error is that of 6, not of 30."""
     rng = stream(6, "tasks")
@@ -288,7 +296,7 @@ def test_a_cell_whose_runs_all_collapsed_is_a_row_that_says_so():
 @pytest.mark.parametrize("damage", [0.25, 0.1, 0.0])
 def test_topics_that_all_agree_are_tested_by_the_error_of_the_questions(damage):
     """Interval and p of equivalence were null there, which a check could take for a pass."""
-    rows = [effect("x", topic, "targeted", 1, damage) for topic in EIGHT[:3]]
+    rows = [effect("x", topic, "targeted", 1, damage) for topic in EIGHT]
     row = cell(tested(effects_frame(rows), TESTS), "targeted")
     assert (row["median"], row["mean"]) == (pytest.approx(damage), pytest.approx(damage))
     se = np.sqrt(2 / 42**2)

@@ -288,6 +288,10 @@ def test_retraining_is_judged_against_the_best_scorer_of_texts():
     assert line(verdict, "a: LDS of the map")["value"] == 0.7
     tables["lds"] = tables["lds"].filter(pl.col("scorer") != "bm25")
     assert failures(judge(tables, {})) == []
+    # An output without a number was left out, and the others passed for it.
+    unknown = pl.DataFrame([row("b", "tfidf", 0.1, None)], schema_overrides=schema)
+    tables["lds"] = pl.concat([tables["lds"], unknown])
+    assert len(failures(judge(tables, {}))) == 1
 
 
 def test_retraining_counts_only_where_it_was_run_on_the_map_that_is_there(tmp_path):

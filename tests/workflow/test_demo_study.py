@@ -109,6 +109,9 @@ def own_accuracy(tests, contrast, pairs, dose=1.0, targets=TARGETS):
         dose=dose,
     )
     assert sorted(rows["target"]) == sorted(targets)
+    # What is null must not pass for less than a bar.
+    for column in ("median", "mean", "p_t", "ci90_high", "p_equivalence"):
+        assert rows[column].null_count() == 0, column
     return rows
 
 

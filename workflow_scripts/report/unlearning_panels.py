@@ -87,17 +87,23 @@ def draw_curves(
     axes[0, 0].set_ylabel("Margin lost on the target")
     axes[1, 0].set_ylabel("Accuracy lost on the target\n(points)")
     handles, labels = axes[1, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=8.5)
+    figure.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=_size(labels))
     lines = [
         "Each arm forgets equally many documents of one topic, with the same retain set and seed; "
         "arms are compared at equal rise of their forget loss.",
         f"Lines and points: mean and median over topics (seeds averaged); bands and bars: "
-        f"{confidence:.0%} intervals over topics (bars: none below three). {runs_left_out(tests)}",
+        f"{confidence:.0%} intervals over topics (bars: and questions, none below three topics). "
+        f"{runs_left_out(tests)}",
         "Above: margin of a sample of the target's questions along the way. Below: "
         f"{_questions(tests)}.",
     ]
     heading(figure, "Does forgetting the region hurt the capability?", lines, 0.975, 0.02)
     return figure
+
+
+def _size(labels: list[str]) -> float:
+    """Points of a legend's letters, smaller where one line holds many arms."""
+    return 8.5 if len(labels) <= 5 else 6.0
 
 
 def runs_left_out(tests: pl.DataFrame) -> str:
@@ -223,7 +229,7 @@ def draw_pairs(
         )
     panels[-1].set_xlabel("Accuracy lost on the target (points)")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=8.5)
+    figure.legend(handles, labels, loc="lower center", ncols=len(labels), fontsize=_size(labels))
     lines = [
         f"At {dose_text(tests)}. A mark is one seed; hollow: its random set is not matched and "
         "takes no part in the primary test.",

@@ -22,6 +22,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+# Topics from which degrees of freedom are those of the sum (Satterthwaite 1946) alone.
+FEW = 6
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -32,7 +35,7 @@ class Estimate:
         v_topic: variance over topics, that over questions included once.
         v_question: variance over questions.
         variance: of the mean.
-        df: degrees of freedom of ``variance`` (Satterthwaite 1946).
+        df: degrees of freedom of ``variance``.
     """
 
     mean: float
@@ -97,7 +100,8 @@ def estimate(differences: np.ndarray, sizes: np.ndarray, floor: float = 0.0) -> 
         return None
     by_question = variance - v_topic
     spread = v_topic**2 / (n - 1) + by_question**2 / max(n_clusters - 1, 1)
-    return Estimate(mean, v_topic, v_question, variance, variance**2 / spread)
+    df = variance**2 / spread
+    return Estimate(mean, v_topic, v_question, variance, min(df, n - 1) if n < FEW else df)
 
 
 def _squares(values: np.ndarray) -> np.ndarray:

@@ -232,11 +232,15 @@ def retraining_lines(found: Findings) -> Iterator[Line]:
         return
     table = found.tables["lds"].filter(measure="margin", sum="influence")
     others = (*GRADIENTS, *CONTROLS, "trackstar", "truth")
-    texts = table.filter(~pl.col("scorer").is_in(others)).drop_nulls("ahead")
+    texts = table.filter(~pl.col("scorer").is_in(others))
     if texts.is_empty():
         yield check.skipped(ahead, AHEAD, "no scorer of texts under validation.scorers")
     else:
-        yield check.line(ahead, texts["ahead"].min(), AHEAD)
+        # An output whose scorers all lack a score would else be left out in silence.
+        best = texts.group_by("output", maintain_order=True).agg(pl.col("ahead").min())
+        unknown = best.filter(pl.col("ahead").is_null())["output"].to_list()
+        value = None if unknown else best["ahead"].min()
+        yield check.line(ahead, value, AHEAD, f"no value on {', '.join(unknown)}")
     for output, lds, ceiling in (
         table.filter(scorer="trackstar").select("output", "lds", "ceiling").iter_rows()
     ):
