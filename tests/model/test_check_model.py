@@ -46,7 +46,7 @@ def folder(saved, tmp_path):
     return shutil.copytree(saved, tmp_path / "model")
 
 
-def check(folder, document=None, max_tokens=128):
+def check(folder, document=None, max_tokens=128, **named):
     """The rule's own main; returns check.json."""
     inputs = {}
     for name, path in {"record": folder, "document_record": document}.items():
@@ -54,7 +54,8 @@ def check(folder, document=None, max_tokens=128):
             inputs[name] = f"{path}.{name}.json"
             write_json(inputs[name], reference(str(path), ""))
     output = {"check": folder.parent / "check.json"}
-    call = rule_call("check_model", input=inputs, output=output, params={"max_tokens": max_tokens})
+    params = {"max_tokens": max_tokens, **named}
+    call = rule_call("check_model", input=inputs, output=output, params=params)
     check_model.main(call)
     return read_json(output["check"])
 
@@ -238,6 +239,8 @@ def test_a_query_model_must_be_like_the_model_of_the_documents(folder, saved, tm
     architecture("gpt_neox", vocab_size=len(tokenizer())).save_pretrained(other)
     with pytest.raises(DataError, match="8 linear layers, the study's model has 14"):
         check(other, saved)
+    with pytest.raises(DataError, match=r"'model.siblings.path' names .* 8 linear layers"):
+        check(other, saved, key="model.siblings.path")
 
 
 def test_a_mixture_of_experts_is_refused_before_its_weights_are_read(tmp_path):

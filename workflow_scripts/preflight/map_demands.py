@@ -124,9 +124,11 @@ INFLUENCE = {
             TORCH
             + sketch_bytes(s)
             + product_bytes(s, s.questions(b))
-            + 8 * s.groups * s.questions(b)
+            + 8 * s.groups * s.questions(b) * (3 if s.projections > 1 else 1)
         ),
-        seconds=lambda s, b: 2 * s.groups * s.questions(b) * s.width / PRODUCT + 2,
+        seconds=lambda s, b: (
+            (2 + 2 * (s.projections > 1)) * s.groups * s.questions(b) * s.width / PRODUCT + 2
+        ),
         disk=lambda s, b: 8 * s.bins * s.questions(b),
         rows=lambda s, b: s.questions(b),
     ),
