@@ -107,7 +107,7 @@ power: $(VENV)/.installed ## what difference a study's unlearning can detect, be
 	$(check_study)
 	@$(BIN)/python -m workflow_scripts.unlearning.power $(CONFIGFILE)
 
-simulate: $(VENV)/.installed ## coverage, false discoveries and power of the bin statistics, into docs/simulation (five minutes on one core)
+simulate: $(VENV)/.installed ## coverage, false discoveries and power of the bin statistics, also in worlds that can break them, into docs/simulation (six minutes on one core)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m workflow_scripts.simulation.simulate
 
 hard-seeds: SEEDS ?= 101..110

@@ -18,6 +18,7 @@ from workflow_scripts.simulation.tables import Size
 WORLDS: tuple[ModuleType, ...] = (world_labels,)
 
 KEYS = ("world", "statistic", "setting", "maps", "rate", "rate_se", "nominal", "units")
+ROUNDED, DIGITS = ("rate", "rate_se"), 4
 SCHEMA = {
     "module": pl.String,
     "size": pl.Int64,
@@ -69,6 +70,8 @@ def module_rows(module: ModuleType, size: Size) -> pl.DataFrame:
     """
     rows = module.rates(size)
     for row in rows:
+        # As they are written, so that the table says of itself what holds.
+        row |= {key: round(row[key], DIGITS) for key in ROUNDED if row.get(key) is not None}
         if set(row) != set(KEYS):
             wrong = sorted(set(row) ^ set(KEYS))
             raise ValueError(f"{module.__name__}: rows need the keys {KEYS}; not so: {wrong}")
@@ -124,5 +127,5 @@ def simulate_worlds(
         whole = pl.concat([others, rows]).filter(pl.col("module").is_in(list(order)))
         whole = whole.sort(pl.col("module").replace_strict(order), maintain_order=True)
         with atomic_path(path) as temporary:
-            whole.write_csv(temporary, float_precision=4)
+            whole.write_csv(temporary, float_precision=DIGITS)
         say(f"{path}: {rows.height} rows of world {name}")

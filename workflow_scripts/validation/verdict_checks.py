@@ -162,11 +162,12 @@ def reliability_lines(found: Findings) -> Iterator[Line]:
     """Would other documents, questions or projections draw the same map?"""
     check = Check("reliability", "influence/reliability.parquet")
     table = found.tables["reliability"]
-    halves = SPLIT_HALVES if found.planted and not found.hard else NONE
+    halves = SPLIT_HALVES if found.planted else NONE
     for over, bar in (("documents", halves), ("questions", NONE)):
         values = table.filter(over=over)["corrected"]
         value = None if values.null_count() else values.min()
-        yield check.line(f"other {over}, split halves of the map, lowest", value, bar)
+        line = check.line(f"other {over}, split halves of the map, lowest", value, bar)
+        yield as_it_comes(line) if found.hard else line
     again = Check("reliability", "validation/projection.parquet")
     measure = "another random projection, Pearson of the maps, lowest"
     documents = "another random projection, Pearson of document scores, lowest"
