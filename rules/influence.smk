@@ -273,7 +273,7 @@ if not MATRIX:
             "moments": "<results>/attribution/preconditioner/moments.safetensors",
             "settings": "<results>/attribution/preconditioner/settings.json",
             "resampling": COMPARED["resampling"],
-            "summary": COMPARED["summary"],
+            "folds": "<results>/corpus/folds.parquet",
         }
         if PLANTED:
             VARIED["truth"] = "<results>/corpus/truth.parquet"
@@ -300,7 +300,6 @@ if not MATRIX:
             benchmarks=BENCHMARKS,
             damping=config["attribution"]["damping"],
             multiplicity=config["influence"]["multiplicity"],
-            near_duplicate_threshold=config["corpus"]["near_duplicate_threshold"],
         script:
             "../workflow_scripts/influence/vary_maps.py"
 

@@ -13,6 +13,7 @@ import pytest
 from tests.corpus.test_planted import SMALL
 from workflow_scripts.common.streams import stream
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
+from workflow_scripts.corpus.near_duplicates import connected, near_duplicate_pairs
 from workflow_scripts.corpus.planted import World, make_world
 from workflow_scripts.corpus.planted_hard import (
     labelled_truth,
@@ -21,7 +22,6 @@ from workflow_scripts.corpus.planted_hard import (
     zipf_sites,
 )
 from workflow_scripts.corpus.planted_settings import PlantedWorldError, WorldSettings
-from workflow_scripts.corpus.summary import near_duplicate_groups
 
 HARD = WorldSettings(
     world="hard",
@@ -101,7 +101,9 @@ def test_copies_stand_on_other_sites_of_the_bin_and_are_found(world):
         written[document["url"].split("-")[0], written_for(document)].append(document)
     held = []
     for documents in list(written.values())[:72]:
-        groups = near_duplicate_groups([d["text"] for d in documents], 0.8)
+        groups = connected(
+            len(documents), near_duplicate_pairs([d["text"] for d in documents], 0.8)
+        )
         across = 0
         for group in np.unique(groups):
             copies = [d for d, own in zip(documents, groups, strict=True) if own == group]

@@ -90,7 +90,7 @@ def table(
         for name in ("n_sites", "n_components", "n_effective", "dominated")
     }
     q_unusual = adjust(found.p_unusual, multiplicity, influence - np.nanmedian(influence))
-    fcr_low, fcr_high = fcr_interval(parts, found, q_unusual, confidence)
+    fcr_low, fcr_high = fcr_interval(parts, q_unusual, confidence)
     p_effect = effect_p(parts, smallest_effect)
     columns = {
         **of_makeup,

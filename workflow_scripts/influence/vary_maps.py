@@ -1,9 +1,9 @@
 """Make each map again with one choice changed, from the rows that were kept.
 
 in   bins: influence/bins of each benchmark; where rows are kept: rows, shards: document rows
-     and their ids; documents: sites and texts; queries, order: query rows; moments, settings:
-     the preconditioner; resampling: clusters of the questions; summary: near-duplicates per bin;
-     truth: in a planted study
+     and their ids; documents: sites; folds: near-duplicates; queries, order: query rows;
+     moments, settings: the preconditioner; resampling: clusters of the questions; truth: in a
+     planted study
 out  sensitivity: table influence/sensitivity
 """
 
@@ -22,7 +22,6 @@ from workflow_scripts.common.job import run_job
 from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import BINS
-from workflow_scripts.corpus.summary import near_duplicate_groups
 from workflow_scripts.influence import sensitivity as choices
 from workflow_scripts.influence.resampling import load
 
@@ -65,32 +64,24 @@ def read_questions(source: Any, benchmarks: Sequence[str]) -> tuple[Questions, t
     return Questions(batches.T @ single, places, clusters, batches), single
 
 
-def first_of_near_duplicates(
-    documents: pl.DataFrame, paths: Sequence[str], summary: pl.DataFrame, threshold: float
-) -> np.ndarray:
+def first_of_near_duplicates(documents: pl.DataFrame) -> np.ndarray:
     """(n,) bool: documents that nearly repeat no earlier document of their bin (by id).
 
     Args:
-        documents: doc_id, topic, format.
-        paths: the parts of the table corpus/documents; only bins with near-duplicates are read.
-        summary: the table corpus/bin_summary.
-        threshold: similarity from which two documents are near-duplicates.
+        documents: doc_id, topic, format, likeness.
     """
-    repeated: list[str] = []
-    for topic, format_ in (
-        summary.filter(pl.col("near_duplicate_share") > 0).select("topic", "format").rows()
-    ):
-        texts = pl.scan_parquet(list(paths)).filter(topic=topic, format=format_)
-        bin_ = texts.select("doc_id", "text").collect().sort("doc_id")
-        bin_ = bin_.join(documents.select("doc_id"), on="doc_id", how="semi", maintain_order="left")
-        groups = near_duplicate_groups(bin_["text"].to_list(), threshold)
-        _, first = np.unique(groups, return_index=True)
-        repeated += np.delete(bin_["doc_id"].to_numpy(), first).tolist()
-    return ~documents["doc_id"].is_in(repeated).to_numpy()
+    place = pl.int_range(pl.len())
+    ordered = documents.with_columns(place=place).sort("doc_id")
+    firsts = ordered.unique(["topic", "format", "likeness"], keep="first", maintain_order=True)
+    return documents.select(place.is_in(firsts["place"].to_list())).to_series().to_numpy()
 
 
 def read_documents(source: Any) -> pl.DataFrame:
-    """Documents in the order of the rows: doc_id, topic, format, fold, n_tokens, url_domain."""
+    """Documents in the order of the rows.
+
+    Returns:
+        doc_id, topic, format, fold, n_tokens, url_domain, likeness.
+    """
     columns = ["doc_id", "topic", "format", "fold", "n_tokens"]
     documents = pl.concat([read_table(path, "corpus/shards", columns) for path in source.shards])
     sites = pl.concat(
@@ -99,16 +90,16 @@ def read_documents(source: Any) -> pl.DataFrame:
             for path in source.documents
         ]
     )
-    return documents.join(sites, on="doc_id", how="left", maintain_order="left")
+    alike = read_table(source.folds, "corpus/folds", ["doc_id", "likeness"])
+    for known in (sites, alike):
+        documents = documents.join(known, on="doc_id", how="left", maintain_order="left")
+    return documents
 
 
-def weights_of(
-    documents: pl.DataFrame, source: Any, threshold: float
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def weights_of(documents: pl.DataFrame) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Weight of each document in the variants that weigh documents, and why some are not made."""
-    summary = read_table(source.summary, "corpus/bin_summary")
     sites = choices.outside_largest_site(documents)
-    firsts = first_of_near_duplicates(documents, source.documents, summary, threshold)
+    firsts = first_of_near_duplicates(documents)
     weights = {
         choices.OWN: np.ones(documents.height),
         choices.TOKENS: documents["n_tokens"].to_numpy().astype(float),
@@ -173,7 +164,7 @@ def vary(source: Any, params: Any) -> pl.DataFrame:
     documents = read_documents(source)
     questions = read_questions(source, params.benchmarks)
     groups = choices.Groups(documents)
-    weights, reasons = weights_of(documents, source, params.near_duplicate_threshold)
+    weights, reasons = weights_of(documents)
     length = choices.LengthFit.of(groups, documents["n_tokens"].to_numpy())
     totals, cross = all_totals(source, questions, groups, weights, length.deviation)
     reasons[choices.of_damping(params.damping)] = "the study's own damping"

@@ -245,6 +245,6 @@ def _within(
     parts: Components, truth: np.ndarray, errors: Estimates, q: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Whether each bin's interval, and its interval as one of the called, hold its true mean."""
-    low, high = fcr_interval(parts, errors, q, 0.95)
+    low, high = fcr_interval(parts, q, 0.95)
     within = (errors.ci_low <= truth) & (truth <= errors.ci_high)
     return within, (low <= truth) & (truth <= high)
