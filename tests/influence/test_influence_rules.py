@@ -250,6 +250,10 @@ def write_shards(folder, owner, rows):
         url_domain=pl.Series([f"s{i // 2}" for i in fresh]), text=pl.lit("a text")
     )
     write_table(texts, folder / "texts.parquet", "corpus/documents")
+    folds = documents.select("doc_id", "fold").with_columns(
+        component=pl.Series(fresh // 2), likeness=pl.Series(fresh)
+    )
+    write_table(folds, folder / "folds.parquet", "corpus/folds")
     block = WIDTH // 2
     tensors = {f"m{i}": torch.diag(torch.logspace(-1, 1, block)) for i in range(2)}
     save_file(tensors, folder / "moments.safetensors")
@@ -268,7 +272,6 @@ def vary(folder, source, benchmarks):
                 "benchmarks": benchmarks,
                 "damping": 0.1,
                 "multiplicity": "bh",
-                "near_duplicate_threshold": 0.8,
             },
         )
     )
@@ -290,7 +293,7 @@ def test_kept_rows_give_the_map_again_and_its_variants(world):
         "moments": str(folder / "moments.safetensors"),
         "settings": str(folder / "settings.json"),
         "resampling": [str(folder / f"{name}.npz")],
-        "summary": str(folder / "summary.parquet"),
+        "folds": str(folder / "folds.parquet"),
     }
     made = vary(folder, source, [name])
     found = {row["variant"]: row for row in made.rows(named=True)}

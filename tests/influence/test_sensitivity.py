@@ -126,24 +126,17 @@ def test_without_kept_rows_every_variant_has_the_reason_and_no_number(tmp_path):
     assert table["pearson"].is_null().all()
 
 
-def test_later_near_duplicates_are_left_out_and_other_bins_not_read(tmp_path, documents):
-    texts = [" ".join(f"w{i}x{j}" for j in range(40)) for i in range(N)]
-    texts[3] = texts[7] = texts[1]
-    path = tmp_path / "texts.parquet"
-    keys = documents.select("doc_id", "topic", "format")
-    keys.with_columns(text=pl.Series(texts)).write_parquet(path)
-    share = [0.3 if index == 0 else 0.0 for index in range(12)]
-    summary = pl.DataFrame(
-        {
-            "topic": [BINS[i][0] for i in range(12)],
-            "format": [BINS[i][1] for i in range(12)],
-            "near_duplicate_share": share,
-        }
-    )
-    kept = vary_maps.first_of_near_duplicates(documents, [str(path)], summary, 0.8)
-    assert np.flatnonzero(~kept).tolist() == [3, 7]
-    none = summary.with_columns(near_duplicate_share=pl.lit(0.0))
-    assert vary_maps.first_of_near_duplicates(documents, ["absent"], none, 0.8).all()
+def test_later_near_duplicates_are_left_out(documents):
+    likeness = np.arange(N)
+    likeness[[3, 7]] = likeness[1]
+    alike = documents.with_columns(likeness=pl.Series(likeness))
+    assert np.flatnonzero(~vary_maps.first_of_near_duplicates(alike)).tolist() == [3, 7]
+    order = np.arange(N)[::-1].copy()
+    assert vary_maps.first_of_near_duplicates(alike[order]).tolist() == [
+        i not in (3, 7) for i in order
+    ]
+    alone = documents.with_columns(likeness=pl.Series(np.arange(N)))
+    assert vary_maps.first_of_near_duplicates(alone).all()
 
 
 def test_variant_equal_to_the_map_agrees_with_it_fully():

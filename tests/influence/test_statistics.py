@@ -48,8 +48,9 @@ def test_a_bin_without_documents_is_null_not_zero():
     empty = frame[12:].drop("topic", "format")
     assert (empty["n_docs"] == 0).all()
     assert empty.drop("n_docs").null_count().row(0) == (564,) * (empty.width - 1)
-    # Of bins that are called, and of studies that state a smallest effect.
+    # Of bins that are called, of studies that state a smallest effect or have several projections.
     sometimes = ("fcr_low", "fcr_high", "p_effect", "q_effect", "n_components", "se_corpus")
+    sometimes += ("se_projection", "se_added")
     filled = frame[:12].drop("n_effective", "dominated", "p_max", *sometimes)
     assert filled.null_count().transpose()["column_0"].sum() == 0
 
