@@ -32,7 +32,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import sparse, stats
 
 from workflow_scripts.influence.components import N_BINS
 from workflow_scripts.influence.moderation import fit_prior, moderate
@@ -264,7 +264,13 @@ def law_of(parts: ErrorParts, matrix: np.ndarray, moderated: bool) -> Law:
     total = of_bins.sum(axis=1)
     scatter = (np.square(of_bins) / df).sum(axis=1)
     degrees = np.divide(total**2, scatter, out=np.ones(len(total)), where=scatter > 0)
-    questions = {name: part[:, drawn] @ centred.T for name, part in parts.questions.items()}
+    # Sparse, since a bin is in one unit of an axis and questions may be many.
+    averages = sparse.csr_array(matrix[:, drawn] * known[:, None])
+    questions = {}
+    for name, part in parts.questions.items():
+        own = part[:, drawn]
+        shared = own.mean(axis=1, keepdims=True) if drawn.any() else 0.0
+        questions[name] = (averages @ own.T).T - shared * known
     return Law(total, degrees, questions)
 
 

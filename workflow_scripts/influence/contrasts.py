@@ -8,7 +8,7 @@ with documents of each topic and each format.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -155,6 +155,9 @@ def contrast_table(
     frames = []
     for plan in plans:
         found = find(maps, plan, known, permutations, seed)
+        if maps.redrawable:
+            study = maps.resampling, plan.weights, known
+            found = replace(found, parts=error_parts(*study), tested=noiseless_scale(*study))
         clusters = [1 + int(maps.resampling[n].clusters.max()) for n in plan.weights if found.parts]
         for axis in axes(known):
             test = permutations, stream(seed, "contrast", plan.name, axis.name)
@@ -171,14 +174,13 @@ def contrasted(maps: StudyMaps, plans: Sequence[Contrast]) -> list[str]:
 
 
 def find(maps: StudyMaps, plan: Contrast, known: np.ndarray, permutations: int, seed: int) -> Found:
-    """One contrast over the known bins with its error, or its null draws in a matrix."""
+    """One contrast over the known bins, and in a matrix its null draws."""
     names, weights = list(plan.weights), np.array(list(plan.weights.values()))
     z = maps.z(names, known)
     rows = np.stack([maps.influence[name][known] for name in names])
     plain = rows, weights, weights @ z, weights @ robust_rows(rows)
     if maps.redrawable:
-        study = maps.resampling, plan.weights, known
-        return Found(*plain, error_parts(*study), noiseless_scale(*study))
+        return Found(*plain)
     by_name = dict(zip(names, z, strict=True))
     pairs = [tuple(_side(by_name, side) for side in pair) for pair in plan.pairs]
     rng = stream(seed, "contrast permutation", plan.name)
