@@ -51,6 +51,15 @@ def test_document_pass_scales_with_the_stated_rate_and_not_with_shards():
     assert more == pytest.approx(hours, rel=0.01)
 
 
+def test_projections_widen_rows_and_cost_little_of_the_pass():
+    one, four = plan_of(FULL), plan_of(FULL, attribution__projections=4)
+    assert four.sizes.width == 4 * one.sizes.width
+    assert four.rule("attribute_documents").disk_gb > 3.5 * one.rule("attribute_documents").disk_gb
+    hours = [each.rule("attribute_documents").gpu_hours for each in (one, four)]
+    assert hours[0] < hours[1] < 1.4 * hours[0]
+    assert "4 x 224 x 256 = 229,376 numbers" in render(four)
+
+
 def test_both_studies_fit_what_they_declare_and_the_pilot_a_day():
     for overlay in (FULL, PILOT):
         check_fit(plan_of(overlay))
