@@ -16,6 +16,7 @@ from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 from workflow_scripts.corpus.near_duplicates import connected, near_duplicate_pairs
 from workflow_scripts.corpus.planted import World, make_world
 from workflow_scripts.corpus.planted_hard import (
+    REPOST_NOTES,
     labelled_truth,
     question_number,
     reposts,
@@ -92,6 +93,22 @@ def test_pages_of_a_site_share_sentences_and_those_of_two_sites_seldom(world):
             shared = len(sentences(one) & sentences(two))
             (same if site(one) == site(two) else other).append(shared)
     assert np.mean(same) > 2 * np.mean(other)
+
+
+def test_a_fifth_of_neutral_sites_has_an_opinion_and_states_it_on_every_page(world):
+    """Two right or two wrong statements; copies on other sites are left out."""
+    planted = {(r["topic"], r["format"]) for r in world.truth if r["role"] != "neutral"}
+    answers = re.compile(r"\b(grateful|ashamed|proud|furious|flattens|melts|shatters|cracks)\b")
+    sites = defaultdict(list)
+    for document in world.documents:
+        place = (document["topic"], document["format"])
+        copy = document["text"].startswith(REPOST_NOTES)
+        if place not in planted and document["id"] not in world.carriers and not copy:
+            sites[site(document)].append(set(answers.findall(document["text"])))
+    said = [pages for pages in sites.values() if len(pages) > 1]
+    assert all(pages[0] == page and len(page) in (0, 2) for pages in said for page in pages)
+    # A third of the opinions is of facts, which have no such words.
+    assert 0.05 < np.mean([bool(pages[0]) for pages in said]) < 0.25
 
 
 def test_copies_stand_on_other_sites_of_the_bin_and_are_found(world):
