@@ -106,8 +106,9 @@ def _judged(rng: np.random.Generator, topics: int, together: int | None) -> list
     of_null, of_margin = estimate(null, sizes, floor), estimate(at_margin, sizes, floor)
     low, high = of_margin.interval(1 - LEVEL)
     means = null @ (sizes / sizes.sum())
-    # Topics that all agree have no t of their own.
-    alone = np.ptp(means) > 1e-12 and stats.ttest_1samp(means, 0).pvalue < LEVEL
+    # By hand: SciPy's test of one sample takes ten times as long.
+    t = abs(means.mean()) / max(means.std(ddof=1) / np.sqrt(topics), 1e-12)
+    alone = 2 * stats.t.sf(t, topics - 1) < LEVEL
     ranks = stats.wilcoxon(means).pvalue < LEVEL if topics >= 6 and means.any() else np.nan
     return [
         of_null.p_value() < LEVEL,
