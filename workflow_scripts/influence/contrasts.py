@@ -226,11 +226,12 @@ def _columns(
     return spread | {"axis": axis.name, "topic": axis.topics, "format": axis.formats}
 
 
-def _spread(values: np.ndarray, filled: np.ndarray) -> np.ndarray:
+def _spread(values: np.ndarray, filled: np.ndarray) -> np.ndarray | list:
     """Values of the filled units among all; NaN, or None for labels, in the others."""
     full = np.full(len(filled), None if values.dtype == object else np.nan, dtype=values.dtype)
     full[filled] = values
-    return full
+    # Labels as a list: polars takes an array of None alone for foreign objects.
+    return full.tolist() if values.dtype == object else full
 
 
 def average(matrix: np.ndarray, draws: np.ndarray) -> np.ndarray:
