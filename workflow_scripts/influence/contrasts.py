@@ -226,12 +226,14 @@ def _columns(
     return spread | {"axis": axis.name, "topic": axis.topics, "format": axis.formats}
 
 
-def _spread(values: np.ndarray, filled: np.ndarray) -> np.ndarray | list:
-    """Values of the filled units among all; NaN, or None for labels, in the others."""
-    full = np.full(len(filled), None if values.dtype == object else np.nan, dtype=values.dtype)
+def _spread(values: np.ndarray | list, filled: np.ndarray) -> np.ndarray | list:
+    """Values of the filled units among all; NaN, or None in a list of labels, in the others."""
+    if isinstance(values, list):
+        rest = iter(values)
+        return [next(rest) if there else None for there in filled]
+    full = np.full(len(filled), np.nan)
     full[filled] = values
-    # Labels as a list: polars takes an array of None alone for foreign objects.
-    return full.tolist() if values.dtype == object else full
+    return full
 
 
 def average(matrix: np.ndarray, draws: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """How much of a topic's or format's mean hangs on one of its bins."""
 
+from typing import Any
+
 import numpy as np
 
 from workflow_scripts.common.taxonomy import BINS
@@ -7,7 +9,7 @@ from workflow_scripts.common.taxonomy import BINS
 
 def leave_out(
     matrix: np.ndarray, rows: np.ndarray, weights: np.ndarray, known: np.ndarray
-) -> dict[str, np.ndarray]:
+) -> dict[str, Any]:
     """Range of each unit's mean when one of its bins is left out in turn.
 
     The bin is left out of the study: the maps are standardised anew without it.
@@ -20,7 +22,7 @@ def leave_out(
 
     Returns:
         ``loo_low`` and ``loo_high``, (U,) float64, and the bin whose removal moves the mean most,
-        ``loo_topic`` and ``loo_format``, (U,) object. NaN and None for a unit of one bin, or
+        ``loo_topic`` and ``loo_format``, U labels. NaN and None for a unit of one bin, or
         where fewer than two bins would be left.
     """
     bins = [BINS[index] for index in np.flatnonzero(known)]
@@ -37,7 +39,9 @@ def leave_out(
         rest = weights @ _standard(others, means[:, members], spreads[:, members])
         low[unit], high[unit] = rest.min(), rest.max()
         labels[:, unit] = bins[members[np.argmax(np.abs(rest - z[members].mean()))]]
-    return {"loo_low": low, "loo_high": high, "loo_topic": labels[0], "loo_format": labels[1]}
+    # Labels as lists: polars takes an array that begins with None for foreign objects.
+    topics, formats = labels.tolist()
+    return {"loo_low": low, "loo_high": high, "loo_topic": topics, "loo_format": formats}
 
 
 def means_without(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
