@@ -255,6 +255,8 @@ if CROSS_FITTED:
             version=VERSION["unlearning"],
             evaluated="{evaluated}",
             asked=value_function(DEFINITIONS, "asked", "evaluated"),
+            noted=NOTED,
+            state=f"{RESULTS}/.state/registered/{{evaluated}}-{{topic}}-halves",
             data=data_function(DEFINITIONS, config["data"], "evaluated"),
             precision=config["model"]["precision"],
             device=config["model"]["device"],
