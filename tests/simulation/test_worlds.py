@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from workflow_scripts.simulation.score_law import (
     moments,
     standardised,
 )
-from workflow_scripts.simulation.tables import Judged, false_row, role_rows
+from workflow_scripts.simulation.simulate import simulate_all
+from workflow_scripts.simulation.tables import QUICK, Judged, false_row, role_rows
 from workflow_scripts.simulation.worlds import (
     Noise,
     carriers,
@@ -130,21 +132,41 @@ def test_false_calls_and_power_by_hand():
     assert found["restless", 0.5]["bh"] == 0
 
 
-def test_the_command_writes_the_same_tables_twice(tmp_path):
-    """Also with the columns of the committed tables, so that these are the command's."""
-    command = [sys.executable, "-m", "workflow_scripts.simulation.simulate", "--quick", "--out"]
+def command(folder, *options):
+    words = [sys.executable, "-m", "workflow_scripts.simulation.simulate", "--quick", *options]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    subprocess.run([*words, "--out", str(folder)], check=True, cwd=ROOT, env=environment)
+
+
+@pytest.mark.slow
+def test_the_command_writes_the_committed_tables(tmp_path):
+    """The columns of the committed tables, so that these are the command's."""
+    command(tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    of_studies = {"score_law.csv", "study.csv", "hard_seeds.csv"}
+    assert names == {path.name for path in RESULTS.iterdir()} - of_studies
+    for name in names:
+        if name.endswith(".csv"):
+            columns = pl.read_csv(tmp_path / name).columns
+            assert columns == pl.read_csv(RESULTS / name).columns
+
+
+def test_the_command_writes_the_same_bytes_twice(tmp_path):
     for name in ("one", "two"):
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        subprocess.run(
-            [*command, str(tmp_path / name)], check=True, cwd=ROOT, env=environment, timeout=120
-        )
+        command(tmp_path / name, "--worlds", "labels")
     names = {path.name for path in (tmp_path / "one").iterdir()}
-    assert names == {path.name for path in RESULTS.iterdir()} - {"score_law.csv", "study.csv"}
+    assert names == {"worlds.csv", "worlds.png"}
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-        if name.endswith(".csv"):
-            columns = pl.read_csv(tmp_path / "one" / name).columns
-            assert columns == pl.read_csv(RESULTS / name).columns
+
+
+def test_tables_of_one_seed_are_the_same(tmp_path):
+    size = replace(QUICK, coverage_maps=4, documents=(8,), maps=1, draws=19)
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        simulate_all(tmp_path / name, size)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
 
 def test_committed_coverage_is_92_to_97_percent_where_it_is_promised():

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from workflow_scripts.simulation.check_worlds import draw_sides
+from workflow_scripts.simulation.world_checks import draw_sides
 from workflow_scripts.validation.area_intervals import (
     area_interval,
     effective_sizes,

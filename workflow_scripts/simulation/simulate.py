@@ -5,14 +5,16 @@
 writes the tables (csv) and figures (png) of docs/simulation/; docs/statistics.md explains them. The
 same seed gives the same tables. Worlds that can break the statistics stand in worlds.csv; those
 whose rows are there are not simulated again without ``--again``, and ``--worlds NAME,...``
-simulates some and nothing else. ``--quick`` simulates little, for a test. Two tables come from a
-finished planted study instead: ``--law STUDY`` writes the law of its document scores, ``--study
-STUDY`` what the statistics find in its documents as drawn, drawn anew and shuffled over bins.
+simulates some and nothing else, ``--maps N`` from so many maps. ``--quick`` simulates little, for
+a test. Two tables come from a finished planted study instead: ``--law STUDY`` writes the law of its
+document scores, ``--study STUDY`` what the statistics find in its documents as drawn, drawn anew
+and shuffled over bins.
 """
 
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -63,6 +65,7 @@ def main() -> None:
     parser.add_argument("--law", type=Path, metavar="STUDY", help="results of a planted study")
     parser.add_argument("--study", type=Path, metavar="STUDY", help="results of a planted study")
     parser.add_argument("--worlds", default="", metavar="NAME,...", help="these worlds alone")
+    parser.add_argument("--maps", type=int, metavar="N", help="maps behind each rate, not 200")
     parser.add_argument("--again", action="store_true", help="also worlds whose rows are there")
     arguments = parser.parse_args()
     try:
@@ -76,6 +79,8 @@ def main() -> None:
         write_csv(study_table(arguments.study, BENCHMARKS), arguments.out / "study.csv")
     else:
         started, size = time.monotonic(), QUICK if arguments.quick else Size()
+        if arguments.maps:
+            size = replace(size, maps=arguments.maps, pairs=arguments.maps)
         if not arguments.worlds:
             simulate_all(arguments.out, size)
         table = arguments.out / "worlds.csv"

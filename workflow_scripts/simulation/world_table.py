@@ -12,10 +12,28 @@ from typing import Any
 import polars as pl
 
 from workflow_scripts.common.files import atomic_path
-from workflow_scripts.simulation import world_labels
+from workflow_scripts.simulation import (
+    world_agreement,
+    world_axes,
+    world_budget,
+    world_checks,
+    world_contrasts,
+    world_forgetting,
+    world_labels,
+    world_sites,
+)
 from workflow_scripts.simulation.tables import Size
 
-WORLDS: tuple[ModuleType, ...] = (world_labels,)
+WORLDS: tuple[ModuleType, ...] = (
+    world_sites,
+    world_labels,
+    world_axes,
+    world_contrasts,
+    world_agreement,
+    world_forgetting,
+    world_checks,
+    world_budget,
+)
 
 KEYS = ("world", "statistic", "setting", "maps", "rate", "rate_se", "nominal", "units")
 ROUNDED, DIGITS = ("rate", "rate_se"), 4

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from workflow_scripts.simulation.check_worlds import area_rates, dose_response_rates
 from workflow_scripts.simulation.tables import QUICK
+from workflow_scripts.simulation.world_checks import area_rates, dose_response_rates
 
 KEYS = {"world", "statistic", "setting", "maps", "rate", "rate_se", "nominal", "units"}
 
