@@ -17,7 +17,6 @@ PUBLISHED += [
     *shared_runs(HALF_RUNS, CROSS_FITTED_ARMS, config["publish"]["adapters"]),
     *EVALUATIONS,
     *HALF_EVALUATIONS,
-    *QUESTION_HALVES,
 ]
 PUBLISHED += ["<results>/corpus/sample.parquet"]
 PUBLISHED += ["<results>/corpus/truth.parquet"] if PLANTED else []

@@ -40,9 +40,6 @@ CROSS_FITTED = FORGOTTEN[: CROSS_FIT["benchmarks"]]
 HALF_SEEDS = UNLEARNING_SEEDS[: CROSS_FIT["seeds"] or None]
 HALF_TOPICS = TOPICS[: CROSS_FIT["topics"] or None]
 HALF_RUNS, HALF_EVALUATIONS = [], []
-QUESTION_HALVES = expand(
-    "<results>/unlearning/{benchmark}/question_halves.parquet", benchmark=FORGOTTEN
-)
 
 
 def other_scores(wildcards):
@@ -153,32 +150,6 @@ if FORGOTTEN:
         evaluated=BENCHMARKS,
     )
 
-    rule score_halves:
-        """Mean cosine of each document with each half of one benchmark's questions."""
-        input:
-            rows=collect("<results>/attribution/rows/{shard}.npy", shard=SHARDS),
-            sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
-            shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
-            queries="<results>/attribution/queries/{benchmark}.npy",
-            order="<results>/attribution/queries/{benchmark}.json",
-        output:
-            scores="<results>/unlearning/{benchmark}/half_scores.parquet",
-            questions="<results>/unlearning/{benchmark}/question_halves.parquet",
-        log:
-            "<logs>/score_halves/{benchmark}.log",
-        benchmark:
-            "<timings>/score_halves/{benchmark}.tsv"
-        conda:
-            "../envs/engine.yaml"
-        threads: 1
-        resources:
-            **needs("score_halves", "benchmark"),
-        params:
-            version=VERSION["unlearning"],
-            seed=UNLEARNING_SEEDS[0],
-        script:
-            "../workflow_scripts/unlearning/score_halves.py"
-
 
 if CROSS_FITTED:
 
@@ -188,7 +159,6 @@ if CROSS_FITTED:
             shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
             sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
             scores="<results>/attribution/scores/{benchmark}.parquet",
-            halves="<results>/unlearning/{benchmark}/half_scores.parquet",
             queries="<results>/benchmarks/{benchmark}/queries.parquet",
             record="<results>/model/model.json",
             weights=MODEL_FILES,
@@ -364,10 +334,7 @@ if FORGOTTEN:
             evaluations=EVALUATIONS,
             half_runs=HALF_RUNS,
             half_evaluations=HALF_EVALUATIONS,
-            half_scores=expand(
-                "<results>/unlearning/{benchmark}/half_scores.parquet", benchmark=FORGOTTEN
-            ),
-            question_halves=QUESTION_HALVES,
+            scores=expand("<results>/attribution/scores/{benchmark}.parquet", benchmark=FORGOTTEN),
             queries=expand("<results>/benchmarks/{benchmark}/queries.parquet", benchmark=BENCHMARKS),
         output:
             effects="<results>/unlearning/effects.parquet",

@@ -208,7 +208,6 @@ def test_adapters_can_be_left_out():
         ("unlearning/a/top01/evaluation/b.parquet", "unlearning/evaluation"),
         ("unlearning/a/top01/halves/evaluation.parquet", "unlearning/evaluation"),
         ("unlearning/a/top01/halves/seed42/history.parquet", "unlearning/history"),
-        ("unlearning/a/question_halves.parquet", "unlearning/question_halves"),
         ("benchmarks/a/answers.parquet", "benchmarks/answers"),
         ("report/figures/map_a.csv", None),
         ("elsewhere/x.parquet", None),

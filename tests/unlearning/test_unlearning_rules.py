@@ -134,15 +134,15 @@ def study(weights, tmp_path_factory):
         sums = SketchSums(bins, np.zeros(part.height, int), 2)
         about = {"doc_id": part["doc_id"].to_numpy().astype(str), "loss": losses[number::2]}
         write_sketch(folder / f"s{number}.npz", sums, about, {})
-    scores = filled_columns("attribution/scores", documents.drop("input_ids", "n_tokens"))
+    scores = documents.drop("input_ids", "n_tokens")
+    scores = scores.with_columns(score_a=pl.col("score"), score_b=-pl.col("score"))
+    scores = filled_columns("attribution/scores", scores)
     write_table(scores, folder / "scores.parquet", "attribution/scores")
     write_table(other_scores(scores), folder / "other.parquet", "attribution/scores")
     texts = documents.select("doc_id", text=pl.col("doc_id").replace_strict(WORDS, default="none"))
     write_table(
         filled_columns("corpus/documents", texts), folder / "texts.parquet", "corpus/documents"
     )
-    halves = documents.select("doc_id", "topic", score_a=pl.col("score"), score_b=-pl.col("score"))
-    write_table(halves, folder / "halves.parquet", "unlearning/half_scores")
     write_queries(folder / "queries.parquet", 1)
     return SimpleNamespace(folder=folder, documents=documents, losses=losses)
 
@@ -731,7 +731,7 @@ def runs(tmp_path):
 
 
 def write_asked(folder):
-    """The questions of a benchmark, their halves, and scores of documents by half."""
+    """The questions of a benchmark, and scores of documents by half."""
     ids = [f"q{i}" for i in range(10)]
     queries = pl.DataFrame({"query_id": ids, "task": "one", "choices": [[" a", " b"]] * 10})
     write_table(
@@ -739,15 +739,14 @@ def write_asked(folder):
         folder / "queries.parquet",
         "benchmarks/queries",
     )
-    halves = pl.DataFrame({"query_id": ids, "half": ["a", "b"] * 5})
-    write_table(halves, folder / "question_halves.parquet", "unlearning/question_halves")
     rng = stream(1, "halves of", folder.name)
     topics = [topic for topic in ("t1", "t2", "art", "t9") for _ in range(30)]
     scores = pl.DataFrame({"doc_id": [f"d{i:03d}" for i in range(120)], "topic": topics})
     scores = scores.with_columns(
         **{f"score_{half}": pl.Series(rng.normal(size=120)) for half in "ab"}
     )
-    write_table(scores, folder / "half_scores.parquet", "unlearning/half_scores")
+    scores = filled_columns("attribution/scores", scores)
+    write_table(scores, folder / "scores.parquet", "attribution/scores")
 
 
 ESTIMATED = ("effects", "tests", "selectivity", "selection")
@@ -765,7 +764,7 @@ def estimate(root, out):
                 "half_evaluations": sorted(map(str, root.rglob("halves/evaluation.parquet"))),
                 **{
                     name: [str(root / target / f"{name}.parquet") for target in targets]
-                    for name in ("queries", "question_halves", "half_scores")
+                    for name in ("queries", "scores")
                 },
             },
             output={n: out / f"{n}.parquet" for n in ESTIMATED}

@@ -48,7 +48,6 @@ def test_published_study_is_planned_offline_from_stubs(clone):
         "evaluate_unlearned": 24 * 4 * 4,
         "unlearn_control": 3,
         "evaluate_control": 4,
-        "score_halves": 4,
     }
 
 

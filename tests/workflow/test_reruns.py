@@ -18,7 +18,6 @@ GRADIENTS = {
     "unlearn_topic",
     "unlearn_control",
     "unlearn_halves",
-    "score_halves",
     "answer_benchmark",
     "evaluate_unlearned",
     "evaluate_halves",

@@ -44,7 +44,7 @@ def main(snakemake: Any) -> None:
     for path in source.sketches:
         check_same(path, read_manifest(path), source.queries, queries.manifest)
     right = answered_right(source.answers, queries.query_ids)
-    half = question_halves(queries.tasks)
+    half = question_halves(queries.tasks, queries.passages)
     groups = (None, right, ~right, half == 0, half == 1)
     targets = np.stack([mean_rows(queries.rows, chosen) for chosen in groups], axis=1)
     parts, progress = [], Progress(len(source.shards), "shards scored")

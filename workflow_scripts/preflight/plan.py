@@ -156,7 +156,7 @@ def _change(sizes: Sizes, benchmark: str) -> dict[str, float]:
         again[name] = {benchmark: jobs_of(sizes, name)[benchmark]}
     if benchmark in sizes.forgotten:
         # Its map chooses other documents, so its runs and their evaluations on all benchmarks.
-        own = ("unlearn_topic", "score_halves", "unlearn_halves", "evaluate_halves")
+        own = ("unlearn_topic", "unlearn_halves", "evaluate_halves")
         again |= {name: {benchmark: jobs_of(sizes, name)[benchmark]} for name in own}
         others = {name: sizes.topics for name in sizes.config["benchmarks"] if name != benchmark}
         again["evaluate_unlearned"] |= others

@@ -24,7 +24,6 @@ from workflow_scripts.preflight.demand import (
     several,
     when,
 )
-from workflow_scripts.preflight.map_demands import ATTRIBUTION
 from workflow_scripts.preflight.model_work import (
     FORWARD,
     question_seconds,
@@ -110,15 +109,6 @@ UNLEARNING = {
         rows=lambda s, b: evaluations(s, 1) * s.questions(b),
         tokens=lambda s, b: answer_tokens(s, evaluations(s, 1) * s.questions(b)),
         start=HARNESS_START,
-    ),
-    "score_halves": Demand(
-        "unlearning",
-        of_once,
-        memory=ATTRIBUTION["score_documents"].memory,
-        seconds=ATTRIBUTION["score_documents"].seconds,
-        disk=lambda s, b: 50 * s.documents,
-        rows=lambda s, b: s.documents,
-        start=2,
     ),
     "unlearn_halves": Demand(
         "unlearning",

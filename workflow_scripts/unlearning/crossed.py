@@ -29,7 +29,7 @@ def crossed_evaluation(evaluation: pl.DataFrame, halves: pl.DataFrame) -> pl.Dat
 
     Args:
         evaluation: table ``unlearning/evaluation`` of the arms by half.
-        halves: table ``unlearning/question_halves``.
+        halves: query_id, half; see ``question_halves.table_of_halves``.
 
     Returns:
         As ``evaluation``; a seed and dose that one half did not reach has no rows.

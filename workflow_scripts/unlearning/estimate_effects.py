@@ -1,8 +1,8 @@
 """Damage of every run on every benchmark, and what the arms' differences say.
 
 in   runs: run.json of every benchmark, topic and seed; evaluations: of every topic and
-     evaluated benchmark; half_runs, half_evaluations: of cross-fitted topics; half_scores,
-     question_halves: of every target; queries: of every benchmark
+     evaluated benchmark; half_runs, half_evaluations: of cross-fitted topics; scores: of the
+     documents, by halves of the questions, for every target; queries: of every benchmark
 out  effects: one row per target, evaluated benchmark, topic, arm, seed and dose; tests:
      contrasts between arms; selectivity: own against off-target damage; selection: what of the
      targeted documents' excess stays on questions that did not choose them; registration:
@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from workflow_scripts.attribution.question_halves import table_of_halves
 from workflow_scripts.common.errors import ConfigError, IntegrityError
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.job import run_job
@@ -64,15 +65,12 @@ def runs_by_topic(paths: list[str]) -> dict[Path, list[dict[str, Any]]]:
 
 def gather(source: Any, params: Any) -> tuple[pl.DataFrame, Asked]:
     """Rows of the table ``unlearning/effects``, and the damage by question behind them."""
-    columns = ["query_id", "task", "choices"]
+    columns = ["query_id", "task", "passage", "choices"]
     queries = {
         name: read_table(path, "benchmarks/queries", columns)
         for name, path in zip(params.benchmarks, source.queries, strict=True)
     }
-    halves = {
-        name: read_table(path, "unlearning/question_halves")
-        for name, path in zip(params.targets, source.question_halves, strict=True)
-    }
+    halves = {name: table_of_halves(queries[name]) for name in params.targets}
     runs, asked, parts = runs_by_topic(list(source.runs)), Asked(), []
 
     def add(target: str, evaluated: str, table: pl.DataFrame, records: list, path: Path) -> None:
@@ -101,7 +99,7 @@ def selection_table(effects: pl.DataFrame, scores: list[str], params: Any) -> pl
     """Rows of the table ``unlearning/selection``: what of the documents' excess stays."""
     rows = []
     for target, path in zip(params.targets, scores, strict=True):
-        table = read_table(path, "unlearning/half_scores")
+        table = read_table(path, "attribution/scores")
         for topic in effects.filter(target=target)["topic"].unique().sort():
             rows += kept_excess(table, target, topic, params.documents)
     return pl.DataFrame(rows, schema=SELECTION, orient="row")
@@ -164,7 +162,7 @@ def main(snakemake: Any) -> None:
     write_table(tests, output.tests, "unlearning/tests")
     selectivity = selectivity_table(effects, asked, settings)
     write_table(selectivity, output.selectivity, "unlearning/selectivity")
-    selection = selection_table(effects, list(source.half_scores), params)
+    selection = selection_table(effects, list(source.scores), params)
     write_table(selection, output.selection, "unlearning/selection")
     write_json(output.registration, named | {"digest": registration_digest(named)})
     log_primary(tests)

@@ -5,12 +5,9 @@ these questions have by chance, too. Cross-fitting (Chernozhukov et al. 2018, do
 10.1111/ectj.12097) chooses by one half and asks the other, both ways round.
 """
 
-import numpy as np
 import polars as pl
 
-from workflow_scripts.common.streams import stream
-from workflow_scripts.influence.question_clusters import question_clusters
-from workflow_scripts.unlearning.names import HALVES
+from workflow_scripts.attribution.question_halves import HALVES
 
 SELECTION = {
     "target": pl.String,
@@ -24,28 +21,6 @@ SELECTION = {
 }
 
 
-def question_halves(tasks: list[str], seed: int, benchmark: str) -> np.ndarray:
-    """Half of each question: questions that come together stay together.
-
-    Clusters are dealt in a seeded order, each to the half that has fewer questions.
-
-    Args:
-        tasks: task of each of the Q questions.
-        seed: of the order.
-        benchmark: whose questions they are.
-
-    Returns:
-        (Q,) str, ``a`` or ``b``.
-    """
-    clusters = question_clusters(tasks)
-    sizes = np.bincount(clusters)
-    owner, held = np.empty(len(sizes), dtype=int), [0, 0]
-    for cluster in stream(seed, "question halves", benchmark).permutation(len(sizes)):
-        owner[cluster] = int(held[1] < held[0])
-        held[owner[cluster]] += sizes[cluster]
-    return np.array(HALVES)[owner[clusters]]
-
-
 def kept_excess(scores: pl.DataFrame, target: str, topic: str, size: int) -> list[dict]:
     """Rows of the table ``unlearning/selection`` for one topic.
 
@@ -53,7 +28,7 @@ def kept_excess(scores: pl.DataFrame, target: str, topic: str, size: int) -> lis
     questions, less that of the whole topic; on the other half only what is no chance stays.
 
     Args:
-        scores: table ``unlearning/half_scores`` of the benchmark.
+        scores: table ``attribution/scores`` of the benchmark.
         target: the benchmark.
         topic: one of its topics.
         size: documents chosen.

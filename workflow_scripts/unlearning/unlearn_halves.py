@@ -1,6 +1,6 @@
 """Forget documents of a topic that one half of the questions chose; evaluated on the other.
 
-in   shards, sketches, scores, queries, record: as of unlearn_topic; halves: scores by half
+in   shards, sketches, scores, queries, record: as of unlearn_topic
 out  sets, history, run and adapters: as of unlearn_topic, for the arms targeted_a, random_a,
      targeted_b and random_b
 """
@@ -32,7 +32,7 @@ def half_sets(
 
     Args:
         own: the topic's documents, as for :func:`forget_sets`.
-        scores: table ``unlearning/half_scores``.
+        scores: table ``attribution/scores``.
         settings: of the sets.
         params: seed_unlearning, settings and topic of the rule.
         where: benchmark and topic, for messages.
@@ -58,7 +58,7 @@ def main(snakemake: Any) -> None:
     topic = topic_of(snakemake)
     documents = read_documents(source.shards, source.sketches, source.scores)
     where = f"topic {topic!r} (benchmark {snakemake.wildcards.benchmark!r}), half of the questions"
-    scores = read_table(source.halves, "unlearning/half_scores")
+    scores = read_table(source.scores, "attribution/scores")
     sets, report = half_sets(documents.filter(topic=topic), scores, settings, params, where)
     sets = with_retained(sets, documents, settings, int(params.seed_unlearning))
     train_arms(snakemake, topic, sets, report)
