@@ -6,14 +6,19 @@ import pytest
 from tests.unlearning.made_up import TESTS, asked_of, effect, effects_frame, random_effects
 from workflow_scripts.report.headline_unlearning import kept_share, unlearning_lines
 from workflow_scripts.unlearning.differences import test_table as make_table
+from workflow_scripts.unlearning.registration import with_primary
 
 SELECTION = pl.DataFrame(
     {"target": ["x", "x"], "excess_own": [2.0, 2.0], "excess_other": [1.4, 1.4]}
 )
 
 
+NAMED = {"benchmarks": ["x"], "contrast": "targeted-random", "measure": "accuracy", "dose": 1.0}
+
+
 def lines_of(effects):
-    return unlearning_lines(make_table(effects, asked_of(effects), TESTS), SELECTION)
+    table = make_table(effects, asked_of(effects), TESTS)
+    return unlearning_lines(with_primary(table, NAMED, {}), SELECTION)
 
 
 def effects(**changes):

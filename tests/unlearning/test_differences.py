@@ -22,6 +22,7 @@ from workflow_scripts.unlearning.pairs import (
     usable,
 )
 from workflow_scripts.unlearning.power import detectable, spread_of_topic_mean
+from workflow_scripts.unlearning.registration import with_primary
 from workflow_scripts.unlearning.selectivity import selectivity_table as selectivity_of
 from workflow_scripts.unlearning.two_way import estimate, share_floor
 
@@ -31,6 +32,11 @@ FLOOR = share_floor(40)
 # test_table is a function of the code under test; pytest would take it for a test.
 make_table = test_table
 del test_table
+
+
+NAMED = {
+    "benchmarks": ["x", "y"], "contrast": "targeted-random", "measure": "accuracy", "dose": 1.0,
+}  # fmt: skip
 
 
 def tested(effects, settings=TESTS, spread=0.0):
@@ -366,12 +372,14 @@ def crossed_effects(topics, target="x"):
 
 def test_the_cross_fitted_difference_is_primary_where_a_target_has_it():
     rows = crossed_effects(EIGHT[:3]) + crossed_effects(EIGHT[:3], "y")[:2]
-    table = tested(effects_frame(rows))
+    table = with_primary(tested(effects_frame(rows)), NAMED, {})
     primary = table.filter("primary").select("target", "contrast", "pairs", "measure")
     assert sorted(primary.rows()) == [
         ("x", "cross_fitted", "matched", "accuracy"),
         ("y", "targeted-random", "matched", "accuracy"),
     ]
+    named = NAMED | {"contrast": "targeted-low"}
+    assert "cross_fitted" not in with_primary(table, named, {}).filter("primary")["contrast"]
     assert cell(table, "cross_fitted", "matched")["mean"] == pytest.approx(0.2)
     assert cell(table, pairs="matched")["mean"] == pytest.approx(0.3)
 

@@ -139,7 +139,8 @@ def study(tmp_path):
         chosen = [f"d{i:02d}" for i in range(5 * place, 5 * place + 5)]
         sets = pl.DataFrame({"arm": ["targeted"] * 5, "doc_id": chosen}).with_columns(
             topic=pl.lit("art"), format=pl.lit("faq"), n_tokens=1, loss=1.0, score=0.0,
-            matched_to=pl.lit(None, pl.String),
+            matched_to=pl.lit(None, pl.String), score_other=pl.lit(None, pl.Float64),
+            words=pl.lit(None, pl.Float64),
         )  # fmt: skip
         write_table(sets, folder / "seed1" / "sets.parquet", "unlearning/sets")
         support = queries @ rows[5 * place : 5 * place + 5].mean(axis=0)
