@@ -40,14 +40,11 @@ CROSS_FITTED = FORGOTTEN[: CROSS_FIT["benchmarks"]]
 HALF_SEEDS = UNLEARNING_SEEDS[: CROSS_FIT["seeds"] or None]
 HALF_TOPICS = TOPICS[: CROSS_FIT["topics"] or None]
 HALF_RUNS, HALF_EVALUATIONS = [], []
-
-
-def other_scores(wildcards):
-    """Scores on the benchmark whose influence chooses the documents of the arm ``other``."""
-    place = BENCHMARKS.index(wildcards.benchmark)
-    following = BENCHMARKS[(place + 1) % len(BENCHMARKS)]
-    name = config["unlearning"]["other_benchmark"] or following
-    return f"{RESULTS}/attribution/scores/{name}.parquet"
+# The benchmark whose influence chooses the documents of the arm ``other``: the next one by default.
+OTHER = {
+    name: config["unlearning"]["other_benchmark"] or BENCHMARKS[(place + 1) % len(BENCHMARKS)]
+    for place, name in enumerate(BENCHMARKS)
+}
 
 
 if FORGOTTEN:
@@ -55,7 +52,13 @@ if FORGOTTEN:
     rule unlearn_topic:
         """Forget documents of a topic: targeted, and those of the arms they are compared with."""
         input:
-            **({"other": other_scores} if "other" in ARMS else {}),
+            **(
+                {
+                    "other": lambda wildcards: f"{RESULTS}/attribution/scores/{OTHER[wildcards.benchmark]}.parquet"
+                }
+                if "other" in ARMS
+                else {}
+            ),
             shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
             sketches=collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS),
             scores="<results>/attribution/scores/{benchmark}.parquet",

@@ -22,15 +22,12 @@ def real_data() -> Path:
 
 
 # What takes longest goes first, so that two workers end at about the same time.
-FIRST = ("tests/workflow/test_demo_study.py", "tests/slurm", "tests/workflow/test_real_text.py")
+FIRST = ("tests/workflow/test_demo_study.py", "tests/workflow/test_real_text.py")
 
 
 def worker_group(item) -> str:
-    """Tests that one worker runs: those of a finished study or cluster, else those of a file."""
-    if "small" in item.fixturenames:
-        return "small study"
-    folder, name = item.nodeid.split("::")[0].rsplit("/", 1)
-    return folder if folder == "tests/slurm" else f"{folder}/{name}"
+    """Tests that one worker runs: those of the finished small study, else those of a file."""
+    return "small study" if "small" in item.fixturenames else item.nodeid.split("::")[0]
 
 
 def pytest_collection_modifyitems(items) -> None:

@@ -734,6 +734,7 @@ def write_asked(folder):
     """The questions of a benchmark, and scores of documents by half."""
     ids = [f"q{i}" for i in range(10)]
     queries = pl.DataFrame({"query_id": ids, "task": "one", "choices": [[" a", " b"]] * 10})
+    queries = queries.with_columns(passage=pl.lit(None, pl.String))
     write_table(
         filled_columns("benchmarks/queries", queries),
         folder / "queries.parquet",
