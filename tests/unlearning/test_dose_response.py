@@ -9,10 +9,10 @@ from tests.unlearning.test_unlearning_rules import write_run
 from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.tables import read_table, write_table
+from workflow_scripts.influence.question_clusters import question_clusters
 from workflow_scripts.unlearning import estimate_dose_response
 from workflow_scripts.unlearning.dose_response import (
     adapter_row,
-    clusters_of,
     partial_spearman,
     pooled_row,
     problem,
@@ -42,8 +42,7 @@ def test_influences_are_those_of_leaving_a_question_out(ties):
 
 def test_a_task_is_one_draw_where_there_are_six():
     rng = np.random.default_rng(2)
-    ids = [f"task{i % 6}/{i}" for i in range(120)]
-    clusters = clusters_of(ids)
+    clusters = question_clusters([f"task{i % 6}" for i in range(120)])
     x, y = (np.repeat(rng.standard_normal((1, 6)), 20, axis=0).ravel() for _ in range(2))
     x, y = x + 0.1 * rng.standard_normal(120), y + 0.1 * rng.standard_normal(120)
     together, alone = (adapter_row(respond(x, y, c), 0.95) for c in (clusters, np.arange(120)))
@@ -51,7 +50,6 @@ def test_a_task_is_one_draw_where_there_are_six():
     width = {name: row["ci_high"] - row["ci_low"] for name, row in
              (("together", together), ("alone", alone))}  # fmt: skip
     assert width["together"] > 2 * width["alone"]
-    assert clusters_of(["one/0", "one/1", "two/0"]).tolist() == [0, 1, 2]
 
 
 def test_the_interval_says_what_p_says():

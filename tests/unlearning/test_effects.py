@@ -219,10 +219,12 @@ def test_a_crossed_arm_ended_as_the_worse_of_its_halves():
 
 def test_damage_by_question_has_the_mean_of_the_table():
     asked, queries = Asked(), pl.DataFrame({"query_id": QUESTIONS, "task": "one"})
+    queries = queries.with_columns(passage=pl.lit(None, pl.String))
     add_evaluation(asked, "x", "t", "y", pl.concat([WORSE.reverse(), BASE]), queries.reverse())
     accuracy, margin = asked.lost["x", "y", "t", "targeted", 5, 0.5]
     assert accuracy.tolist() == [0, 1, 1, 0] and margin.tolist() == [1, 3, 5, 2]
     tasks = pl.DataFrame({"query_id": [f"q{i}" for i in range(12)], "task": list("abcdef") * 2})
+    tasks = tasks.with_columns(passage=pl.lit(None, pl.String))
     base = answers("base", 0, 0, [1] * 12, range(12), tasks["query_id"])
     worse = answers("targeted", 5, 0.5, [0] * 6 + [1] * 6, range(12), tasks["query_id"])
     add_evaluation(asked, "x", "t", "z", pl.concat([base, worse]), tasks)

@@ -74,10 +74,10 @@ def add_evaluation(
         topic: topic that was forgotten.
         evaluated: benchmark that was asked.
         evaluation: a table ``unlearning/evaluation``.
-        queries: query_id and task of its questions.
+        queries: query_id, task and passage of its questions.
     """
-    tasks = queries.sort("query_id")
-    clusters = question_clusters(tasks["task"].to_list())
+    order = queries.sort("query_id")
+    clusters = question_clusters(order["task"].to_list(), order["passage"].to_list())
     sizes = np.bincount(clusters).astype(np.float64)
     asked.sizes[evaluated] = sizes
     base = evaluation.filter(arm="base").sort("query_id")

@@ -25,7 +25,6 @@ import polars as pl
 from scipy import stats
 
 from workflow_scripts.common.tables import polars_schema
-from workflow_scripts.influence.question_clusters import question_clusters
 
 # A correlation of fewer questions is no shape, and one of fewer clusters has no error.
 FEWEST_QUESTIONS = 8
@@ -218,11 +217,6 @@ def _mean_beside(by_topic: Sequence[Sequence[Response]], name: str) -> float | N
         return None
     z = [np.mean(np.arctanh(np.clip(seeds, -LARGEST, LARGEST))) for seeds in values]
     return float(np.tanh(np.mean(z)))
-
-
-def clusters_of(query_ids: Sequence[str]) -> np.ndarray:
-    """(Q,) int clusters of questions by the task in their ids, <task>/<position>."""
-    return question_clusters([name.rpartition("/")[0] for name in query_ids])
 
 
 def margins_of(

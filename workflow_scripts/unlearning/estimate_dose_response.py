@@ -19,12 +19,12 @@ from workflow_scripts.attribution.query_rows import QueryRows, load_query_rows, 
 from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table, write_table
+from workflow_scripts.influence.question_clusters import question_clusters
 from workflow_scripts.unlearning.dose_response import (
     ALL_TOPICS,
     SCHEMA,
     Response,
     adapter_row,
-    clusters_of,
     margins_of,
     pooled_table,
     problem,
@@ -99,7 +99,7 @@ def adapters_of(
     folder, ids = path.parents[1], questions.query_ids
     answers = read_table(path, "unlearning/evaluation", ANSWERS)
     margin, lost = margins_of(answers, ids)
-    clusters, found = clusters_of(ids), []
+    clusters, found = question_clusters(questions.tasks, questions.passages), []
     influences = {key: questions.rows @ mean.astype(np.float32) for key, mean in forgotten.items()}
     target = CONTROL if folder.name == CONTROL else folder.parent.name
     planned = pl.concat([planned_rows(record, doses) for record in records])
