@@ -27,7 +27,7 @@ def cells_of(target, dose, contrast="targeted-random"):
     return [
         {
             "target": target, "evaluated": evaluated, "contrast": contrast, "pairs": pairs,
-            "measure": measure, "dose": dose,
+            "measure": measure, "dose": dose, "at_floor": False,
         }
         for evaluated in ("a", "b")
         for pairs in kinds
@@ -54,6 +54,13 @@ def test_one_test_of_each_registered_benchmark_is_primary():
     assert set(found.filter(~pl.col("primary"))["registered"]) == {"exploratory"}
 
 
+def test_a_dose_at_chance_is_not_primary_unless_it_is_named():
+    floor = TABLE.with_columns(at_floor=pl.col("dose") == 1.0)
+    for dose, primary in ((0, 0.5), (1.0, 1.0)):
+        found = with_primary(floor, registration_of(study(dose=dose)), {})
+        assert set(found.filter("primary")["dose"]) == {primary}
+
+
 def test_a_registration_changed_after_the_answers_is_told():
     """Also where topics were added: one evaluation carries the older digest."""
     first = registration_digest(registration_of(study()))
@@ -78,7 +85,7 @@ def test_a_changed_registration_makes_no_evaluation_again():
     ("named", "words"),
     [
         ({"benchmarks": ["c"]}, "registration.benchmarks' names 'c'; allowed"),
-        ({"dose": 0.7}, "registration.dose' is 0.7; allowed: 0 (the largest), 0.5, 1"),
+        ({"dose": 0.7}, "registration.dose' is 0.7; allowed: 0 (the largest above chance), 0.5, 1"),
         ({"contrast": "targeted-none"}, "registration.contrast' is 'targeted-none'; allowed"),
         ({"contrast": "targeted-control"}, "registration.contrast' is 'targeted-control'"),
     ],

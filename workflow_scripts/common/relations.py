@@ -189,7 +189,7 @@ def _check_registration(settings: Mapping[str, Any]) -> None:
     if named["dose"] and named["dose"] not in settings["doses"]:
         allowed = ", ".join(f"{dose:g}" for dose in settings["doses"])
         raise ConfigError(
-            f"{place}.dose' is {named['dose']:g}; allowed: 0 (the largest), {allowed}"
+            f"{place}.dose' is {named['dose']:g}; allowed: 0 (the largest above chance), {allowed}"
         )
     arms = named["contrast"].split("-")
     known = [*ARMS, *([CONTROL] if settings["control"] else [])]

@@ -56,15 +56,20 @@ def primary_lines(tests: pl.DataFrame) -> list[str]:
     primary = tests.filter("primary")
     if primary.is_empty():
         return []
-    first, late = primary.row(0, named=True), primary.filter(registered="after")["target"]
-    names = ", ".join(primary["target"].unique().sort())
     when = "named before the first evaluation"
+    late = primary.filter(registered="after")["target"].unique().sort()
     if len(late):
-        when = f"CHANGED AFTER the first evaluation of {', '.join(late.unique().sort())}"
-    return [
-        f"Primary, {when}: {first['contrast']} of {first['measure']},",
-        f"dose {first['dose']:g}, on {names}; every other test is exploratory",
-    ]
+        when = f"CHANGED AFTER the first evaluation of {', '.join(late)}"
+    text = f"Primary, {when}: {primary_text(primary)}; every other test is exploratory"
+    return wrap(text, WIDTH - 2, subsequent_indent="    ")
+
+
+def primary_text(primary: pl.DataFrame) -> str:
+    """The primary tests in words, targets of one contrast together."""
+    first, parts = primary.row(0, named=True), []
+    for (contrast,), rows in primary.sort("target").group_by("contrast", maintain_order=True):
+        parts.append(f"{contrast} on {', '.join(rows['target'].unique(maintain_order=True))}")
+    return f"{'; '.join(parts)} ({first['measure']}, dose {first['dose']:g})"
 
 
 def response_lines(table: pl.DataFrame) -> list[str]:

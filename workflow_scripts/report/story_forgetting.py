@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from workflow_scripts.report.headline_unlearning import kept_share
+from workflow_scripts.report.headline_unlearning import kept_share, primary_text
 from workflow_scripts.report.numbers import number_text
 from workflow_scripts.report.story_text import between, p_text, plain, table
 from workflow_scripts.unlearning.names import LONGEST, OTHER, SIMILAR
@@ -54,16 +54,13 @@ def primary(tests: pl.DataFrame) -> list[str]:
     named = tests.filter("primary")
     if named.is_empty():
         return []
-    first, late = named.row(0, named=True), named.filter(registered="after").height
     when = (
         "changed **after** the first evaluation (topics and seeds belong to it)"
-        if late
+        if named.filter(registered="after").height
         else "named before the first evaluation"
     )
-    return [
-        f"**Primary:** {first['contrast']} of {first['measure']} at {first['dose']:g} nats, "
-        f"{when}. Every other test of forgetting is exploratory."
-    ]
+    text = f"**Primary**, {when}: {plain(primary_text(named))}."
+    return [f"{text} Every other test of forgetting is exploratory."]
 
 
 def chosen(topics: pl.DataFrame | None, titles: Mapping[str, str]) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from workflow_scripts.common.files import atomic_path, value_digest
-from workflow_scripts.unlearning.pairs import CROSS_FITTED, PRIMARY
+from workflow_scripts.unlearning.pairs import CROSS_FITTED, PRIMARY, shown_dose
 
 # Whether the primary test was named before the first evaluation.
 BEFORE, AFTER, EXPLORATORY = "before", "after", "exploratory"
@@ -31,7 +31,8 @@ def registration_of(config: Mapping[str, Any]) -> dict[str, Any]:
         config: complete configuration; its key ``unlearning.registration`` names the rest.
 
     Returns:
-        benchmarks, contrast, measure, dose, test, topics, seeds, cross_fit.
+        benchmarks, contrast, measure, dose (0: by the rule of ``shown_dose``), doses, test, topics,
+        seeds, cross_fit.
     """
     settings = config["unlearning"]
     named = settings["registration"]
@@ -39,7 +40,8 @@ def registration_of(config: Mapping[str, Any]) -> dict[str, Any]:
         "benchmarks": named["benchmarks"] or settings["benchmarks"],
         "contrast": named["contrast"],
         "measure": named["measure"],
-        "dose": float(named["dose"] or max(settings["doses"])),
+        "dose": float(named["dose"]),
+        "doses": settings["doses"],
         "test": named["test"],
         "topics": settings["topics"],
         "seeds": config["seeds"]["unlearning"],
@@ -89,13 +91,14 @@ def with_primary(
         .then(pl.lit(CROSS_FITTED))
         .otherwise(pl.lit(registration["contrast"]))
     )
+    dose = registration["dose"] or shown_dose(tests)
     primary = (
         pl.col("target").is_in(registration["benchmarks"])
         & (pl.col("target") == pl.col("evaluated"))
         & (pl.col("contrast") == contrast)
         & (pl.col("pairs") == pairs)
         & (pl.col("measure") == registration["measure"])
-        & ((pl.col("dose") - registration["dose"]).abs() < 1e-9)
+        & ((pl.col("dose") - dose).abs() < 1e-9)
     )
     today = registration_digest(registration)
     late = [name for name, digests in recorded.items() if set(digests) != {today}]
