@@ -126,9 +126,19 @@ def test_forgetting_targeted_documents_hurts_more_than_matched_ones(tests):
 
 def test_documents_that_other_questions_chose_hurt_more_than_matched_ones(tests):
     """Of two topics: documents chosen by half of the questions, the other half asked."""
-    rows = own_accuracy(tests, "cross_fitted", "matched", targets=TARGETS[:1])
-    assert rows["primary"].all() and rows["n_topics"].to_list() == [2]
-    assert rows["mean"].min() >= 0.15
+    for dose in (0.5, 1.0):
+        rows = own_accuracy(tests, "cross_fitted", "matched", dose, targets=TARGETS[:1])
+        assert rows["n_topics"].to_list() == [2]
+        assert rows["mean"].min() >= 0.15
+
+
+def test_primary_are_the_cross_fitted_difference_and_else_that_to_random(tests):
+    primary = tests.filter("primary").sort("target").select("target", "contrast", "pairs")
+    assert primary.rows() == [
+        ("social_knowledge", "cross_fitted", "matched"),
+        ("social_reasoning", "targeted-random", "matched"),
+    ]
+    assert not tests.filter("primary")["at_floor"].any()
 
 
 def test_documents_chosen_by_half_of_the_questions_keep_most_of_their_excess(results):
