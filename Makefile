@@ -79,8 +79,7 @@ format: $(VENV)/.installed-dev ## format Python and Snakemake files
 	$(BIN)/snakefmt Snakefile rules
 
 test: lint ## lint, unit, graph and a small planted study: about five minutes on two cores
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadscope --ignore tests/workflow/test_small_study.py --ignore tests/workflow/test_reruns.py
-	$(BIN)/pytest -m "not slow" tests/workflow/test_small_study.py tests/workflow/test_reruns.py
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup --no-loadscope-reorder
 
 test-all: test ## the long tests too: real text, the demo's bars, bergson's own commands
 	$(BIN)/pytest -m slow tests/slurm

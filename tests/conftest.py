@@ -25,13 +25,17 @@ def real_data() -> Path:
 FIRST = ("tests/workflow/test_demo_study.py", "tests/workflow/test_real_text.py")
 
 
+SMALL = "small study"
+
+
 def worker_group(item) -> str:
     """Tests that one worker runs: those of the finished small study, else those of a file."""
-    return "small study" if "small" in item.fixturenames else item.nodeid.split("::")[0]
+    return SMALL if "small" in item.fixturenames else item.nodeid.split("::")[0]
 
 
 def pytest_collection_modifyitems(items) -> None:
     """Keep together what shares a finished study, for ``pytest -n 2 --dist loadgroup``."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(worker_group(item)))
-    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
+    groups = {item: worker_group(item) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: groups[item] not in (*FIRST, SMALL))
