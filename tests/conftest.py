@@ -33,6 +33,7 @@ def worker_group(item) -> str:
     return SMALL if "small" in item.fixturenames else item.nodeid.split("::")[0]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items) -> None:
     """Keep together what shares a finished study, for ``pytest -n 2 --dist loadgroup``."""
     groups = {item: worker_group(item) for item in items}
