@@ -79,11 +79,11 @@ format: $(VENV)/.installed-dev ## format Python and Snakemake files
 	$(BIN)/snakefmt Snakefile rules
 
 test: lint ## lint, unit, graph and a small planted study: about five minutes on two cores
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -m "not slow" -n 2 --no-loadscope-reorder
 
 test-all: test ## the long tests too: real text, the demo's bars, bergson's own commands
 	$(BIN)/pytest -m slow tests/slurm
-	$(BIN)/pytest -m slow -n 2 --dist loadgroup --no-loadscope-reorder --ignore tests/slurm
+	$(BIN)/pytest -m slow -n 2 --no-loadscope-reorder --ignore tests/slurm
 
 matrix: $(VENV)/.installed ## every table and figure that an existing bin matrix allows (FILE=matrix.csv STUDY=x)
 	@test -n $(call quoted,$(value FILE)) || { echo "name the matrix: make matrix FILE=path/to/matrix.csv (topic, format, one column a benchmark)"; exit 1; }

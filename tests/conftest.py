@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 os.environ.setdefault("TQDM_DISABLE", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -22,21 +23,24 @@ def real_data() -> Path:
 
 
 # What takes longest goes first, so that two workers end at about the same time.
-FIRST = ("tests/workflow/test_demo_study.py", "tests/workflow/test_real_text.py")
+LONGEST = ("tests/workflow/test_demo_study.py", "tests/workflow/test_real_text.py")
+# These look at one finished small study (fixture ``small``), which each worker would make anew.
+OF_SMALL = tuple(f"tests/workflow/test_{name}.py" for name in ("kills", "reruns", "small_study"))
 
 
-SMALL = "small study"
-
-
-def worker_group(item) -> str:
-    """Tests that one worker runs: those of the finished small study, else those of a file."""
-    return SMALL if "small" in item.fixturenames else item.nodeid.split("::")[0]
-
-
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items) -> None:
-    """Keep together what shares a finished study, for ``pytest -n 2 --dist loadgroup``."""
-    groups = {item: worker_group(item) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: groups[item] not in (*FIRST, SMALL))
+    """Put the longest first; the order within a file stays."""
+    items.sort(key=lambda item: not item.nodeid.startswith((*LONGEST, *OF_SMALL)))
+
+
+class ByFile(LoadScopeScheduling):
+    """Tests of a file go to one worker, and those of the small study all to the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "small" if nodeid.startswith(OF_SMALL) else nodeid.split("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log) -> ByFile:
+    """Share tests out so, whatever ``--dist`` says."""
+    return ByFile(config, log)
