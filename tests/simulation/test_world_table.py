@@ -135,8 +135,8 @@ def test_the_command_names_the_worlds_that_it_knows(tmp_path):
     assert done.returncode == 2 and "--worlds names none; allowed: " in done.stderr
 
 
-def test_committed_rates_of_all_worlds_are_there_with_their_errors():
+def test_committed_rates_are_of_known_worlds_with_their_errors():
     table = pl.read_csv(ROOT / "docs" / "simulation" / "worlds.csv", schema=world_table.SCHEMA)
-    assert set(table["module"]) == {name_of(each) for each in world_table.WORLDS}
+    assert table.height and set(table["module"]) <= {name_of(each) for each in world_table.WORLDS}
     assert table.filter(pl.col("rate").is_not_null())["rate_se"].null_count() == 0
     assert [held(each) for each in table.iter_rows(named=True)] == table["held"].to_list()

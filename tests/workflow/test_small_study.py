@@ -19,6 +19,7 @@ MADE = "CONFIG=tests/config/small.yaml"
 BENCHMARKS = ["social_knowledge", "stem_knowledge"]
 TOPICS = ["top01", "top02"]
 TABLES = {
+    "budget_errors",
     "vary_maps",
     "gather_bins",
     "collect_cautions",
