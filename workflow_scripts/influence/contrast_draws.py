@@ -8,7 +8,7 @@ from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.streams import stream
 from workflow_scripts.influence.components import N_BINS
 from workflow_scripts.influence.resampling import Resampling
-from workflow_scripts.influence.statistics import MAD_TO_SD
+from workflow_scripts.influence.spread import MAD_TO_SD
 
 # Draws that are made at once; bounds memory whatever their number.
 DRAW_CHUNK = 128

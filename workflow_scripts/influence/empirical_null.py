@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special, stats
 
-MAD_TO_SD = 1.4826
+from workflow_scripts.influence.spread import MAD_TO_SD
+
 # The central part: z-values within so many robust standard deviations of the median.
 CENTRAL = 3.0
 # With fewer tests a fitted law says less than the theoretical one.

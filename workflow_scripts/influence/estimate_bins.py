@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 
 from workflow_scripts.attribution.manifest import check_same
-from workflow_scripts.attribution.query_rows import load_query_rows
-from workflow_scripts.attribution.sketch import load_sketches
+from workflow_scripts.attribution.query_rows import QueryRows, load_query_rows
+from workflow_scripts.attribution.sketch import Sketch, load_sketches
 from workflow_scripts.benchmarks.answers import answered_right
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table, write_table
@@ -38,12 +38,18 @@ def sampled(path: str) -> np.ndarray:
     return np.array([rows[pair] for pair in BINS])
 
 
-def main(snakemake: Any) -> None:
-    """Estimate and write."""
-    source, params, output = snakemake.input, snakemake.params, snakemake.output
+def read_rows(source: Any) -> tuple[Sketch, QueryRows]:
+    """The sketch of all shards and the query rows, made with the same settings."""
     queries = load_query_rows(source.queries)
     sketch = load_sketches(source.sketches, "trackstar", sampled(source.summary))
     check_same(source.sketches[0], sketch.manifest, source.queries, queries.manifest)
+    return sketch, queries
+
+
+def main(snakemake: Any) -> None:
+    """Estimate and write."""
+    source, params, output = snakemake.input, snakemake.params, snakemake.output
+    sketch, queries = read_rows(source)
     groups = group_means(sketch, queries)
     parts = components(groups)
     settings = params.confidence, params.multiplicity

@@ -7,13 +7,10 @@ out  bins: 576 rows, columns of influence/bins; resampling: npz to compare docum
 
 from typing import Any
 
-from workflow_scripts.attribution.manifest import check_same
-from workflow_scripts.attribution.query_rows import load_query_rows
-from workflow_scripts.attribution.sketch import load_sketches
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.influence.components import components
-from workflow_scripts.influence.estimate_bins import sampled
+from workflow_scripts.influence.estimate_bins import read_rows
 from workflow_scripts.influence.groups import coherence, group_means
 from workflow_scripts.influence.makeup import read_makeup
 from workflow_scripts.influence.projection_error import projection_variance
@@ -24,9 +21,7 @@ from workflow_scripts.influence.statistics import table
 def main(snakemake: Any) -> None:
     """Estimate and write."""
     source, params, output = snakemake.input, snakemake.params, snakemake.output
-    queries = load_query_rows(source.queries)
-    sketch = load_sketches(source.sketches, "trackstar", sampled(source.summary))
-    check_same(source.sketches[0], sketch.manifest, source.queries, queries.manifest)
+    sketch, queries = read_rows(source)
     groups = group_means(sketch, queries)
     parts, alike = components(groups), coherence(sketch)
     frame = table(

@@ -7,8 +7,7 @@ from workflow_scripts.common.thresholds import SIGNIFICANT
 from workflow_scripts.influence.components import Components
 from workflow_scripts.influence.estimates import error_law
 from workflow_scripts.influence.multiplicity import beyond, fcr_confidence
-
-MAD_TO_SD = 1.4826  # of a normal: 1 / Phi^-1(3/4)
+from workflow_scripts.influence.spread import MAD_TO_SD
 
 
 def fcr_interval(

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import optimize, stats
 
+MAD_TO_SD = 1.4826  # of a normal: 1 / Phi^-1(3/4)
 # Efficiency of the MAD under a normal, which turns B bins into degrees of freedom of tau^2.
 MAD_EFFICIENCY = 0.37
 

@@ -18,12 +18,11 @@ from workflow_scripts.influence.max_statistic import Family, family_wise
 from workflow_scripts.influence.multiplicity import adjust
 from workflow_scripts.influence.selection import effect_p, fcr_interval
 from workflow_scripts.influence.shrinkage import shrink
+from workflow_scripts.influence.spread import MAD_TO_SD
 
 __all__ = ["GroupMeans", "bin_influence", "table"]
 
 logger = logging.getLogger("atlas")
-
-MAD_TO_SD = 1.4826  # of a normal: 1 / Phi^-1(3/4)
 
 
 def bin_influence(
