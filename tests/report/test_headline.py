@@ -168,7 +168,7 @@ def test_the_headline_says_what_is_primary_and_whether_it_was_changed():
     assert primary_lines(pl.DataFrame([other])) == []
 
 
-def test_the_headline_gives_the_dose_response_of_every_arm():
+def test_the_headline_gives_the_dose_response_of_every_arm_at_the_dose_of_the_figure():
     from workflow_scripts.report.headline import response_lines
 
     row = {
@@ -176,5 +176,6 @@ def test_the_headline_gives_the_dose_response_of_every_arm():
         "spearman": 0.8, "ci_low": 0.7, "ci_high": 0.9,
     }  # fmt: skip
     low = row | {"arm": "low", "spearman": 0.1, "ci_low": None, "ci_high": None}
-    lines = response_lines(pl.DataFrame([row, low, row | {"topic": "art", "spearman": 0.3}]))
+    others = [row | {"topic": "art", "spearman": 0.3}, row | {"dose": 2.0, "spearman": 0.5}]
+    lines = response_lines(pl.DataFrame([row, low, *others]), 1.0)
     assert lines[-1] == "a: targeted +0.80 (+0.70 to +0.90); low +0.10"

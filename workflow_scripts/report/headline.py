@@ -26,6 +26,7 @@ from workflow_scripts.report.headline_unlearning import (
     unlearning_lines,
 )
 from workflow_scripts.report.run_options import report_command
+from workflow_scripts.unlearning.pairs import shown_dose
 
 # The last job of a run that was asked for the whole study.
 WHOLE = re.compile(r"^(?:local)?rule all:$", re.MULTILINE)
@@ -172,7 +173,8 @@ def headline(folder: Path) -> str:
         lines = [*unlearning_lines(table, kept), *primary_lines(table)]
         response = folder / "unlearning" / "dose_response.parquet"
         if response.exists():
-            lines += response_lines(read_table(response, "unlearning/dose_response"))
+            answered = read_table(response, "unlearning/dose_response")
+            lines += response_lines(answered, shown_dose(table))
         parts.append(["Forgetting the documents of a topic", *_indent(lines)])
     parts.append(["Where to look", *_indent(_places(folder))])
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"

@@ -72,11 +72,11 @@ def primary_text(primary: pl.DataFrame) -> str:
     return f"{'; '.join(parts)} ({first['measure']}, dose {first['dose']:g})"
 
 
-def response_lines(table: pl.DataFrame) -> list[str]:
-    """Dose response by question at the largest dose: mean correlation over topics, by arm."""
-    own = table.filter(
-        pl.col("target") == pl.col("evaluated"), topic="all", dose=table["dose"].max()
-    ).drop_nulls("spearman")
+def response_lines(table: pl.DataFrame, dose: float) -> list[str]:
+    """Dose response by question at the dose that is shown: mean correlation by arm."""
+    own = table.filter(pl.col("target") == pl.col("evaluated"), topic="all", dose=dose).drop_nulls(
+        "spearman"
+    )
     if own.is_empty():
         return []
     lines = [

@@ -45,7 +45,7 @@ def forgetting(story: "Story") -> list[str]:
         *chosen(story.tables.get("topics"), story.titles),
         *_other_choices(own, story.titles, targets),
         *_kept(story, targets),
-        *answered(story),
+        *answered(story, shown_dose(tests)),
     ]
 
 
@@ -80,14 +80,12 @@ def chosen(topics: pl.DataFrame | None, titles: Mapping[str, str]) -> list[str]:
     ]
 
 
-def answered(story: "Story") -> list[str]:
+def answered(story: "Story", dose: float) -> list[str]:
     """Dose response by question: every arm's mean correlation over topics."""
     responses = story.tables.get("dose_response")
     if responses is None or responses.is_empty():
         return []
-    own = responses.filter(
-        pl.col("target") == pl.col("evaluated"), topic="all", dose=responses["dose"].max()
-    )
+    own = responses.filter(pl.col("target") == pl.col("evaluated"), topic="all", dose=dose)
     rows = [
         (
             plain(story.titles[row["target"]]),
