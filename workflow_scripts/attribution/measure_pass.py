@@ -21,7 +21,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -41,6 +41,7 @@ from workflow_scripts.model.loading import choose_arithmetic
 SHAPES = {
     "demo": (64, 3, 4, 192, 2816, 208, 4096),
     "large": (256, 3, 4, 768, 2816, 208, 4096),
+    "olmo2-1b": (2048, 16, 16, 8192, 100352, 4096, 16384),
     "olmo3-7b": (4096, 32, 32, 11008, 100278, 4096, 8192),
 }
 PASSES = ("plain", "document pass", "bergson build")
@@ -71,11 +72,18 @@ def random_model(name: str, device: str, dtype: torch.dtype) -> PreTrainedModel:
         return AutoModelForCausalLM.from_config(config, dtype=dtype).eval()
 
 
-def random_shard(name: str, documents: int) -> pl.DataFrame:
-    """A table like ``corpus/shards`` of random tokens; documents from an eighth of the longest."""
+def random_shard(name: str, documents: int, length: int | None = None) -> pl.DataFrame:
+    """A table like ``corpus/shards`` of random tokens.
+
+    Args:
+        name: of the shape, whose vocabulary they are of.
+        documents: how many.
+        length: of each in tokens; from an eighth of the shape's longest up to it without.
+    """
     vocabulary, longest = SHAPES[name][4:6]
     rng = stream(0, "measured documents", name)
-    lengths = rng.integers(longest // 8, longest + 1, size=documents)
+    shortest, longest = (length, length) if length else (longest // 8, longest)
+    lengths = rng.integers(shortest, longest + 1, size=documents)
     ids = [rng.integers(1, vocabulary, size=length).tolist() for length in lengths]
     topic, format_ = zip(*(BINS[i % len(BINS)] for i in range(documents)), strict=True)
     return pl.DataFrame(
@@ -154,6 +162,19 @@ def passes(
     return dict(zip(PASSES, work, strict=True))
 
 
+def turns(
+    work: Mapping[str, Callable[[], None]], device: torch.device, repeats: int
+) -> dict[str, list[tuple[float, float]]]:
+    """Seconds and peak memory (GB) of each work, ``repeats`` times in turn after one warm-up."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in work}
+    for turn in range(repeats + 1):
+        for name, each in work.items():
+            result = measured(each, device)
+            if turn > 0:
+                found[name].append(result)
+    return found
+
+
 def compare(
     engine: GradientEngine,
     shard: pl.DataFrame,
@@ -168,23 +189,17 @@ def compare(
         Median over turns of each pass's time in units of the plain pass of the same turn.
     """
     tokens = int(shard["input_ids"].list.len().sum())
-    work = passes(engine, shard, row_dtype, tokens_per_batch)
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in PASSES}
-    for turn in range(repeats + 1):
-        for name in PASSES:
-            result = measured(work[name], engine.model.device)
-            if turn > 0:
-                found[name].append(result)
+    found = turns(passes(engine, shard, row_dtype, tokens_per_batch), engine.model.device, repeats)
     ratios = {}
     for name, results in found.items():
-        turns = [ours[0] / plain[0] for ours, plain in zip(results, found["plain"], strict=True)]
-        ratios[name] = statistics.median(turns)
+        each = [ours[0] / plain[0] for ours, plain in zip(results, found["plain"], strict=True)]
+        ratios[name] = statistics.median(each)
         elapsed = statistics.median(result[0] for result in results)
         peak = max(result[1] for result in results)
         say(
             f"  {name:<14}{elapsed:9.2f} s {shard.height / elapsed:9.1f} documents/s "
             f"{tokens / elapsed:11,.0f} tokens/s   ratio {ratios[name]:.3f} "
-            f"({min(turns):.3f} to {max(turns):.3f})"
+            f"({min(each):.3f} to {max(each):.3f})"
             + (f"   peak {peak:.1f} GB" if peak else "")
             + "\n"
         )

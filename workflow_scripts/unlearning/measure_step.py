@@ -33,21 +33,50 @@ def plain_steps(
 ) -> float:
     """Seconds of ``steps`` times two forward and backward passes."""
     model, weights = adapter.causal_model(), adapter.parameters()
-    start = time.perf_counter()
+    start = _now(model.device)
     for _ in range(steps):
         for batch in (forget, retain):
             torch.autograd.grad(document_losses(model, batch).mean(), weights)
-    return time.perf_counter() - start
+    return _now(model.device) - start
 
 
 def unlearning_steps(forgetter: Forgetter, forget: list[np.ndarray], steps: int) -> float:
     """Seconds of ``steps`` steps of unlearning, its preparation excluded."""
-    run = forgetter.start(forget)
-    start = time.perf_counter()
+    run, device = forgetter.start(forget), forgetter.model.device
+    start = _now(device)
     while run.course.step < steps and not run.course.state:
         run.advance()
     assert run.course.step == steps, run.course.reason
-    return time.perf_counter() - start
+    return _now(device) - start
+
+
+def _now(device: torch.device) -> float:
+    """Seconds on a clock, once a GPU has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def prepared(adapter: Adapter, retain: list[np.ndarray], steps: int, documents: int) -> Forgetter:
+    """What forgets with NGDiff and neither reaches a dose nor collapses: steps are measured."""
+    settings = ForgetSettings(
+        (50.0,),
+        learning_rate=1e-5,
+        batch_documents=documents,
+        margin_every=steps + 1,
+        # The weights may be random, whose loss is that of a guess from the start.
+        max_forget_share=10,
+        max_retain_rise=10,
+    )
+    return Forgetter(adapter, method_of("ngdiff"), settings, retain, lambda: None, 0)
+
+
+def step_seconds(
+    forgetter: Forgetter, forget: list[np.ndarray], retain: list[np.ndarray], steps: int
+) -> tuple[float, float]:
+    """Seconds of the plain passes of ``steps`` steps, then of the steps themselves."""
+    plain = plain_steps(forgetter.adapter, forget, retain, steps)
+    return plain, unlearning_steps(forgetter, forget, steps)
 
 
 def measure(results: Path, documents: int, steps: int, repeats: int, threads: int) -> list[float]:
@@ -57,15 +86,10 @@ def measure(results: Path, documents: int, steps: int, repeats: int, threads: in
     tokens = [np.asarray(ids, np.int32) for ids in shard["input_ids"][: 2 * documents]]
     forget, retain = tokens[:documents], tokens[documents:]
     adapter = Adapter(load_model(results / "model/model.json"), AdapterSettings())
-    # No dose within reach: a dose is when an adapter is saved, and steps are what is measured.
-    settings = ForgetSettings(
-        (50.0,), learning_rate=1e-5, batch_documents=documents, margin_every=steps + 1
-    )
-    forgetter = Forgetter(adapter, method_of("ngdiff"), settings, retain, lambda: None, 0)
+    forgetter = prepared(adapter, retain, steps, documents)
     ratios = []
     for turn in range(repeats + 1):
-        plain = plain_steps(adapter, forget, retain, steps)
-        ours = unlearning_steps(forgetter, forget, steps)
+        plain, ours = step_seconds(forgetter, forget, retain, steps)
         if turn == 0:
             continue  # the first turn warms the allocator
         ratios.append(ours / plain)

@@ -1,0 +1,1 @@
+"""Commands that measure: not part of a study, run by hand or by ``make``."""

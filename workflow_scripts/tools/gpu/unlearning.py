@@ -1,0 +1,113 @@
+"""A step of unlearning against the passes it needs, and questions a second."""
+
+import statistics
+import time
+
+import numpy as np
+import polars as pl
+import torch
+
+from workflow_scripts.attribution.bergson_adapter import GradientEngine
+from workflow_scripts.attribution.measure_pass import SHAPES, random_model, random_shard
+from workflow_scripts.attribution.query_rows import collect_query_rows
+from workflow_scripts.common.streams import stream
+from workflow_scripts.preflight.model_work import FORWARD, FORWARD_BACKWARD
+from workflow_scripts.tools.gpu.passes import DIM, SEED, active
+from workflow_scripts.tools.gpu.rows import Options, Row, Rows, peak_gb, synchronize
+from workflow_scripts.unlearning.losses import Questions
+from workflow_scripts.unlearning.measure_step import prepared, step_seconds
+from workflow_scripts.unlearning.peft_adapter import Adapter, AdapterSettings
+
+PART = "unlearning"
+DOCUMENTS, LENGTH, STEPS = 8, 1024, 5
+QUESTIONS, CHOICES, PROMPT, ANSWER = 400, 4, 80, 20
+
+
+def random_questions(vocabulary: int, questions: int) -> pl.DataFrame:
+    """Questions like those of ``benchmarks/queries``: 100 tokens with one of four answers."""
+    rng = stream(0, "measured questions", vocabulary)
+    prompts = rng.integers(1, vocabulary, (questions, PROMPT))
+    answers = rng.integers(1, vocabulary, (questions, CHOICES, ANSWER))
+    ids = [
+        [[*prompt, *answer] for answer in choices]
+        for prompt, choices in zip(prompts.tolist(), answers.tolist(), strict=True)
+    ]
+    return pl.DataFrame(
+        {
+            "gold": [0] * questions,
+            "choices": [["an answer of its own"] * CHOICES] * questions,
+            "choice_input_ids": ids,
+            "choice_start": [[PROMPT] * CHOICES] * questions,
+        }
+    )
+
+
+def questions_asked(options: Options, shape: str, model: torch.nn.Module) -> Rows:
+    """Questions a second: margins (forward), and rows of the right answers (and backward)."""
+    count = options.scaled(QUESTIONS, 8)
+    frame = random_questions(SHAPES[shape][4], count)
+    asked, tokens = Questions(frame, "acc"), options.tokens[0]
+    engine = GradientEngine(model, DIM, SEED)
+    for name, sequences, cost, work in (
+        ("questions, margins", CHOICES, FORWARD, lambda: asked.judge(model, tokens)),
+        (
+            "questions, rows",
+            1,
+            FORWARD_BACKWARD,
+            lambda: collect_query_rows(engine, frame, "gold", tokens),
+        ),
+    ):
+        work()
+        synchronize(options.device)
+        start = time.perf_counter()
+        work()
+        synchronize(options.device)
+        elapsed = time.perf_counter() - start
+        flop = cost * active(model) * count * sequences * (PROMPT + ANSWER) / elapsed
+        yield Row(PART, shape, name, count / elapsed, "questions/s", f"{flop / 1e12:.0f} TFLOP/s")
+
+
+def steps(options: Options) -> Rows:
+    """A step of NGDiff on LoRA adapters."""
+    shape = options.step_shape
+    model = random_model(shape, options.device, options.dtype)
+    shard = random_shard(shape, 2 * DOCUMENTS)["input_ids"].list.head(LENGTH).to_list()
+    tokens = [np.asarray(ids, np.int32) for ids in shard]
+    adapter = Adapter(model, AdapterSettings())
+    forgetter = prepared(adapter, tokens[DOCUMENTS:], STEPS, DOCUMENTS)
+    turns = [
+        step_seconds(forgetter, tokens[:DOCUMENTS], tokens[DOCUMENTS:], STEPS)
+        for _ in range(options.repeats + 1)
+    ][1:]
+    seconds = statistics.median(ours for _, ours in turns) / STEPS
+    ratios = [ours / plain for plain, ours in turns]
+    setting = f"{shape}, {DOCUMENTS}+{DOCUMENTS} documents"
+    flop = FORWARD_BACKWARD * active(model) * sum(map(len, tokens)) / seconds
+    yield Row(
+        PART,
+        setting,
+        "step",
+        1000 * seconds,
+        "ms",
+        f"{flop / 1e12:.0f} TFLOP/s by the plan's count",
+    )
+    yield Row(
+        PART,
+        setting,
+        "step: ratio to its passes",
+        statistics.median(ratios),
+        "",
+        f"{min(ratios):.3f} to {max(ratios):.3f}",
+    )
+    peak = peak_gb(options.device)
+    if peak:
+        yield Row(PART, setting, "step: peak memory", peak, "GB")
+
+
+def rows(options: Options) -> Rows:
+    """The step, then questions asked of both shapes."""
+    yield from steps(options)
+    for shape in dict.fromkeys((options.step_shape, options.shape)):
+        model = random_model(shape, options.device, options.dtype)
+        yield from questions_asked(options, shape, model)
+        del model
