@@ -19,8 +19,8 @@ the t quantiles of documents and of questions, weighted by their variances (Coch
 Approximate significance levels of the Behrens-Fisher test); questions of several benchmarks are
 one part, with Satterthwaite's degrees. No scale is pooled, neither over units nor over maps.
 
-For tests V_doc is moderated over the bins (Smyth 2004), as for ``p_unusual``; intervals, which are
-statements about one unit alone, take its own. V_query is not: the bins share their questions, so
+For tests V_doc is moderated over the bins (Smyth 2004), that of crowded bins apart, as for
+``p_unusual``; intervals, which are statements about one unit alone, take its own. V_query is not: the bins share their questions, so
 that all of them may have drawn ones that vary too little. Tests also take the noise out of the
 scale: a map with more noise has a larger s_k and smaller z wherever it has any, which alone would
 tell it from a map of the same truth. Each w_k is divided by the root of the map's reliability,
@@ -35,7 +35,8 @@ import numpy as np
 from scipy import sparse, stats
 
 from workflow_scripts.influence.components import N_BINS
-from workflow_scripts.influence.moderation import fit_prior, moderate
+from workflow_scripts.influence.jackknife import chi_square_degrees
+from workflow_scripts.influence.moderation import crowded, moderate_map
 from workflow_scripts.influence.resampling import Resampling
 
 # Draws that are made at once; bounds memory whatever their number.
@@ -152,7 +153,6 @@ def error_parts(
     own = np.square(moved).sum(axis=0)
     own = np.where(np.isnan(moved).any(axis=0), np.nan, own)
     df = np.min([maps[name].df_fold for name in weights], axis=0)[known]
-    counts = np.max([documents(maps[name]) for name in weights], axis=0)[known]
     loadings, both = {}, np.zeros(known.sum())
     for name, factor in scaled.items():
         loadings[name] = factor * question_shares(maps[name])[:, known]
@@ -162,9 +162,11 @@ def error_parts(
     # At least what questions alone prove, as in the bin table.
     net = np.maximum(questions - both, questions - own)
     share = np.sqrt(np.divide(net, questions, out=0 * questions, where=questions > 0))
-    moderated, df_moderated = _moderated(own, df, counts)
+    # The maps score the same documents: any of them knows how these come together.
+    layout = (values[known] for values in document_layout(maps[next(iter(weights))]))
+    found = moderate_map(own, df, *layout)
     loadings = {name: part * share for name, part in loadings.items()}
-    return ErrorParts(own, df, moderated, df_moderated, loadings)
+    return ErrorParts(own, df, found.moderated, found.df_moderated, loadings)
 
 
 def noiseless_scale(
@@ -225,23 +227,21 @@ def question_shares(part: Resampling) -> np.ndarray:
     return summed * np.sqrt(clusters / (clusters - 1))
 
 
-def documents(part: Resampling) -> np.ndarray:
-    """(576,) documents of each bin."""
-    return np.bincount(part.group_bins, weights=part.group_counts, minlength=N_BINS)
+def document_layout(part: Resampling) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How the documents of the bins come together.
 
-
-def _moderated(
-    own: np.ndarray, df: np.ndarray, counts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Document variances of (B,) contrasts moderated over the bins, and their degrees."""
-    several = np.isfinite(own)
-    result, degrees = own.copy(), df.copy()
-    if several.any():
-        single = own[several] * counts[several]
-        prior = fit_prior(single, df[several])
-        variances, degrees[several] = moderate(single, df[several], prior)
-        result[several] = variances / counts[several]
-    return result, degrees
+    Returns:
+        (576,) float degrees of freedom of a bin's document variance as a chi-square, NaN with
+        fewer than two folds; (576,) int documents; (576,) bool, which bins are crowded.
+    """
+    df, n_docs = np.full(N_BINS, np.nan), np.zeros(N_BINS, dtype=np.int64)
+    crowd = np.zeros(N_BINS, dtype=bool)
+    starts = np.flatnonzero(np.r_[True, np.diff(part.group_bins) != 0])
+    bins, counts = part.group_bins[starts], part.group_counts
+    n_docs[bins] = np.add.reduceat(counts, starts)
+    df[bins] = chi_square_degrees(counts / n_docs[part.group_bins], starts)
+    crowd[bins] = crowded(counts, starts, part.group_folds.max())
+    return df, n_docs, crowd
 
 
 def law_of(parts: ErrorParts, matrix: np.ndarray, moderated: bool) -> Law:

@@ -1,4 +1,4 @@
-"""Worlds of contrasts: two benchmarks of unlike scale, noise, questions and tasks."""
+"""Worlds of contrasts: two benchmarks of unlike scale, noise, questions, tasks and documents."""
 
 import itertools
 from collections.abc import Sequence
@@ -14,6 +14,8 @@ from workflow_scripts.influence.contrasts import axes
 from workflow_scripts.influence.multiplicity import adjust
 from workflow_scripts.influence.resampling import Resampling, from_components
 from workflow_scripts.simulation.tables import LEVEL, SEED, Size, standard_error
+from workflow_scripts.simulation.world_sites import WORLDS as LAYOUTS
+from workflow_scripts.simulation.world_sites import Layout, layouts
 
 BINS = 576
 
@@ -49,7 +51,9 @@ class ContrastWorld:
         sides: first and second benchmark.
         shared: share of a document's variance that both benchmarks see alike.
         spread: deviation of the true bin means, the same on both sides.
-        documents: of a bin, each a fold.
+        documents: of a bin, each a fold where nothing brings them together.
+        layout: how documents of a bin come together in sites, whose effects vary as much as those
+            of documents; None where they do not.
         thin: bins of two documents.
         real: bins whose truth is ``effect`` higher on the first side.
         alike: bins whose truth is as much higher on both sides.
@@ -61,6 +65,7 @@ class ContrastWorld:
     shared: float = 0.0
     spread: float = 1.0
     documents: int = 8
+    layout: Layout | None = None
     thin: int = 0
     real: int = 0
     alike: int = 0
@@ -91,35 +96,78 @@ HARD = {
         (Side(), Side()), restless=36
     ),
 }
+# Documents that come together; questions with so little noise that documents decide.
+SITES = {
+    f"contrast, {name}": ContrastWorld(
+        (Side(question_sd=0.5), Side(question_sd=0.5)), layout=layout
+    )
+    for name, layout in LAYOUTS.items()
+    if layout.kind != "alone"
+}
 SHARED = (0.0, 0.8)
+SITES_SHARED = (0.5,)
 THIN = (0, 1, 30)
 REAL, EFFECT = 20, 4.2
 WEIGHTS = {"first": 1.0, "second": -1.0}
 
 
+class Documents:
+    """Which documents there are, how they are dealt, and draws of their effects.
+
+    Attributes:
+        bins, folds, counts: (G,) int of each (bin, fold) group.
+    """
+
+    def __init__(self, world: ContrastWorld, rng: np.random.Generator) -> None:
+        """Lay them out; without a layout every document is a fold of its own."""
+        if world.layout:
+            self.component, fold, _ = layouts(world.layout, rng)
+        else:
+            fold = np.tile(np.arange(world.documents), (BINS, 1))
+            self.component = None
+        kept = np.ones(fold.shape, dtype=bool)
+        kept[BINS - world.thin :, 2:] = False
+        width = 1 + fold.max()
+        place = np.where(kept, np.arange(BINS)[:, None] * width + fold, BINS * width)
+        self.place, self.shape = place.ravel(), fold.shape
+        counts = np.bincount(self.place, minlength=BINS * width + 1)[:-1]
+        self.there = np.flatnonzero(counts)
+        self.bins, self.folds = np.divmod(self.there, width)
+        self.counts = counts[self.there]
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """(B, n) effects of documents, of variance 1, and as much again of their sites."""
+        own = rng.standard_normal(self.shape)
+        if self.component is None:
+            return own
+        return own + np.take_along_axis(rng.standard_normal(self.shape), self.component, axis=1)
+
+    def by_group(self, effects: np.ndarray) -> np.ndarray:
+        """(G,) mean of (B, n) effects in each group."""
+        sums = np.bincount(self.place, effects.ravel(), minlength=self.there[-1] + 1)
+        return sums[self.there] / self.counts
+
+
 def draw(world: ContrastWorld, rng: np.random.Generator) -> tuple[GroupMeans, GroupMeans]:
     """Group means of both benchmarks: the first bins are the real ones, the last the thin."""
-    folds = world.documents
     truth = world.spread * rng.standard_normal(BINS)
     truth[: world.alike] += world.effect
     spread = np.where(np.arange(BINS) < world.restless, 3.0, 1.0)[:, None]
-    common = rng.standard_normal((BINS, folds))
-    kept = np.ones((BINS, folds), dtype=bool)
-    kept[BINS - world.thin :, 2:] = False
-    bins, fold = np.nonzero(kept)
+    effects = Documents(world, rng)
+    common = effects.draw(rng)
+    bins, fold, counts = effects.bins, effects.folds, effects.counts
     lift = np.where(np.arange(BINS) < world.real, world.effect, 0.0)
     made = []
     for side, own, sd in zip(world.sides, (truth + lift, truth), (spread, 1.0), strict=True):
         queries = side.queries * side.tasks
         clusters = np.repeat(np.arange(side.tasks), side.queries)
         document = np.sqrt(world.shared) * common
-        document += np.sqrt(1 - world.shared) * rng.standard_normal((BINS, folds))
+        document += np.sqrt(1 - world.shared) * effects.draw(rng)
         question = side.question_sd * rng.standard_normal((BINS, queries))
         question += 0.5 * rng.standard_normal(queries)
         question += (side.task_sd * rng.standard_normal((BINS, side.tasks)))[:, clusters]
-        means = (own[:, None] + sd * document)[kept][:, None] + question[bins]
-        means += rng.standard_normal(means.shape)
-        counts = np.ones(len(bins), dtype=np.int64)
+        means = effects.by_group(own[:, None] + sd * document)[:, None] + question[bins]
+        means += rng.standard_normal(means.shape) / np.sqrt(counts)[:, None]
         made.append(
             GroupMeans(
                 bins, fold, counts, side.scale * means, clusters if side.tasks >= 6 else None
@@ -153,8 +201,8 @@ def calls_of(
 def rates(size: Size) -> list[dict[str, Any]]:
     """Null maps with a call in each world, and power with thin bins present."""
     rows = []
-    for name, world in {**_plain_worlds(), **HARD}.items():
-        for shared in SHARED:
+    for name, world in {**_plain_worlds(), **HARD, **SITES}.items():
+        for shared in SITES_SHARED if world.layout else SHARED:
             rng = stream(SEED, "contrast world", name, shared)
             world = replace(world, shared=shared)
             found = [calls_of(world, rng, size.draws) for _ in range(size.maps)]
