@@ -11,7 +11,7 @@ from workflow_scripts.common.files import atomic_path
 from workflow_scripts.report.style import DPI, FAINT, style
 from workflow_scripts.simulation.world_table import bounds, read_worlds
 
-HELD, MISSED, TOLD = "#2f6db3", "#c44e52", "#777777"
+COLOURS = {"yes": "#2f6db3", "conservative": "#2a9d8f", "no": "#c44e52", None: "#777777"}
 BAND = "#e3ecd9"
 MOST_LETTERS = 90
 ROW_INCHES, LABEL_INCHES = 0.17, 4.6
@@ -36,7 +36,7 @@ def draw_worlds(folder: Path) -> None:
             _panel(axis, title, rows)
         figure.supxlabel(
             "rate; bars are 95% by Monte Carlo. Green: where a rate holds (8% for 5%, 92 to 97% "
-            "for 95%); tick: nominal; blue: holds; red: does not",
+            "for 95%); tick: nominal; blue: holds; teal: wider than need be; red: does not hold",
             fontsize=6.5,
         )
         with atomic_path(folder / "worlds.png") as temporary:
@@ -58,7 +58,7 @@ def _panel(axis: Axes, title: str, rows: pl.DataFrame) -> None:
             axis.plot([row["nominal"]] * 2, [place - 0.4, place + 0.4], color=FAINT, lw=1)
         if row["rate"] is None:
             continue
-        colour = {True: HELD, False: MISSED, None: TOLD}[row["held"]]
+        colour = COLOURS[row["held"]]
         error = 1.96 * (row["rate_se"] or 0.0)
         axis.errorbar(row["rate"], place, xerr=error, fmt="o", ms=3.5, lw=1, color=colour)
     axis.set_yticks(range(len(labels)), labels, fontsize=6.5)
