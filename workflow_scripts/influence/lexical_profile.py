@@ -1,10 +1,10 @@
 """Words per document and rates per 1,000 words, of bins and of groups of bins, with intervals.
 
 A rate is a ratio of sums over the documents of its bins: 1,000 times the count over the words.
-Intervals redraw the folds of every bin (groups of whole sites and near-duplicates), F - 1 of its F with replacement
-and weights scaled by F / (F - 1), so that the variance is not too small by that factor (Rao and
-Wu 1988, Resampling inference with complex survey data); the bins themselves are given. Bins differ
-in their words whatever they do for a benchmark, so that such an interval of top less rest excludes
+Intervals redraw the folds of every bin (groups of whole sites and near-duplicates), F - 1 of its F
+with replacement and weights scaled by F / (F - 1), so that the variance is not too small by that
+factor (Rao and Wu 1988, Resampling inference with complex survey data); the bins themselves are
+given. Bins differ in their words whatever they do for a benchmark, so that such an interval of top less rest excludes
 0 for most sets of bins; its p value comes from relabelled topics and formats instead.
 """
 

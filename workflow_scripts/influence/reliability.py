@@ -1,8 +1,8 @@
 """Split-half reliability of a map: would other documents, or other questions, draw the same one?
 
-Over documents, the folds of every bin (groups of whole sites and near-duplicates) are dealt at random into two
-halves, each half's influence is the mean over its documents, and the two maps are correlated
-over bins. Over questions, their clusters (tasks or passages whose questions come together) are
+Over documents, the folds of every bin (groups of whole sites and near-duplicates) are dealt at
+random into two halves, each half's influence is the mean over its documents, and the two maps are
+correlated over bins. Over questions, their clusters (tasks or passages whose questions come together) are
 dealt into two halves that all bins share. What is not split is given: the questions in the first,
 the documents in the second.
 
