@@ -23,8 +23,8 @@ For tests V_doc is moderated over the bins (Smyth 2004), that of crowded bins ap
 ``p_unusual``; intervals, which are statements about one unit alone, take its own. V_query is not:
 the bins share their questions, so that all of them may have drawn ones that vary too little. Tests
 also take the noise out of the scale: a map with more noise has a larger s_k and smaller z wherever
-it has any, which alone would tell it from a map of the same truth. Each w_k is divided by the root of the map's reliability, 1
-less the mean error variance of its z.
+it has any, which alone would tell it from a map of the same truth. Each w_k is divided by the root
+of the map's reliability, 1 less the mean error variance of its z.
 """
 
 import functools

@@ -4,8 +4,9 @@ A rate is a ratio of sums over the documents of its bins: 1,000 times the count 
 Intervals redraw the folds of every bin (groups of whole sites and near-duplicates), F - 1 of its F
 with replacement and weights scaled by F / (F - 1), so that the variance is not too small by that
 factor (Rao and Wu 1988, Resampling inference with complex survey data); the bins themselves are
-given. Bins differ in their words whatever they do for a benchmark, so that such an interval of top less rest excludes
-0 for most sets of bins; its p value comes from relabelled topics and formats instead.
+given. Bins differ in their words whatever they do for a benchmark, so that such an interval of top
+less rest excludes 0 for most sets of bins; its p value comes from relabelled topics and formats
+instead.
 """
 
 import logging

@@ -2,9 +2,9 @@
 
 Over documents, the folds of every bin (groups of whole sites and near-duplicates) are dealt at
 random into two halves, each half's influence is the mean over its documents, and the two maps are
-correlated over bins. Over questions, their clusters (tasks or passages whose questions come together) are
-dealt into two halves that all bins share. What is not split is given: the questions in the first,
-the documents in the second.
+correlated over bins. Over questions, their clusters (tasks or passages whose questions come
+together) are dealt into two halves that all bins share. What is not split is given: the questions
+in the first, the documents in the second.
 
 A half map is noisier than the whole one. Spearman (1910) and Brown (1910) step the correlation
 r of two halves up to that of two whole ones, 2 r / (1 + r). Deviation: below 0, where it has no
