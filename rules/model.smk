@@ -34,6 +34,8 @@ if config["model"]["source"] == "train":
             "<timings>/train_model.tsv"
         conda:
             "../envs/engine.yaml"
+        # The longest job, and most others wait for it.
+        priority: 1
         threads: TASKS
         resources:
             **TOGETHER,

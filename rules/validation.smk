@@ -147,14 +147,23 @@ if TEXT_SCORERS or LEAKAGE_OUTPUT:
             "../workflow_scripts/validation/score_texts.py"
 
 
+# What an untrained model is made of: not the training, which it need not wait for.
+SHAPE_KEYS = ("hidden_size", "layers", "heads", "intermediate_size", "max_positions")
+if config["model"]["source"] == "train":
+    MODEL_SHAPE = {
+        "tokenizer": "<results>/corpus/tokenizer/tokenizer.json",
+        "tokenizer_config": "<results>/corpus/tokenizer/tokenizer_config.json",
+    }
+else:
+    MODEL_SHAPE = {"record": "<results>/model/model.json", "weights": MODEL_FILES}
+
 if CHECKS["untrained"]:
 
     rule attribute_untrained:
         """The document pass on untrained models of the same shape, for all benchmarks."""
         input:
+            **MODEL_SHAPE,
             shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
-            record="<results>/model/model.json",
-            weights=MODEL_FILES,
         output:
             sketches=UNTRAINED_INPUT["untrained_sketches"],
             moments=UNTRAINED_INPUT["untrained_moments"],
@@ -171,6 +180,7 @@ if CHECKS["untrained"]:
         params:
             **PROJECTION,
             version=VERSION["validation"],
+            architecture={key: config["model"]["train"][key] for key in SHAPE_KEYS},
             seed=model_seeds(config)[0],
             seed_preconditioner=config["seeds"]["preconditioner"],
             documents=config["attribution"]["preconditioner_documents"],

@@ -11,8 +11,15 @@ from workflow_scripts.common.config import complete
 from workflow_scripts.common.errors import ConfigError, DataError
 from workflow_scripts.common.files import write_json
 from workflow_scripts.corpus.tokenizer import fit_tokenizer
+from workflow_scripts.model.architecture import ArchitectureSettings, build_model, model_config
 from workflow_scripts.model.folder import check_reference, longest_sequence
-from workflow_scripts.model.loading import choose_arithmetic, load_model
+from workflow_scripts.model.loading import (
+    choose_arithmetic,
+    load_model,
+    model_record,
+    recorded_config,
+    untrained_model,
+)
 from workflow_scripts.model.reference_model import reference
 
 
@@ -140,3 +147,14 @@ def test_quantised_weights_are_refused_while_planning(folder):
     edit_config(folder, quantization_config={"quant_method": "gptq", "bits": 4})
     with pytest.raises(ConfigError, match=r"quantised weights \(gptq\)"):
         check_reference(str(folder), "", 16)
+
+
+def test_an_untrained_model_is_the_same_by_the_config_and_by_the_trained_model(tmp_path):
+    """Its document pass goes by the config, its questions by the model's own file."""
+    shape = ArchitectureSettings(hidden_size=32, layers=2, intermediate_size=48)
+    build_model(shape, 300, 5).save_pretrained(tmp_path)
+    write_json(tmp_path / "model.json", model_record("trained", "", "", {}))
+    ours = untrained_model(model_config(shape, 300), 7, 1)
+    other = untrained_model(recorded_config(tmp_path / "model.json"), 7, 1)
+    assert all(map(torch.equal, ours.state_dict().values(), other.state_dict().values()))
+    assert not torch.equal(ours.lm_head.weight, build_model(shape, 300, 7).lm_head.weight)

@@ -49,6 +49,12 @@ def test_document_pass_does_not_know_the_benchmarks():
     assert before == {"tokenize_shard", "fit_preconditioner", "train_model"}
 
 
+def test_the_untrained_control_does_not_wait_for_the_training():
+    stored = (ROOT / "tests" / "workflow" / "edges.txt").read_text().splitlines()
+    before = {line.split(" -> ")[0] for line in stored if line.endswith("-> attribute_untrained")}
+    assert before == {"tokenize_shard", "fit_tokenizer"}
+
+
 def test_study_without_kept_rows_plans_no_scores_and_no_rows(clone):
     jobs = clone.plan("--config", "attribution={rows: discard}", "unlearning={benchmarks: []}")
     assert not {job for job in jobs if job.startswith("score_documents")}

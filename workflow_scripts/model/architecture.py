@@ -44,9 +44,9 @@ class ArchitectureSettings:
             )
 
 
-def build_model(architecture: ArchitectureSettings, vocab_size: int, seed: int) -> Olmo3ForCausalLM:
-    """A freshly initialised float32 model; the same arguments give the same weights."""
-    config = Olmo3Config(
+def model_config(architecture: ArchitectureSettings, vocab_size: int) -> Olmo3Config:
+    """The configuration of a float32 model of this shape."""
+    return Olmo3Config(
         vocab_size=vocab_size,
         hidden_size=architecture.hidden_size,
         intermediate_size=architecture.intermediate_size,
@@ -62,8 +62,12 @@ def build_model(architecture: ArchitectureSettings, vocab_size: int, seed: int) 
         attn_implementation="sdpa",
         dtype=torch.float32,
     )
+
+
+def build_model(architecture: ArchitectureSettings, vocab_size: int, seed: int) -> Olmo3ForCausalLM:
+    """A freshly initialised float32 model; the same arguments give the same weights."""
     torch.manual_seed(int(stream(seed, "model", "weights").integers(2**31)))
-    model = Olmo3ForCausalLM(config)
+    model = Olmo3ForCausalLM(model_config(architecture, vocab_size))
     with torch.no_grad():
         model.model.embed_tokens.weight.normal_(std=architecture.embedding_std)
     return model

@@ -18,7 +18,7 @@ from workflow_scripts.model.weights import loaded_weights
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 
 def describe_folder(folder: str | os.PathLike) -> dict[str, str]:
@@ -129,23 +129,29 @@ def choose_arithmetic(precision: str, device: str) -> "torch.dtype":
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
+def recorded_config(model_json: str | os.PathLike) -> "PreTrainedConfig":
+    """The configuration of the model that the artifact ``model/model.json`` points to."""
+    from transformers import AutoConfig
+
+    record = read_record(model_json)
+    return AutoConfig.from_pretrained(record["path"], revision=record["revision"] or None)
+
+
 def untrained_model(
-    model_json: str | os.PathLike, seed: int, number: int = 0, device: str = "cpu"
+    config: "PreTrainedConfig", seed: int, number: int = 0, device: str = "cpu"
 ) -> "PreTrainedModel":
     """A model of the same architecture with fresh random weights, float32.
 
     Args:
-        model_json: the artifact ``model/model.json``.
+        config: of the study's model.
         seed: the model's seed; the draw differs from the one the training began with.
         number: which of several untrained models.
         device: ``cpu``, ``cuda`` or ``auto``, as in :func:`load_model`.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
     dtype = choose_arithmetic("float32", device)
-    record = read_record(model_json)
-    config = AutoConfig.from_pretrained(record["path"], revision=record["revision"] or None)
     torch.manual_seed(int(stream(seed, "untrained model", number).integers(2**31)))
     model = AutoModelForCausalLM.from_config(config, dtype=dtype)
     return (deal(model) if device == "auto" else model.to(device)).eval()

@@ -6,12 +6,15 @@ says little: in the planted study the AUROC of support against contradiction, av
 benchmarks, was 0.63, 0.50 and 0.56 for three. Like the study's own document pass this one does
 not know the benchmarks.
 
-in   shards: every tokenised shard; record: the model's shape
+in   shards: every tokenised shard; record: a pretrained model, for its shape; that of a model
+     trained here follows from the config and the tokenizer, so that nothing waits for the training
 out  sketches: sums of rows per (bin, fold), a file per model; moments, settings: the
      preconditioner of each
 """
 
 import logging
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -24,11 +27,12 @@ from workflow_scripts.attribution.whitening import inverse_root
 from workflow_scripts.common.files import value_digest, write_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table
-from workflow_scripts.model.loading import untrained_model
+from workflow_scripts.model.architecture import ArchitectureSettings, model_config
+from workflow_scripts.model.loading import load_tokenizer, recorded_config, untrained_model
 from workflow_scripts.validation.projection import fit_moments
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 logger = logging.getLogger("atlas")
 
@@ -66,13 +70,22 @@ def attribute_model(
     write_sketch(sketch, sums, documents, manifest | {"shard": "all"})
 
 
+def study_config(source: Any, architecture: Mapping[str, int]) -> "PreTrainedConfig":
+    """The configuration of the study's model, trained or not."""
+    if source.get("record"):
+        return recorded_config(source.record)
+    vocabulary = len(load_tokenizer(Path(source.tokenizer).parent))
+    return model_config(ArchitectureSettings(**architecture), vocabulary)
+
+
 def main(snakemake: Any) -> None:
     """Attribute with every untrained model."""
     source, output, params = snakemake.input, snakemake.output, snakemake.params
+    config = study_config(source, params.architecture)
     files = zip(output.sketches, output.moments, output.settings, strict=True)
     for number, paths in enumerate(files):
         logger.info("untrained model %d of %d", number + 1, len(output.sketches))
-        model = untrained_model(source.record, params.seed, number, params.device)
+        model = untrained_model(config, params.seed, number, params.device)
         identity = value_digest(["untrained", params.seed, number])
         attribute_model(model, list(source.shards), params, identity, paths)
 

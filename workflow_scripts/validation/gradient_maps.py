@@ -23,7 +23,7 @@ from workflow_scripts.common.taxonomy import BINS
 from workflow_scripts.influence.components import GroupMeans
 from workflow_scripts.influence.groups import group_means
 from workflow_scripts.influence.makeup import Makeup
-from workflow_scripts.model.loading import untrained_model
+from workflow_scripts.model.loading import recorded_config, untrained_model
 from workflow_scripts.validation.scoring import occupied_groups
 from workflow_scripts.validation.shuffling import shuffled_places, sum_rows
 
@@ -45,7 +45,8 @@ def untrained_means(source: Any, params: Any, number: int, sampled: np.ndarray) 
     """Ask one untrained model every question and put the answers to its own sketch."""
     path, settings = source.untrained_sketches[number], source.untrained_settings[number]
     fitted = preconditioner.load(source.untrained_moments[number], settings)
-    model = untrained_model(source.record, params.seed, number, params.device)
+    config = recorded_config(source.record)
+    model = untrained_model(config, params.seed, number, params.device)
     projection = params.projection_dim, params.seed_projection, params.projections
     engine = GradientEngine(model, *projection)
     sketch = load_sketches([path], expected_counts=sampled)
