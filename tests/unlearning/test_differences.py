@@ -21,7 +21,7 @@ from workflow_scripts.unlearning.pairs import (
     shown_dose,
     usable,
 )
-from workflow_scripts.unlearning.power import detectable, spread_of_topic_mean
+from workflow_scripts.unlearning.power import detectable, spread_of_topic
 from workflow_scripts.unlearning.registration import with_primary
 from workflow_scripts.unlearning.selectivity import selectivity_table as selectivity_of
 from workflow_scripts.unlearning.two_way import estimate, share_floor
@@ -401,7 +401,7 @@ def topic_means_of(effects, topics, arm):
 
 
 def test_the_detectable_difference_is_the_designs_and_not_the_datas(table):
-    spread = spread_of_topic_mean(TESTS.spreads, 2, 40)
+    spread = spread_of_topic(TESTS.spreads, 8, 2, 40)
     expected = detectable(spread, 8, 0.8)
     found = table.filter(measure="accuracy", pairs="all")["detectable"]
     np.testing.assert_allclose(found, expected)

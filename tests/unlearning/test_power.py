@@ -1,5 +1,6 @@
 """Power against simulation, tables and its own inverse."""
 
+import dataclasses
 import itertools
 import math
 
@@ -14,6 +15,7 @@ from workflow_scripts.unlearning.power import (
     Spreads,
     detectable,
     power_of,
+    spread_of_topic,
     spread_of_topic_mean,
     statement,
 )
@@ -103,6 +105,24 @@ def test_the_spread_of_a_topic_mean_is_that_of_simulated_topics():
     means = (topic + seed + answers.mean(axis=2)).mean(axis=1)
     # The standard error of a standard deviation of 4,000 is 1.1%.
     assert spread_of_topic_mean(SPREADS, seeds, questions) == pytest.approx(np.std(means), rel=0.05)
+
+
+def test_questions_that_all_topics_share_bound_what_more_topics_find():
+    """sqrt(0.0125 + topics x 0.2^2 / 120): their error is 0.2 / sqrt(120) with any topics."""
+    shared = dataclasses.replace(SPREADS, question=0.2)
+    assert spread_of_topic(SPREADS, 8, 2, 120) == spread_of_topic_mean(SPREADS, 2, 120)
+    assert spread_of_topic(shared, 8, 2, 120) == pytest.approx(math.sqrt(0.0125 + 8 / 3000))
+    spread = spread_of_topic(shared, 10_000, 2, 120)
+    assert spread / math.sqrt(10_000) == pytest.approx(0.2 / math.sqrt(120), rel=0.01)
+
+
+def test_the_spread_of_a_study_is_that_of_simulated_means():
+    rng, n, topics, questions = stream(3, "questions"), 4000, 6, 50
+    shared = dataclasses.replace(SPREADS, question=0.3)
+    topic = rng.normal(0, spread_of_topic_mean(SPREADS, 2, questions), (n, topics))
+    means = topic.mean(axis=1) + rng.normal(0, 0.3, (n, questions)).mean(axis=1)
+    expected = spread_of_topic(shared, topics, 2, questions) / math.sqrt(topics)
+    assert expected == pytest.approx(np.std(means), rel=0.05)
 
 
 def test_the_statement_gives_the_design_and_the_difference_in_points():

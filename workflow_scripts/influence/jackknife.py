@@ -22,7 +22,8 @@ the degrees of the sum of w_f^2 (Y_f - t)^2 where Var Y_f goes with 1 / w_f,
 
     df = (1 - S_2)^2 / (S_2 - 2 S_3 + S_2^2),    S_k = sum of w_f^k,
 
-with which they cover 93 to 97% in every layout of sites that was simulated (docs/statistics.md).
+with which they cover what they should in every layout of sites that was simulated (module
+``sites`` of docs/simulation/worlds.csv).
 For equal clusters both are F - 1.
 """
 

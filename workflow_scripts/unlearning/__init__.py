@@ -4,4 +4,4 @@ Raise VERSION when a number that this stage writes changes: its rules carry it a
 parameter, and an edit of code alone runs nothing again.
 """
 
-VERSION = 4
+VERSION = 5

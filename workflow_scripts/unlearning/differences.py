@@ -21,7 +21,7 @@ from workflow_scripts.unlearning.pairs import (
     taking_part,
     with_left_out,
 )
-from workflow_scripts.unlearning.power import detectable, spread_of_topic_mean
+from workflow_scripts.unlearning.power import detectable, spread_of_topic
 from workflow_scripts.unlearning.registration import EXPLORATORY
 from workflow_scripts.unlearning.resampled import MIN_INTERVAL, TestSettings, bootstrap_median
 from workflow_scripts.unlearning.two_way import estimate, share_floor
@@ -97,7 +97,8 @@ def judge(
         notes.append("no test: one topic" if len(topics) < 2 else "no test: no spread")
     if measure == "accuracy":
         n_seeds = own.height / len(means)
-        spread = spread_of_topic_mean(settings.spreads, n_seeds, own["n_questions"].min())
+        size = len(means), n_seeds, own["n_questions"].min()
+        spread = spread_of_topic(settings.spreads, *size)
         result["detectable"] = detectable(spread, len(means), settings.power)
         result["at_floor"] = bool(own["at_floor"].mean() >= 0.5)
     if len(topics) < MIN_TOPICS:

@@ -27,11 +27,13 @@ class Spreads:
         topic: of the true difference between topics.
         seed: between seeds of a topic.
         discordant: share of questions that exactly one of the two arms answers.
+        question: of the true difference between questions, for all topics alike.
     """
 
     topic: float
     seed: float
     discordant: float
+    question: float = 0.0
 
 
 def spread_of_topic_mean(spreads: Spreads, n_seeds: int, n_questions: int) -> float:
@@ -44,8 +46,18 @@ def spread_of_topic_mean(spreads: Spreads, n_seeds: int, n_questions: int) -> fl
     return math.sqrt(spreads.topic**2 + per_seed / n_seeds)
 
 
+def spread_of_topic(spreads: Spreads, n_topics: int, n_seeds: int, n_questions: int) -> float:
+    """The spread that topics alone would need for the error which topics and questions give.
+
+    sqrt(mean^2 + topics x question^2 / questions): all topics are asked the same questions, whose
+    part of the error more topics do not lessen.
+    """
+    mean = spread_of_topic_mean(spreads, n_seeds, n_questions)
+    return math.sqrt(mean**2 + n_topics * spreads.question**2 / n_questions)
+
+
 def power_of(effect: float, spread: float, n_topics: int, alpha: float = ALPHA) -> float:
-    """Power of the two-sided paired t-test over topics.
+    """Power of the two-sided paired t-test, with the degrees of freedom of the topics.
 
     P(|Z + shift| > limit S) with Z normal and S the root of a chi-square over its n_topics - 1
     degrees, integrated over S. (SciPy's noncentral t returns NaN for few topics and large
@@ -75,15 +87,15 @@ def detectable(spread: float, n_topics: int, power: float, alpha: float = ALPHA)
 
 def statement(n_topics: int, n_seeds: int, n_questions: int, spreads: Spreads, power: float) -> str:
     """The power of a design in a sentence."""
-    spread = spread_of_topic_mean(spreads, n_seeds, n_questions)
+    spread = spread_of_topic(spreads, n_topics, n_seeds, n_questions)
     smallest = detectable(spread, n_topics, power)
     design = f"{n_topics} topics x {n_seeds} seeds, {n_questions:,} questions"
     if smallest is None:
         return f"{design}: no difference can be tested with fewer than two topics"
     return (
         f"{design}: a true difference of {100 * smallest:.1f} points is found with probability "
-        f"{power:.0%} (paired t over topics, two-sided {ALPHA:.0%}; assumed spread of a topic's "
-        f"difference {100 * spread:.1f} points)"
+        f"{power:.0%} (paired t over topics and questions, two-sided {ALPHA:.0%}; assumed spread "
+        f"of a topic's difference {100 * spread:.1f} points, its share of the questions' included)"
     )
 
 
