@@ -7,6 +7,9 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 os.environ.setdefault("TQDM_DISABLE", "1")
+# Two workers with a thread per core each wait for one another: the tests of sketches and of
+# forgetting took three times the processor's time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 

@@ -3,7 +3,6 @@
 import polars as pl
 import pytest
 
-from tests.workflow.clone import Clone
 from workflow_scripts.common.config import complete
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.tables import polars_schema, write_table
@@ -111,19 +110,3 @@ def test_calls_are_counted_by_what_the_bins_hold(tmp_path):
     assert row["false_share"] == 0.5 and row["bins_of_few_sites"] == 2
     assert (row["auroc_support"], row["accuracy"], row["questions"]) == (0.9, 0.5, 8)
     assert set(row) <= set(SCHEMA)
-
-
-@pytest.mark.slow
-def test_a_seed_of_a_small_hard_world_fills_its_rows(tmp_path, monkeypatch):
-    """Through Snakemake; 64 bins of two benchmarks."""
-    clone = Clone(tmp_path / "atlas")
-    monkeypatch.setattr(hard_seeds.run_seed, "__defaults__", (clone.folder,))
-    configs = ["tests/config/small.yaml", "tests/config/hard.yaml"]
-    out = tmp_path / "seeds.csv"
-    assert main(["--seeds", "7", "--configfile", *configs, "--out", str(out)]) == 0
-    table = pl.read_csv(out, schema=SCHEMA)
-    assert table["benchmark"].to_list() == ["social_knowledge", "stem_two_tasks"]
-    assert table["bins"].to_list() == [64, 64] and table["questions"].to_list() == [80, 40]
-    kinds = [f"called_{kind}" for kind in ("support", "contradiction", "strayed", "neutral")]
-    assert (table["called"] == table.select(pl.sum_horizontal(kinds)).to_series()).all()
-    assert not (clone.folder / "results" / "small_hard_s7" / "unlearning").exists()
