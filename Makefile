@@ -125,6 +125,7 @@ plan: $(VENV)/.installed ## print what a study will cost before it is run (CONFI
 
 docs: $(VENV)/.installed ## write the reference pages from the schemas
 	$(BIN)/python -m workflow_scripts.common.reference
+	$(BIN)/python -m workflow_scripts.simulation.page_tables
 
 graph: $(VENV)/.installed ## draw the graph of rules, docs/images/rules.png
 	$(BIN)/snakemake --rulegraph dot | $(BIN)/python -m workflow_scripts.report.rule_graph docs/images/rules.png
