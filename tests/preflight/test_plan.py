@@ -92,7 +92,7 @@ def test_memory_of_the_document_pass_is_a_little_above_what_a_gpu_held(
 
 
 def test_memory_of_unlearning_is_a_little_above_what_a_gpu_held():
-    """36.6 GB of an H200: 8 documents of up to 1,024 tokens, the shape of 1.5 billion parameters."""
+    """36.6 GB of an H200: 8 documents of up to 1,024 tokens, the shape of 1.5 billion weights."""
     paths = {"unlearning__batch_documents": 8, "corpus__max_tokens": 1024}
     shape = stated_shape(1_484_916_736, 16, 2048, 8192, 100_352)
     asked = unlearning_device_bytes(replace(plan_of(FULL, **paths).sizes, shape=shape)) / 1e9
