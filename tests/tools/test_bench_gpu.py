@@ -51,6 +51,7 @@ def test_every_part_yields_its_rows_on_a_processor(tmp_path):
     assert "documents," not in done.stdout + done.stderr  # no progress between the rows
 
 
+@pytest.mark.slow
 def test_a_part_that_fails_costs_itself_alone_and_is_told(tmp_path):
     """A study whose model is broken: its part ends with 1, the card is measured."""
     broken = tmp_path / "broken"
@@ -67,6 +68,12 @@ def test_a_part_that_fails_costs_itself_alone_and_is_told(tmp_path):
 
 def test_a_part_beyond_its_bound_is_stopped(tmp_path):
     assert run_part("card", 0.2, ["--device", "cpu", "--out", str(tmp_path)]).startswith("stopped")
+
+
+def test_a_part_that_fails_says_with_what(tmp_path):
+    gone = str(tmp_path / "gone")  # its table cannot be opened
+    said = run_part("card", 60, ["--device", "cpu", "--out", gone])
+    assert said == "ended with exit code 1, see above"
 
 
 def test_the_whole_ends_within_its_minutes(tmp_path):

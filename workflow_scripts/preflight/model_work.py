@@ -30,7 +30,7 @@ FURTHER_PROJECTION, CPU_FURTHER_PROJECTION = 0.07, 0.1
 HARNESS_RATE, CPU_HARNESS_RATE = 0.25, 0.6
 # Rows of questions: on an H200 0.6 at the 1B shape and 0.92 at the 7B shape, on a processor 0.6.
 QUESTION_ROW_RATE = 0.6
-# Steps of unlearning with LoRA: on an H200 146 of 310 TFLOP/s at the 1B shape, since adapters take
+# Steps of unlearning with LoRA: on an H200 146 of 310 TFLOP/s at the 1B shape, whose adapters take
 # their inputs in float32. A 7B was not measured; a processor in float32 loses nothing.
 STEP_RATE = 0.47
 # Sustained rates where the config states none and none was measured, FLOP/s: one thread of a
