@@ -25,7 +25,7 @@ define check_study
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report status publish validate lint format test test-all matrix bench lds power simulate hard-seeds check-benchmark plan docs graph clean
+.PHONY: help setup demo report status publish validate lint format test test-all matrix bench bench-gpu lds power simulate hard-seeds check-benchmark plan docs graph clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -96,6 +96,10 @@ bench: $(VENV)/.installed ## cost of the document pass and of an unlearning step
 	$(BIN)/python -m workflow_scripts.attribution.measure_pass $(FOLDER)
 	$(BIN)/python -m workflow_scripts.unlearning.measure_step $(FOLDER)
 	$(BIN)/python -m workflow_scripts.corpus.measure_sampling --millions 5
+
+# A study that is named must be finished; the planted one is taken where it is.
+bench-gpu: $(VENV)/.installed ## what a GPU makes of passes, steps and questions, in eight minutes (STUDY=x)
+	$(BIN)/python -m workflow_scripts.tools.bench_gpu $(if $(filter file,$(origin STUDY)),$(patsubst %/model/model.json,%,$(wildcard results/planted/model/model.json)),$(FOLDER))
 
 lds: CONFIG ?= configs/lds.yaml
 lds: $(VENV)/.installed ## retrain small models on halves of the bins and score every map by them (an hour or two; CONFIG=configs/x.yaml)

@@ -10,7 +10,7 @@ import torch
 from tests.attribution.plain import collect
 from tests.support import shard_frame, tiny_model
 from workflow_scripts.attribution.bergson_adapter import GradientEngine, Sequences, batches_of
-from workflow_scripts.attribution.measure_pass import PASSES, SHAPES, compare, random_model
+from workflow_scripts.attribution.measure_pass import PASSES, compare, random_model, random_shard
 from workflow_scripts.common.config import ROOT
 
 
@@ -45,11 +45,17 @@ def test_batches_hold_every_row_once_within_tokens_and_rows(engine):
     assert padded < 1.3 * sum(lengths)
 
 
-def test_the_shape_of_the_large_study_is_that_of_olmo3_7b():
-    with torch.device("meta"):
-        model = random_model("olmo3-7b", "meta", torch.bfloat16)
-    assert 7.2e9 < model.num_parameters() < 7.4e9
-    assert len(SHAPES) == 3
+@pytest.mark.parametrize(
+    ("name", "least", "most"), [("olmo3-7b", 7.2e9, 7.4e9), ("olmo2-1b", 1.4e9, 1.5e9)]
+)
+def test_large_shapes_have_the_parameters_of_their_models(name, least, most):
+    model = random_model(name, "meta", torch.bfloat16)
+    assert least < model.num_parameters() < most
+
+
+def test_documents_of_one_length_have_it():
+    assert set(random_shard("demo", 5, 64)["input_ids"].list.len()) == {64}
+    assert len(set(random_shard("demo", 50)["input_ids"].list.len())) > 10
 
 
 @pytest.mark.slow

@@ -55,6 +55,7 @@ RUN_BY = {
     "make publish CONFIG": (SMALL, 'clone.make("publish", MADE)'),
     "make validate CONFIG": (SMALL, '"validate", MADE'),
     "make bench STUDY": (SMALL, 'recipes(["bench", "STUDY=small"]'),
+    "make bench-gpu STUDY": (SMALL, 'recipes(["bench-gpu", "STUDY=small"]'),
     "make setup": (".ci/run", "make test"),
     "make lint": (".ci/run", "make test"),
     "make format": ("Makefile", "format:"),
@@ -65,6 +66,10 @@ RUN_BY = {
     "python -m workflow_scripts.attribution.measure_pass": (
         "tests/attribution/test_measure_pass.py",
         "attribution.measure_pass",
+    ),
+    "python -m workflow_scripts.tools.bench_gpu": (
+        "tests/tools/test_bench_gpu.py",
+        "tools.bench_gpu",
     ),
     "python -m workflow_scripts.unlearning.measure_step": (
         "tests/workflow/test_small_study.py",
@@ -94,6 +99,7 @@ PLANNED = {
     "make publish": "make publish CONFIG",
     "make validate": "make validate CONFIG",
     "make bench": "make bench STUDY",
+    "make bench-gpu": "make bench-gpu STUDY",
     "make matrix": "make matrix FILE",
 }
 FULL, PILOT = "configs/olmo3-7b.yaml", "configs/olmo3-7b-pilot.yaml"

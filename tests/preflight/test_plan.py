@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,17 @@ from workflow_scripts.common.config import load_study
 from workflow_scripts.preflight.advice import less_memory, less_time, size
 from workflow_scripts.preflight.demands import DEMANDS, memory_mb, minutes, resources_of, uses_gpu
 from workflow_scripts.preflight.fit import PlanError, check_fit
-from workflow_scripts.preflight.model_work import rate_path
+from workflow_scripts.preflight.model_work import (
+    pass_device_bytes,
+    pass_ratio,
+    question_row_seconds,
+    question_seconds,
+    rate_path,
+    unlearning_device_bytes,
+    unlearning_seconds,
+)
 from workflow_scripts.preflight.plan import as_json, make_plan
+from workflow_scripts.preflight.shape import stated_shape
 from workflow_scripts.preflight.sizes import sizes_of
 from workflow_scripts.preflight.table import render, short
 
@@ -38,14 +48,14 @@ def plan_of(overlay=None, **paths):
 
 def test_document_pass_costs_little_more_than_its_floor():
     """Floor: 4 FLOP a parameter and token at the stated rate; 10.5 billion tokens, 7.3 billion."""
-    floor = 4 * 7.3e9 * 10.5e9 / 400e12 / 3600
+    floor = 4 * 7.3e9 * 10.5e9 / 310e12 / 3600
     hours = plan_of(FULL).rule("attribute_documents").gpu_hours
     assert floor <= hours <= 1.35 * floor
 
 
 def test_document_pass_scales_with_the_stated_rate_and_not_with_shards():
     hours = plan_of(FULL).rule("attribute_documents").gpu_hours
-    half = plan_of(FULL, hardware__tflops=200).rule("attribute_documents").gpu_hours
+    half = plan_of(FULL, hardware__tflops=155).rule("attribute_documents").gpu_hours
     more = plan_of(FULL, corpus__shards=128).rule("attribute_documents").gpu_hours
     assert half == pytest.approx(2 * hours, rel=0.01)
     assert more == pytest.approx(hours, rel=0.01)
@@ -60,12 +70,44 @@ def test_projections_widen_rows_and_cost_little_of_the_pass():
     assert "4 x 224 x 256 = 229,376 numbers" in render(four)
 
 
-def test_both_studies_fit_what_they_declare_and_the_pilot_a_day():
+def test_both_studies_fit_what_they_declare_and_the_pilot_two_days():
     for overlay in (FULL, PILOT):
         check_fit(plan_of(overlay))
-    assert plan_of(PILOT).days < 1
+    assert plan_of(PILOT).days < 2
     assert plan_of(FULL).rule("unlearn_topic").jobs == 24 * 4 * 3
     assert plan_of(FULL).rule("evaluate_unlearned").jobs == 24 * 4 * 4
+
+
+@pytest.mark.parametrize(
+    ("tokens", "projections", "peak_gb"),
+    [(4096, 1, 39.92), (8192, 1, 65.03), (16384, 1, 115.25), (8192, 2, 65.22)],
+)
+def test_memory_of_the_document_pass_is_a_little_above_what_a_gpu_held(
+    tokens, projections, peak_gb
+):
+    """Peaks of an H200 at the shape of Olmo 3 7B; the plan asked for 1.6 to 1.8 times them."""
+    paths = {"attribution__tokens_per_batch": tokens, "attribution__projections": projections}
+    asked = pass_device_bytes(plan_of(FULL, **paths).sizes) / 1e9
+    assert 1.05 * peak_gb < asked < 1.15 * peak_gb
+
+
+def test_memory_of_unlearning_is_a_little_above_what_a_gpu_held():
+    """36.6 GB of an H200: 8 documents of up to 1,024 tokens, the shape of 1.5 billion weights."""
+    paths = {"unlearning__batch_documents": 8, "corpus__max_tokens": 1024}
+    shape = stated_shape(1_484_916_736, 16, 2048, 8192, 100_352)
+    asked = unlearning_device_bytes(replace(plan_of(FULL, **paths).sizes, shape=shape)) / 1e9
+    assert 1.05 * 36.6 < asked < 1.15 * 36.6
+
+
+def test_a_gpu_and_a_processor_have_their_own_measured_shares():
+    """What a further projection and a step cost was measured on each; so was the first."""
+    gpu, cpu = plan_of(FULL).sizes, plan_of().sizes
+    assert (pass_ratio(gpu), pass_ratio(cpu)) == (1.1, 1.25)  # one projection, and two
+    stated = {"hardware__tflops": 1}
+    gpu, cpu = (plan_of(FULL, model__device=each, **stated).sizes for each in ("cuda", "cpu"))
+    assert unlearning_seconds(gpu, 1) == pytest.approx(unlearning_seconds(cpu, 1) / 0.47)
+    assert question_row_seconds(gpu, 10) == question_row_seconds(cpu, 10)
+    assert question_seconds(gpu, 10, 4) > question_seconds(cpu, 10, 4)
 
 
 def test_rows_and_sketches_have_their_published_size():
@@ -118,7 +160,7 @@ def test_table_of_the_published_size_is_that_of_the_plan():
             {"hardware__gpu_memory_gb": 20, "model__precision": "float32"},
             ["'model.precision' to bfloat16"],
         ),
-        ({"hardware__gpu_memory_gb": 80}, ["fit_preconditioner", "'attribution.tokens_per_batch'"]),
+        ({"hardware__gpu_memory_gb": 64}, ["fit_preconditioner", "'attribution.tokens_per_batch'"]),
         (
             {"hardware__gpu_memory_gb": 80, "attribution__tokens_per_batch": 4096},
             ["attribute_documents", "float32", "'corpus.max_tokens' to"],
@@ -142,7 +184,7 @@ def test_plan_that_cannot_run_is_refused_in_one_line_with_the_key_to_change(path
 
 
 def test_what_a_refusal_advises_lets_the_plan_pass():
-    paths = {"hardware__gpu_memory_gb": 80, "unlearning__batch_documents": 1}
+    paths = {"hardware__gpu_memory_gb": 64, "unlearning__batch_documents": 1}
     for _ in range(4):
         try:
             check_fit(plan_of(FULL, **paths))
@@ -230,7 +272,10 @@ def test_a_changed_benchmark_costs_no_document_pass():
     plan = plan_of(FULL, unlearning__benchmarks=["arc_challenge_test"])
     own, other = plan.change["arc_challenge_test"], plan.change["mmlu_stem"]
     assert own["gpu_hours"] > other["gpu_hours"] > 0
-    assert own["gpu_hours"] < plan.rule("attribute_documents").gpu_hours / 2
+    # Forgetting is most of it; a benchmark that is only asked costs little.
+    document_pass = plan.rule("attribute_documents").gpu_hours
+    assert own["gpu_hours"] < document_pass
+    assert other["gpu_hours"] < document_pass / 10
 
 
 def test_a_job_on_a_gpu_asks_for_one_and_on_a_processor_for_none():

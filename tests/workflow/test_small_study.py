@@ -332,6 +332,24 @@ def test_make_bench_measures_a_finished_study(clone):
 
 
 @pytest.mark.slow
+def test_make_bench_gpu_compares_the_rows_of_a_finished_study(clone, tmp_path):
+    """Tried on the processor, whose rows are its own; other parts have a test without a study."""
+    ((_, dash, module, *words),) = recipes(["bench-gpu", "STUDY=small"], clone.folder)
+    words += ["--device", "cpu", "--parts", "card", "study", "numerics", "--out", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, dash, module, *words],
+        cwd=clone.folder,
+        env=clone.environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    for name in ("rows", "sketch", "questions"):
+        assert re.search(rf"{name}: relative distance +0 ", done.stdout), done.stdout
+    assert "trained model of the study" in (tmp_path / "bench_gpu.md").read_text()
+
+
+@pytest.mark.slow
 def test_report_of_a_config_is_written_where_its_study_stands(clone):
     clone.make("report", MADE)
     assert results(clone, "report", "report.html").stat().st_size > 100_000

@@ -12,7 +12,7 @@ second, their ratio to the plain pass, and on a GPU the peak memory of each. Sec
 processor's own on the CPU.
 
 The models have random weights, which cost what trained ones cost: the demo's shape, one of four
-times its width (about 8 times the parameters), and on a GPU the shape of OLMo3-7B.
+times its width (about 8 times the parameters), and on a GPU the shapes of OLMo2-1B and OLMo3-7B.
 """
 
 import argparse
@@ -46,7 +46,7 @@ SHAPES = {
 }
 PASSES = ("plain", "document pass", "bergson build")
 NO_GPU = (
-    "no CUDA GPU here: the OLMo3-7B shape is left out; on a machine with one run\n"
+    "no CUDA GPU here: OLMo2-1B and OLMo3-7B are left out; on a machine with one run\n"
     "  python -m workflow_scripts.attribution.measure_pass --device cuda --precision bfloat16\n"
 )
 

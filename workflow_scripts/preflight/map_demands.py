@@ -34,14 +34,13 @@ from workflow_scripts.preflight.demand import (
     when,
 )
 from workflow_scripts.preflight.model_work import (
-    FORWARD,
-    FORWARD_BACKWARD,
     TRAINING,
     embedding_device_bytes,
     forward_seconds,
     gate_device_bytes,
     pass_device_bytes,
     pass_seconds,
+    question_row_seconds,
     question_seconds,
     rate,
     roots_bytes,
@@ -84,9 +83,7 @@ ATTRIBUTION = {
         "attribution",
         by_benchmark(lambda s: 1),
         memory=lambda s, b: ENGINE + (16 + 8 * s.query_model) * s.questions(b) * s.width,
-        seconds=lambda s, b: question_seconds(
-            s, (1 + s.query_model) * s.questions(b), 1, FORWARD_BACKWARD
-        ),
+        seconds=lambda s, b: question_row_seconds(s, (1 + s.query_model) * s.questions(b)),
         disk=lambda s, b: 8 * s.questions(b) * s.width,
         device=lambda s, b: pass_device_bytes(s),
         rows=lambda s, b: s.questions(b),
@@ -236,7 +233,7 @@ def retraining_seconds(s: Sizes) -> float:
     models *= len(s.config["seeds"]["retraining"])
     passes = s.config["model"]["train"]["passes"]
     trained = TRAINING * s.shape.active * s.tokens / 2 * passes / rate(s.config)
-    return models * (trained + question_seconds(s, s.all_questions, ANSWERS, FORWARD))
+    return models * (trained + question_seconds(s, s.all_questions, ANSWERS))
 
 
 VALIDATION = {

@@ -2,7 +2,9 @@
 
 A token costs 2 N FLOP forward and, with frozen weights, 2 N backward to the activations (N: the
 weights that a token is multiplied with). Nothing that a gradient method does can be below that;
-what the document pass adds was measured against it.
+what the document pass adds was measured against it. What is said of a GPU was measured on one
+NVIDIA H200 in bfloat16 with random weights of the shapes of Olmo 3 7B and of a model of 1.5 billion
+parameters (make bench-gpu, docs/costs.md).
 """
 
 from collections.abc import Mapping
@@ -17,30 +19,40 @@ from workflow_scripts.preflight.sizes import BYTES, Sizes
 FORWARD = 2
 FORWARD_BACKWARD = 4
 TRAINING = 6
-# Document pass against a plain forward and backward of frozen weights (docs/validation.md, make
-# bench); on a large model the projection is a smaller share.
-PASS_RATIO = 1.15
-# What each further projection adds to it (measured in the planted study's shape: 1.16, 1.27 and
-# 1.42 with 1, 2 and 4 of p = 16).
-FURTHER_PROJECTION = 0.1
-# Questions are short and go in small batches, through an evaluation harness: a share of the rate.
-# A processor loses less by that than a GPU (measured on one).
-QUESTION_RATE, CPU_QUESTION_RATE = 0.25, 0.6
+# Document pass against a plain forward and backward of frozen weights: on an H200 1.05 to 1.11 at
+# the 7B shape; on a processor more, where the model is small (docs/validation.md, make bench).
+PASS_RATIO, CPU_PASS_RATIO = 1.1, 1.15
+# What each further projection of p = 16 adds to it: on an H200 1.14 with two against 1.08 with one;
+# on a processor in the planted study's shape 1.16, 1.27 and 1.42 with 1, 2 and 4.
+FURTHER_PROJECTION, CPU_FURTHER_PROJECTION = 0.07, 0.1
+# Shares of the rate. Questions asked through the evaluation harness are short and go in small
+# batches: assumed for a GPU, where the harness was not measured; measured on a processor.
+HARNESS_RATE, CPU_HARNESS_RATE = 0.25, 0.6
+# Rows of questions: on an H200 0.6 at the 1B shape and 0.92 at the 7B shape, on a processor 0.6.
+QUESTION_ROW_RATE = 0.6
+# Steps of unlearning with LoRA: on an H200 146 of 310 TFLOP/s at the 1B shape, whose adapters take
+# their inputs in float32. A 7B was not measured; a processor in float32 loses nothing.
+STEP_RATE = 0.47
 # Sustained rates where the config states none and none was measured, FLOP/s: one thread of a
-# processor in float32, a GPU in bfloat16.
-CPU_RATE, GPU_RATE = 0.03e12, 400e12
-# A GPU's other precisions in units of that: tf32 has tensor cores of half the rate, float32 none.
+# processor in float32, an H200 in bfloat16 (plain passes at the 7B shape: 297 to 318).
+CPU_RATE, GPU_RATE = 0.03e12, 310e12
+# A GPU's other precisions in units of that, not measured: tf32 has tensor cores of half the rate,
+# float32 none.
 GPU_PRECISIONS = {"bfloat16": 1.0, "tf32": 0.4, "float32": 0.125}
 
-# Kept per token for the backward pass, without checkpointing, in units of the activations' bytes:
-# attention (queries, keys, values, output and their norms), the residual stream and its norms in
-# float32, and the MLP's gate, up and product.
-HIDDEN_KEPT = 30
-INTERMEDIATE_KEPT = 4
+# Kept per token for the backward pass of frozen weights, without checkpointing, in units of the
+# activations' bytes: queries, keys, values and output of the attention, inputs of four norms in
+# float32 (12, and some room), and the MLP's gate, its activation and up. With the logits 6.8 MB a
+# token at the 7B shape in bfloat16; an H200 held 6.1.
+HIDDEN_KEPT = 14
+INTERMEDIATE_KEPT = 3
 # Logits in the model's precision, in float32, and their gradient.
 LOGIT_BYTES = 10
-# LoRA also keeps the input of every linear layer that it adapts.
-LORA_KEPT = 1.25
+# LoRA also keeps the input of every linear layer, in float32: at the 1B shape 41 GB by this where
+# an H200 held 36.6.
+LORA_KEPT = 1.7
+# A training keeps the inputs of all layers and norms (held against a peak on a processor).
+TRAINING_KEPT = 2
 # Batches are made of documents of like length; the fullest holds the short ones.
 SHORT = 50
 # Float32 rows of one batch are held below this by the engine.
@@ -74,10 +86,19 @@ def measured_rate(config: Mapping[str, Any]) -> dict[str, Any] | None:
     return record if same else None
 
 
+def pass_ratio(sizes: Sizes) -> float:
+    """Document pass in units of the plain forward and backward, with the study's projections."""
+    first, further = (
+        (PASS_RATIO, FURTHER_PROJECTION)
+        if sizes.on_gpu
+        else (CPU_PASS_RATIO, CPU_FURTHER_PROJECTION)
+    )
+    return first + further * (sizes.projections - 1)
+
+
 def pass_seconds(sizes: Sizes, tokens: float, precision: str | None = None) -> float:
     """Device seconds of gradients of ``tokens`` tokens of documents."""
-    ratio = PASS_RATIO + FURTHER_PROJECTION * (sizes.projections - 1)
-    work = FORWARD_BACKWARD * ratio * sizes.shape.active * tokens
+    work = FORWARD_BACKWARD * pass_ratio(sizes) * sizes.shape.active * tokens
     return work / (rate(sizes.config) * _slowdown(sizes, precision))
 
 
@@ -111,18 +132,17 @@ def embedding_device_bytes(sizes: Sizes) -> float:
     return weights + 4 * tokens * hidden
 
 
-def question_seconds(sizes: Sizes, questions: float, answers: int, cost: int) -> float:
-    """Device seconds of ``questions`` questions, each with so many answers.
-
-    Args:
-        sizes: of the study.
-        questions: how many, over all repetitions.
-        answers: sequences per question.
-        cost: ``FORWARD`` or ``FORWARD_BACKWARD``.
-    """
+def question_seconds(sizes: Sizes, questions: float, answers: int) -> float:
+    """Device seconds of ``questions`` questions, each with so many answers, through the harness."""
     tokens = questions * answers * sizes.question_tokens
-    share = QUESTION_RATE if sizes.on_gpu else CPU_QUESTION_RATE
-    return cost * sizes.shape.active * tokens / (rate(sizes.config) * share)
+    share = HARNESS_RATE if sizes.on_gpu else CPU_HARNESS_RATE
+    return FORWARD * sizes.shape.active * tokens / (rate(sizes.config) * share)
+
+
+def question_row_seconds(sizes: Sizes, questions: float) -> float:
+    """Device seconds of gradients of ``questions`` questions, each with one answer."""
+    work = FORWARD_BACKWARD * sizes.shape.active * questions * sizes.question_tokens
+    return work / (rate(sizes.config) * QUESTION_ROW_RATE)
 
 
 def unlearning_seconds(sizes: Sizes, arms: int, steps: int | None = None) -> float:
@@ -142,7 +162,8 @@ def unlearning_seconds(sizes: Sizes, arms: int, steps: int | None = None) -> flo
     step += FORWARD * questions / settings["margin_every"]
     retain = FORWARD * settings["retain_documents"] * length * (1 + sizes.doses)
     tokens = arms * ((steps or settings["max_steps"]) * step + retain)
-    return sizes.shape.active * tokens / rate(sizes.config)
+    share = STEP_RATE if sizes.on_gpu else 1
+    return sizes.shape.active * tokens / (rate(sizes.config) * share)
 
 
 def activation_bytes(

@@ -17,8 +17,8 @@ from workflow_scripts.preflight.demands import (
 )
 from workflow_scripts.preflight.model_work import (
     FORWARD_BACKWARD,
-    PASS_RATIO,
     measured_rate,
+    pass_ratio,
     rate,
 )
 from workflow_scripts.preflight.sizes import Sizes
@@ -190,7 +190,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
             "flops": rate(sizes.config),
             "flops_from": rate_source(sizes.config),
             "flop_per_token": FORWARD_BACKWARD * shape.active,
-            "document_pass_ratio": PASS_RATIO,
+            "document_pass_ratio": pass_ratio(sizes),
         },
         "rules": [asdict(each) for each in plan.rules],
         "changed_benchmark": {name: dict(cost) for name, cost in plan.change.items()},

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from workflow_scripts.preflight.advice import size
-from workflow_scripts.preflight.model_work import FORWARD_BACKWARD, PASS_RATIO, rate
+from workflow_scripts.preflight.model_work import FORWARD_BACKWARD, pass_ratio, rate
 from workflow_scripts.preflight.plan import Plan, RulePlan, rate_source
 
 HEADINGS = ("", "jobs", "rows", "tokens", "disk GB", "memory GB", "GPU GB", "hours", "total h")
@@ -104,7 +104,7 @@ def _foot(plan: Plan) -> Iterator[str]:
     yield (
         f"rate: {rate(config) / 1e12:,g} TFLOP/s on one {device} device ({rate_source(config)}), "
         f"{FORWARD_BACKWARD} x {sizes.shape.active:,} FLOP a token, document pass "
-        f"{PASS_RATIO} times that"
+        f"{pass_ratio(sizes):.2f} times that"
     )
     gpu, cpu = plan.total("gpu_hours"), plan.total("cpu_hours")
     if sizes.on_gpu:

@@ -25,7 +25,6 @@ from workflow_scripts.preflight.demand import (
     when,
 )
 from workflow_scripts.preflight.model_work import (
-    FORWARD,
     question_seconds,
     unlearning_device_bytes,
     unlearning_seconds,
@@ -77,9 +76,7 @@ UNLEARNING = {
             + all_adapters(s, s.arms)
             + (1e5 + 100 * evaluations(s, s.arms)) * s.questions(b)
         ),
-        seconds=lambda s, b: question_seconds(
-            s, evaluations(s, s.arms) * s.questions(b), ANSWERS, FORWARD
-        ),
+        seconds=lambda s, b: question_seconds(s, evaluations(s, s.arms) * s.questions(b), ANSWERS),
         disk=lambda s, b: 20 * evaluations(s, s.arms) * s.questions(b),
         device=asked_device,
         rows=lambda s, b: evaluations(s, s.arms) * s.questions(b),
@@ -101,9 +98,7 @@ UNLEARNING = {
         "unlearning",
         by_benchmark(lambda s: int(s.control)),
         memory=lambda s, b: HARNESS + all_adapters(s, 1) + 1e5 * s.questions(b),
-        seconds=lambda s, b: question_seconds(
-            s, evaluations(s, 1) * s.questions(b), ANSWERS, FORWARD
-        ),
+        seconds=lambda s, b: question_seconds(s, evaluations(s, 1) * s.questions(b), ANSWERS),
         disk=lambda s, b: 20 * evaluations(s, 1) * s.questions(b),
         device=asked_device,
         rows=lambda s, b: evaluations(s, 1) * s.questions(b),
@@ -129,9 +124,7 @@ UNLEARNING = {
             + s.cross_seeds * HALF_ARMS * s.doses * s.adapter_bytes
             + (1e5 + 100 * half_evaluations(s)) * s.questions(b)
         ),
-        seconds=lambda s, b: question_seconds(
-            s, half_evaluations(s) * s.questions(b), ANSWERS, FORWARD
-        ),
+        seconds=lambda s, b: question_seconds(s, half_evaluations(s) * s.questions(b), ANSWERS),
         disk=lambda s, b: 20 * half_evaluations(s) * s.questions(b),
         device=asked_device,
         rows=lambda s, b: half_evaluations(s) * s.questions(b),

@@ -4,9 +4,9 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 
 import torch
-import transformers
 
 from workflow_scripts.tools.gpu.rows import Options, Row, Rows, synchronize
 
@@ -49,10 +49,8 @@ def copy_rate(options: Options) -> float:
 
 def versions() -> str:
     """Versions of what the numbers depend on."""
-    return (
-        f"Python {sys.version.split()[0]}, torch {torch.__version__}, "
-        f"transformers {transformers.__version__}"
-    )
+    packages = ", ".join(f"{name} {version(name)}" for name in ("transformers", "bergson", "peft"))
+    return f"Python {sys.version.split()[0]}, torch {torch.__version__}, {packages}"
 
 
 def rows(options: Options) -> Rows:
@@ -62,8 +60,6 @@ def rows(options: Options) -> Rows:
         yield Row(PART, about.name, "memory", about.total_memory / 1e9, "GB", versions())
     else:
         yield Row(PART, "processor", "threads", torch.get_num_threads(), "", versions())
-    kind = str(options.dtype).removeprefix("torch.")
-    yield Row(
-        PART, f"{kind}, random numbers", "matrix product", matrix_rate(options) / 1e12, "TFLOP/s"
-    )
+    setting = f"{str(options.dtype).removeprefix('torch.')}, random numbers"
+    yield Row(PART, setting, "matrix product", matrix_rate(options) / 1e12, "TFLOP/s")
     yield Row(PART, "read plus written", "copy", copy_rate(options) / 1e12, "TB/s")

@@ -1,6 +1,9 @@
-"""Where the time of the document pass goes: the largest kernels, and copies to the host."""
+"""Where the time of the passes goes: the largest kernels, and shares by kind of kernel."""
 
+import re
 import time
+from collections import Counter
+from collections.abc import Callable
 
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
@@ -12,10 +15,43 @@ from workflow_scripts.tools.gpu.rows import Options, Row, Rows, synchronize
 
 PART = "kernels"
 LARGEST = 10
+# Kinds by what stands in a kernel's name (on a processor, an operator's); the first that fits.
+# Products whose rows are not aligned to 16 bytes are those of the output layer, where the
+# vocabulary is no multiple of 8.
+KINDS = (
+    ("copies from and to the host", r"Memcpy (?!DtoD)"),
+    ("attention", r"flash|fmha|attention"),
+    ("matrix products, unaligned", r"align[124]\b"),
+    ("matrix products", r"nvjet|gemm|cutlass|::(mm|bmm|addmm)\b"),
+    ("softmax and loss", r"(?i)softmax|nll_loss"),
+    ("copies and casts", r"(?i)copy|memset|memcpy|CatArray"),
+    ("reductions", r"reduce|::(sum|mean|linalg_vector_norm)\b"),
+    ("elementwise", r"elementwise|::(mul|add|div|pow|silu|silu_backward|neg|sub|rsqrt)_?\b"),
+)
+
+
+def kind_of(kernel: str) -> str:
+    """The kind of a kernel by its name."""
+    return next((kind for kind, words in KINDS if re.search(words, kernel)), "other")
+
+
+def short_name(kernel: str) -> str:
+    """A kernel's name as a person reads it: template and what it computes, without types.
+
+    ``void at::native::elementwise_kernel<128, ..MulFunctor<float>..>`` is
+    ``elementwise_kernel MulFunctor``.
+    """
+    made = re.search(r"cutlass_\w+", kernel)
+    if made:
+        return made[0]
+    outer, _, inside = re.sub(r"^void ", "", kernel).partition("<")
+    computed = re.findall(r"\w*(?:Functor|_cuda|Ops)\b", inside)
+    computed = [name for name in computed if name not in ("BinaryFunctor", "gpu_kernel_cuda")]
+    return " ".join([outer.partition("(")[0].split("native::")[-1], *computed[-1:]])
 
 
 def rows(options: Options) -> Rows:
-    """Two batches under the profiler, after two without it."""
+    """Two batches of the plain and of the document pass, once without the profiler, once with."""
     model = random_model(options.shape, options.device, options.dtype)
     engine = GradientEngine(model, DIM, SEED)
     tokens, length = options.tokens[0], options.lengths[0]
@@ -23,10 +59,12 @@ def rows(options: Options) -> Rows:
     for name, work in passes(engine, shard, ROW_DTYPE, tokens).items():
         if name != "bergson build":
             work()
-            yield from _profiled(options, name, work)
+            wall, times = profiled(options, work)
+            yield from shares(f"{name}, two batches", wall, times)
 
 
-def _profiled(options: Options, name: str, work) -> Rows:
+def profiled(options: Options, work: Callable[[], object]) -> tuple[float, Counter[str]]:
+    """Seconds of a call, and microseconds by kernel (on a processor by operator, its own)."""
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * options.on_gpu
     synchronize(options.device)
     start = time.perf_counter()
@@ -34,40 +72,27 @@ def _profiled(options: Options, name: str, work) -> Rows:
         work()
         synchronize(options.device)
     wall = time.perf_counter() - start
-    times = _times(found, options.on_gpu)
+    times: Counter[str] = Counter()
+    for event in found.key_averages():
+        if not options.on_gpu:
+            times[event.key] += event.self_cpu_time_total
+        elif event.device_type == DeviceType.CUDA:
+            times[event.key] += event.self_device_time_total
+    return wall, times
+
+
+def shares(setting: str, wall: float, times: Counter[str]) -> Rows:
+    """How long the device worked, shares of that by kind, and the largest kernels."""
     total = sum(times.values()) or 1.0
-    yield Row(
-        PART,
-        f"{name}, two batches",
-        "device busy",
-        100 * total / 1e6 / wall,
-        "%",
-        f"of {wall:.2f} s under the profiler",
-    )
-    copies = sum(
-        spent for kernel, spent in times.items() if "Memcpy" in kernel and "DtoD" not in kernel
-    )
-    yield Row(
-        PART, f"{name}, two batches", "copies from and to the host", 100 * copies / total, "%"
-    )
-    for kernel, spent in sorted(times.items(), key=lambda item: -item[1])[:LARGEST]:
-        yield Row(
-            PART,
-            f"{name}, two batches",
-            "share of device time",
-            100 * spent / total,
-            "%",
-            kernel[:90],
-        )
-
-
-def _times(found: profile, on_gpu: bool) -> dict[str, float]:
-    """Microseconds by kernel on the GPU; by operator, its own time, on the CPU."""
-    events = found.key_averages()
-    if not on_gpu:
-        return {event.key: event.self_cpu_time_total for event in events}
-    return {
-        event.key: event.self_device_time_total
-        for event in events
-        if event.device_type == DeviceType.CUDA and event.self_device_time_total > 0
-    }
+    kinds: Counter[str] = Counter({kind: 0.0 for kind, _ in KINDS})
+    kernels: Counter[tuple[str, str]] = Counter()
+    for kernel, spent in times.items():
+        kinds[kind_of(kernel)] += spent
+        kernels[kind_of(kernel), short_name(kernel)] += spent
+    note = f"{total / 1e6:.2f} of {wall:.2f} s; the profiler slows what starts the kernels"
+    yield Row(PART, setting, "device busy", 100 * total / 1e6 / wall, "%", note)
+    for kind, spent in kinds.most_common():
+        yield Row(PART, setting, f"share: {kind}", 100 * spent / total, "%")
+    for rank, ((kind, kernel), spent) in enumerate(kernels.most_common(LARGEST), 1):
+        what = f"kernel {rank}: {kind}"
+        yield Row(PART, setting, what, 100 * spent / total, "%", kernel[:90])

@@ -1,6 +1,6 @@
 """What a measurement is: a row of the table, and the options that all parts share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,8 @@ class Row:
     def line(self) -> str:
         """The row as a person reads it."""
         value = "-" if self.value is None else f"{self.value:,.4g}"
-        return f"{self.part:<11}{self.setting:<44}{self.what:<34}{value:>10} {self.unit:<12}{self.note}"
+        named = f"{self.part:<11}{self.setting:<44}{self.what:<38}"
+        return f"{named}{value:>10} {self.unit:<12}{self.note}".rstrip()
 
     def record(self) -> dict[str, Any]:
         """The row as a mapping."""
@@ -80,6 +81,11 @@ class Options:
 
 
 Rows = Iterator[Row]
+
+
+def spread(values: Sequence[float]) -> str:
+    """Lowest and highest of the turns, in words."""
+    return f"{min(values):.3f} to {max(values):.3f}"
 
 
 def synchronize(device: str | torch.device) -> None:

@@ -58,12 +58,5 @@ def rows(options: Options) -> Rows:
             distance = float(np.linalg.norm(other - own) / np.linalg.norm(own))
             lengths = np.linalg.norm(own, axis=-1) * np.linalg.norm(other, axis=-1)
             cosines = (own * other).sum(-1)[lengths > 0] / lengths[lengths > 0]
-            note = f"lowest cosine {cosines.min():.6f}"
-            yield Row(
-                PART,
-                f"{precision} on {options.device}",
-                f"{name}: relative distance",
-                distance,
-                "",
-                note,
-            )
+            setting, note = f"{precision} on {options.device}", f"lowest cosine {cosines.min():.6f}"
+            yield Row(PART, setting, f"{name}: relative distance", distance, "", note)

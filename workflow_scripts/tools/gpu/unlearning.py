@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections.abc import Callable
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,7 @@ from workflow_scripts.attribution.query_rows import collect_query_rows
 from workflow_scripts.common.streams import stream
 from workflow_scripts.preflight.model_work import FORWARD, FORWARD_BACKWARD
 from workflow_scripts.tools.gpu.passes import DIM, SEED, active
-from workflow_scripts.tools.gpu.rows import Options, Row, Rows, peak_gb, synchronize
+from workflow_scripts.tools.gpu.rows import Options, Row, Rows, peak_gb, spread, synchronize
 from workflow_scripts.unlearning.losses import Questions
 from workflow_scripts.unlearning.measure_step import prepared, step_seconds
 from workflow_scripts.unlearning.peft_adapter import Adapter, AdapterSettings
@@ -42,29 +43,30 @@ def random_questions(vocabulary: int, questions: int) -> pl.DataFrame:
     )
 
 
-def questions_asked(options: Options, shape: str, model: torch.nn.Module) -> Rows:
-    """Questions a second: margins (forward), and rows of the right answers (and backward)."""
-    count = options.scaled(QUESTIONS, 8)
-    frame = random_questions(SHAPES[shape][4], count)
-    asked, tokens = Questions(frame, "acc"), options.tokens[0]
-    engine = GradientEngine(model, DIM, SEED)
-    for name, sequences, cost, work in (
-        ("questions, margins", CHOICES, FORWARD, lambda: asked.judge(model, tokens)),
-        (
-            "questions, rows",
-            1,
-            FORWARD_BACKWARD,
-            lambda: collect_query_rows(engine, frame, "gold", tokens),
-        ),
-    ):
-        work()
-        synchronize(options.device)
+def seconds_of(work: Callable[[], object], device: str) -> float:
+    """Seconds of the second of two calls."""
+    for _ in range(2):
+        synchronize(device)
         start = time.perf_counter()
         work()
-        synchronize(options.device)
-        elapsed = time.perf_counter() - start
-        flop = cost * active(model) * count * sequences * (PROMPT + ANSWER) / elapsed
-        yield Row(PART, shape, name, count / elapsed, "questions/s", f"{flop / 1e12:.0f} TFLOP/s")
+        synchronize(device)
+    return time.perf_counter() - start
+
+
+def questions_asked(options: Options, shape: str, model: torch.nn.Module) -> Rows:
+    """Questions a second: margins (forward), and rows of the right answers (and backward)."""
+    count, tokens = options.scaled(QUESTIONS, 8), options.tokens[0]
+    frame = random_questions(SHAPES[shape][4], count)
+    asked, engine = Questions(frame, "acc"), GradientEngine(model, DIM, SEED)
+    kinds = (
+        ("margins", FORWARD * CHOICES, lambda: asked.judge(model, tokens)),
+        ("rows", FORWARD_BACKWARD, lambda: collect_query_rows(engine, frame, "gold", tokens)),
+    )
+    for name, cost, work in kinds:
+        elapsed = seconds_of(work, options.device)
+        flop = cost * active(model) * count * (PROMPT + ANSWER) / elapsed
+        note = f"{flop / 1e12:.3g} TFLOP/s"
+        yield Row(PART, shape, f"questions: {name}", count / elapsed, "questions/s", note)
 
 
 def steps(options: Options) -> Rows:
@@ -73,32 +75,18 @@ def steps(options: Options) -> Rows:
     model = random_model(shape, options.device, options.dtype)
     shard = random_shard(shape, 2 * DOCUMENTS)["input_ids"].list.head(LENGTH).to_list()
     tokens = [np.asarray(ids, np.int32) for ids in shard]
-    adapter = Adapter(model, AdapterSettings())
-    forgetter = prepared(adapter, tokens[DOCUMENTS:], STEPS, DOCUMENTS)
-    turns = [
-        step_seconds(forgetter, tokens[:DOCUMENTS], tokens[DOCUMENTS:], STEPS)
-        for _ in range(options.repeats + 1)
-    ][1:]
+    forget, retain = tokens[:DOCUMENTS], tokens[DOCUMENTS:]
+    forgetter = prepared(Adapter(model, AdapterSettings()), retain, STEPS, DOCUMENTS)
+    # The first turn warms the allocator.
+    turns = [step_seconds(forgetter, forget, retain, STEPS) for _ in range(options.repeats + 1)][1:]
     seconds = statistics.median(ours for _, ours in turns) / STEPS
     ratios = [ours / plain for plain, ours in turns]
-    setting = f"{shape}, {DOCUMENTS}+{DOCUMENTS} documents"
     flop = FORWARD_BACKWARD * active(model) * sum(map(len, tokens)) / seconds
-    yield Row(
-        PART,
-        setting,
-        "step",
-        1000 * seconds,
-        "ms",
-        f"{flop / 1e12:.0f} TFLOP/s by the plan's count",
-    )
-    yield Row(
-        PART,
-        setting,
-        "step: ratio to its passes",
-        statistics.median(ratios),
-        "",
-        f"{min(ratios):.3f} to {max(ratios):.3f}",
-    )
+    setting = f"{shape}, {DOCUMENTS}+{DOCUMENTS} documents"
+    note = f"{flop / 1e12:.3g} TFLOP/s by the plan's count"
+    yield Row(PART, setting, "step", 1000 * seconds, "ms", note)
+    ratio = statistics.median(ratios)
+    yield Row(PART, setting, "step: ratio to its passes", ratio, "", spread(ratios))
     peak = peak_gb(options.device)
     if peak:
         yield Row(PART, setting, "step: peak memory", peak, "GB")
