@@ -32,10 +32,10 @@ if config["model"]["source"] == "train":
             "<logs>/train_model.log",
         benchmark:
             "<timings>/train_model.tsv"
-        conda:
-            "../envs/engine.yaml"
         # The longest job, and most others wait for it.
         priority: 1
+        conda:
+            "../envs/engine.yaml"
         threads: TASKS
         resources:
             **TOGETHER,
