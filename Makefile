@@ -8,7 +8,7 @@ quoted = '$(subst ','\'',$(1))'
 CONFIGFILE = $(if $(CONFIG),--configfile $(call quoted,$(value CONFIG)))
 # The study that is meant: that of the config which is named, else the one named, else the planted one.
 ifneq ($(CONFIG),)
-override STUDY = $(eval override STUDY := $(shell $(BIN)/python -m workflow_scripts.common.study_name $(CONFIGFILE)))$(STUDY)
+override STUDY = $(eval override STUDY := $(shell $(BIN)/python -m workflow_scripts.common.config.study_name $(CONFIGFILE)))$(STUDY)
 else
 STUDY ?= planted
 endif
@@ -47,7 +47,7 @@ $(VENV)/.installed-dev: envs/requirements-dev.txt $(VENV)/.installed
 demo: $(VENV)/.installed ## run the planted study and print what it found
 	ATLAS_HEADLINE=later $(BIN)/snakemake --cores $(CORES)
 	@$(MAKE) --no-print-directory report STUDY=planted CONFIG=
-	@$(BIN)/python -m workflow_scripts.report.headline results/planted
+	@$(BIN)/python -m workflow_scripts.run.headline results/planted
 
 report: $(VENV)/.installed ## write the report of a finished study (STUDY=x or CONFIG=configs/x.yaml)
 	@test -d $(FOLDER)/report || { echo $(FOLDER)"/report is not there: run the study first, or name it (make report STUDY=x)"; exit 1; }
@@ -56,7 +56,7 @@ report: $(VENV)/.installed ## write the report of a finished study (STUDY=x or C
 
 status: $(VENV)/.installed ## how far a study is, also while it runs (CONFIG=configs/x.yaml)
 	$(check_study)
-	@$(BIN)/python -m workflow_scripts.report.status $(CONFIGFILE)
+	@$(BIN)/python -m workflow_scripts.run.status $(CONFIGFILE)
 
 # Before the targets of Snakemake stands --: a config file more would be read otherwise.
 publish: $(VENV)/.installed ## put a finished study into a folder to share (CONFIG=configs/x.yaml)
@@ -87,15 +87,15 @@ test-all: test ## the long tests too: real text, the demo's bars, bergson's own 
 
 matrix: $(VENV)/.installed ## every table and figure that an existing bin matrix allows (FILE=matrix.csv STUDY=x)
 	@test -n $(call quoted,$(value FILE)) || { echo "name the matrix: make matrix FILE=path/to/matrix.csv (topic, format, one column a benchmark)"; exit 1; }
-	@study=$$($(BIN)/python -m workflow_scripts.influence.matrix_study $(if $(filter file,$(origin STUDY)),,--study $(call quoted,$(value STUDY))) -- $(call quoted,$(value FILE))) && \
+	@study=$$($(BIN)/python -m workflow_scripts.influence.matrix.matrix_study $(if $(filter file,$(origin STUDY)),,--study $(call quoted,$(value STUDY))) -- $(call quoted,$(value FILE))) && \
 	ATLAS_HEADLINE=later $(BIN)/snakemake --cores $(CORES) --configfile "results/$$study/.state/matrix.yaml" && \
 	$(call write_report,"results/$$study",--configfile "results/$$study/.state/matrix.yaml") && \
-	$(BIN)/python -m workflow_scripts.report.headline "results/$$study"
+	$(BIN)/python -m workflow_scripts.run.headline "results/$$study"
 
 bench: $(VENV)/.installed ## cost of the document pass and of an unlearning step against plain passes, and of the draw (STUDY=x)
-	$(BIN)/python -m workflow_scripts.attribution.measure_pass $(FOLDER)
-	$(BIN)/python -m workflow_scripts.unlearning.measure_step $(FOLDER)
-	$(BIN)/python -m workflow_scripts.corpus.measure_sampling --millions 5
+	$(BIN)/python -m workflow_scripts.tools.bench.measure_pass $(FOLDER)
+	$(BIN)/python -m workflow_scripts.tools.bench.measure_step $(FOLDER)
+	$(BIN)/python -m workflow_scripts.tools.bench.measure_sampling --millions 5
 
 # A study that is named must be finished; the planted one is taken where it is.
 bench-gpu: $(VENV)/.installed ## what a GPU makes of passes, steps and questions, in eight minutes (STUDY=x)
@@ -105,11 +105,11 @@ lds: CONFIG ?= configs/lds.yaml
 lds: $(VENV)/.installed ## retrain small models on halves of the bins and score every map by them (an hour or two; CONFIG=configs/x.yaml)
 	$(check_study)
 	$(BIN)/snakemake --cores $(CORES) $(CONFIGFILE) -- lds
-	@$(BIN)/python -m workflow_scripts.validation.show_lds $(CONFIGFILE)
+	@$(BIN)/python -m workflow_scripts.validation.retraining.show_lds $(CONFIGFILE)
 
 power: $(VENV)/.installed ## what difference a study's unlearning can detect, before it is run (CONFIG=configs/x.yaml)
 	$(check_study)
-	@$(BIN)/python -m workflow_scripts.unlearning.power $(CONFIGFILE)
+	@$(BIN)/python -m workflow_scripts.unlearning.effects.power $(CONFIGFILE)
 
 simulate: $(VENV)/.installed ## coverage, false discoveries and power of the bin statistics, also in worlds that can break them, into docs/simulation (six minutes on one core)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m workflow_scripts.simulation.simulate
@@ -121,18 +121,18 @@ hard-seeds: $(VENV)/.installed ## run unseen seeds of the hard planted world, in
 check-benchmark: $(VENV)/.installed ## print a benchmark's first question as it is scored, or what is wrong with it (NAME=x CONFIG=configs/x.yaml)
 	$(check_study)
 	@test -n $(call quoted,$(value NAME)) || { echo "name the benchmark: make check-benchmark NAME=x (benchmarks/x.yaml)"; exit 1; }
-	@$(BIN)/python -m workflow_scripts.benchmarks.check_benchmark $(CONFIGFILE) -- $(call quoted,$(value NAME))
+	@$(BIN)/python -m workflow_scripts.benchmarks.sheet.check_benchmark $(CONFIGFILE) -- $(call quoted,$(value NAME))
 
 plan: $(VENV)/.installed ## print what a study will cost before it is run (CONFIG=configs/x.yaml)
 	$(check_study)
 	@$(BIN)/python -m workflow_scripts.preflight.show_plan $(CONFIGFILE)
 
 docs: $(VENV)/.installed ## write the reference pages from the schemas
-	$(BIN)/python -m workflow_scripts.common.reference
+	$(BIN)/python -m workflow_scripts.tools.reference_pages
 	$(BIN)/python -m workflow_scripts.simulation.page_tables
 
 graph: $(VENV)/.installed ## draw the graph of rules, docs/images/rules.png
-	$(BIN)/snakemake --rulegraph dot | $(BIN)/python -m workflow_scripts.report.rule_graph docs/images/rules.png
+	$(BIN)/snakemake --rulegraph dot | $(BIN)/python -m workflow_scripts.tools.rule_graph docs/images/rules.png
 
 clean: ## delete the results of the planted study
 	rm -rf results/planted

@@ -4,13 +4,13 @@ import os
 import sys
 
 from workflow_scripts.benchmarks.questions import check_questions
-from workflow_scripts.common.config import complete
+from workflow_scripts.common.config.load import complete
 from workflow_scripts.common.errors import AtlasError
-from workflow_scripts.common.leftovers import begin_run
+from workflow_scripts.run.slurm_leftovers import begin_run
 from workflow_scripts.common.paths import check_folders
-from workflow_scripts.common.siblings import NAMES
-from workflow_scripts.report.headline import end_run
-from workflow_scripts.report.run_options import note_options
+from workflow_scripts.common.config.siblings import NAMES
+from workflow_scripts.run.headline import end_run
+from workflow_scripts.run.run_options import note_options
 from workflow_scripts.run.failures import report_failures
 from workflow_scripts.run.lock import stop_stray_jobs
 from workflow_scripts.run.records import rerun_by_content

@@ -12,10 +12,10 @@ from workflow_scripts.benchmarks.definitions import (
     study_definitions,
 )
 from workflow_scripts.common.paths import check_files, check_python
-from workflow_scripts.common.siblings import model_seeds, siblings
-from workflow_scripts.corpus.sources import resolve
-from workflow_scripts.preflight.demands import resources_of
-from workflow_scripts.preflight.sizes import sizes_of
+from workflow_scripts.common.config.siblings import model_seeds, siblings
+from workflow_scripts.corpus.sources.sources import resolve
+from workflow_scripts.preflight.costs.resources import resources_of
+from workflow_scripts.preflight.costs.sizes import sizes_of
 
 STAGES = [
     "corpus",

@@ -6,8 +6,8 @@ corpus. Nothing after the manifest and the documents opens a source file.
 
 from itertools import chain
 
-from workflow_scripts.corpus.planted_wording import question_files
-from workflow_scripts.corpus.sources import (
+from workflow_scripts.corpus.planted.capability_wording import question_files
+from workflow_scripts.corpus.sources.sources import (
     attribute_files,
     beside,
     group_parts,
@@ -79,7 +79,7 @@ if config["corpus"]["source"] == "planted":
             world=config["corpus"]["planted"],
             seed=config["seeds"]["corpus"],
         script:
-            "../workflow_scripts/corpus/plant_world.py"
+            "../workflow_scripts/corpus/planted/plant_world.py"
 
 
 if FROM_HUB:
@@ -115,7 +115,7 @@ if FROM_HUB:
             ],
             offline=config["corpus"]["hub"]["offline"],
         script:
-            "../workflow_scripts/corpus/fetch_files.py"
+            "../workflow_scripts/corpus/sources/fetch_files.py"
 
 
 if ANNOTATED:
@@ -147,7 +147,7 @@ if ANNOTATED:
             device=config["model"]["device"],
             precision=config["model"]["precision"],
         script:
-            "../workflow_scripts/corpus/annotate_part.py"
+            "../workflow_scripts/corpus/sources/annotate_part.py"
 
 
 rule index_documents:
@@ -176,7 +176,7 @@ rule index_documents:
         data=config["data"],
         strict=config["corpus"]["max_malformed_share"] == 0,
     script:
-        "../workflow_scripts/corpus/index_documents.py"
+        "../workflow_scripts/corpus/sources/index_documents.py"
 
 
 rule sample_bins:
@@ -204,7 +204,7 @@ rule sample_bins:
         repeated_ids=config["corpus"]["repeated_ids"],
         seed=config["seeds"]["corpus"],
     script:
-        "../workflow_scripts/corpus/sample_bins.py"
+        "../workflow_scripts/corpus/sampling/sample_bins.py"
 
 
 rule collect_documents:
@@ -230,7 +230,7 @@ rule collect_documents:
         layout=SOURCE_LAYOUT,
         data=config["data"],
     script:
-        "../workflow_scripts/corpus/collect_documents.py"
+        "../workflow_scripts/corpus/sources/collect_documents.py"
 
 
 rule deal_folds:
@@ -254,7 +254,7 @@ rule deal_folds:
         folds=config["corpus"]["folds"],
         threshold=config["corpus"]["near_duplicate_threshold"],
     script:
-        "../workflow_scripts/corpus/deal_folds.py"
+        "../workflow_scripts/corpus/folds/deal_folds.py"
 
 
 if config["model"]["source"] == "train":
@@ -279,7 +279,7 @@ if config["model"]["source"] == "train":
             version=VERSION["corpus"],
             vocab_size=config["corpus"]["vocab_size"],
         script:
-            "../workflow_scripts/corpus/fit_tokenizer.py"
+            "../workflow_scripts/corpus/tokens/fit_tokenizer.py"
 
 else:
 
@@ -305,7 +305,7 @@ else:
             path=resolve(config["model"]["pretrained"]["path"], config["data"]),
             revision=config["model"]["pretrained"]["revision"],
         script:
-            "../workflow_scripts/corpus/copy_tokenizer.py"
+            "../workflow_scripts/corpus/tokens/copy_tokenizer.py"
 
 
 rule cut_shards:
@@ -328,7 +328,7 @@ rule cut_shards:
         shards=SHARDS,
         max_tokens=config["corpus"]["max_tokens"],
     script:
-        "../workflow_scripts/corpus/cut_shards.py"
+        "../workflow_scripts/corpus/tokens/cut_shards.py"
 
 
 rule tokenize_shard:
@@ -356,7 +356,7 @@ rule tokenize_shard:
         max_tokens=config["corpus"]["max_tokens"],
         max_malformed_share=config["corpus"]["max_malformed_share"],
     script:
-        "../workflow_scripts/corpus/tokenize_shard.py"
+        "../workflow_scripts/corpus/tokens/tokenize_shard.py"
 
 
 rule summarise_bins:
@@ -382,7 +382,7 @@ rule summarise_bins:
         documents_per_bin=config["corpus"]["documents_per_bin"],
         max_malformed_share=config["corpus"]["max_malformed_share"],
     script:
-        "../workflow_scripts/corpus/summarise_bins.py"
+        "../workflow_scripts/corpus/bins/summarise_bins.py"
 
 
 TARGETS += [

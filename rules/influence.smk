@@ -9,9 +9,9 @@ gathered tables do.
 from pathlib import Path
 
 from workflow_scripts.benchmarks.definitions import shown
-from workflow_scripts.corpus.sources import resolve
-from workflow_scripts.influence.contrast_plan import plan_contrasts
-from workflow_scripts.influence.topic_weights import read_topic_weights
+from workflow_scripts.corpus.sources.sources import resolve
+from workflow_scripts.influence.contrasts.contrast_plan import plan_contrasts
+from workflow_scripts.influence.maps.topic_weights import read_topic_weights
 
 # What the contrasts need to know of each benchmark.
 CELLS = {
@@ -77,7 +77,7 @@ if MATRIX:
         params:
             version=VERSION["influence"],
         script:
-            "../workflow_scripts/influence/import_matrix.py"
+            "../workflow_scripts/influence/matrix/import_matrix.py"
 
 else:
 
@@ -112,7 +112,7 @@ else:
             splits=config["influence"]["splits"],
             seed=config["seeds"]["corpus"],
         script:
-            "../workflow_scripts/influence/estimate_bins.py"
+            "../workflow_scripts/influence/bins/estimate_bins.py"
 
     rule gather_bins:
         """The bin tables of all benchmarks in one, and what else is known of each map."""
@@ -143,7 +143,7 @@ else:
             version=VERSION["influence"],
             benchmarks=BENCHMARKS,
         script:
-            "../workflow_scripts/influence/gather_bins.py"
+            "../workflow_scripts/influence/bins/gather_bins.py"
 
     COMPARED["resampling"] = collect(
         "<results>/influence/resampling/{benchmark}.npz", benchmark=BENCHMARKS
@@ -171,7 +171,7 @@ else:
             benchmarks=BENCHMARKS,
             projections=config["attribution"]["projections"],
         script:
-            "../workflow_scripts/influence/budget_errors.py"
+            "../workflow_scripts/influence/budget/budget_errors.py"
 
     COMPARED["summary"] = "<results>/corpus/bin_summary.parquet"
 
@@ -203,7 +203,7 @@ rule compare_maps:
         tasks=TASKS,
         seed=config["seeds"]["bootstrap"],
     script:
-        "../workflow_scripts/influence/compare_maps.py"
+        "../workflow_scripts/influence/maps/compare_maps.py"
 
 
 TARGETS += [
@@ -232,7 +232,9 @@ if not MATRIX:
             folds="<results>/corpus/folds.parquet",
             shards=collect("<results>/corpus/shards/{shard}.parquet", shard=SHARDS),
             bins="<results>/influence/bin_influence.parquet",
-            words=shown(Path(workflow.basedir, "workflow_scripts", "influence", "words.yaml")),
+            words=shown(
+                Path(workflow.basedir, "workflow_scripts", "influence", "texts", "words.yaml")
+            ),
         output:
             **EXAMPLES_OUTPUT,
             profile="<results>/influence/lexical_profile.parquet",
@@ -255,7 +257,7 @@ if not MATRIX:
             bootstraps=config["influence"]["bootstraps"],
             seed=config["seeds"]["bootstrap"],
         script:
-            "../workflow_scripts/influence/profile_texts.py"
+            "../workflow_scripts/influence/texts/profile_texts.py"
 
     # Only kept rows can be whitened, weighted and left out otherwise.
     VARIED = {}
@@ -301,7 +303,7 @@ if not MATRIX:
             damping=config["attribution"]["damping"],
             multiplicity=config["influence"]["multiplicity"],
         script:
-            "../workflow_scripts/influence/vary_maps.py"
+            "../workflow_scripts/influence/variants/vary_maps.py"
 
     TARGETS += [
         f"{RESULTS}/influence/reliability.parquet",

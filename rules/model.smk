@@ -4,8 +4,8 @@ Needs the tokenised shards when the model is trained here. Leaves model.json, wh
 stage opens the model through, and beside it the weights of a model trained here.
 """
 
-from workflow_scripts.corpus.sources import resolve
-from workflow_scripts.model.folder import (
+from workflow_scripts.corpus.sources.sources import resolve
+from workflow_scripts.model.pretrained_folder import (
     check_query_reference,
     check_reference,
     reference_files,
@@ -32,10 +32,10 @@ if config["model"]["source"] == "train":
             "<logs>/train_model.log",
         benchmark:
             "<timings>/train_model.tsv"
-        conda:
-            "../envs/engine.yaml"
         # The longest job, and most others wait for it.
         priority: 1
+        conda:
+            "../envs/engine.yaml"
         threads: TASKS
         resources:
             **TOGETHER,
@@ -47,7 +47,7 @@ if config["model"]["source"] == "train":
             device=config["model"]["device"],
             state=f"{RESULTS}/.state/train_model",
         script:
-            "../workflow_scripts/model/train_model.py"
+            "../workflow_scripts/model/training/train_model.py"
 
     MODEL_FILES = ["<results>/model/config.json", "<results>/model/model.safetensors"]
 

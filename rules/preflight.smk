@@ -5,7 +5,7 @@ Needs nothing but the config (make plan does the same before the study's files a
 the study depends on either.
 """
 
-from workflow_scripts.preflight.model_work import rate_path
+from workflow_scripts.preflight.costs.model_work import rate_path
 
 
 localrules:

@@ -135,7 +135,7 @@ rule plot_influence:
         contrasts=config["contrasts"],
         confidence=config["influence"]["confidence"],
     script:
-        "../workflow_scripts/report/plot_influence.py"
+        "../workflow_scripts/report/figures/plot_influence.py"
 
 
 TARGETS += collect(
@@ -216,7 +216,7 @@ if not MATRIX:
             planted=PLANTED,
             confidence=config["influence"]["confidence"],
         script:
-            "../workflow_scripts/report/plot_validation.py"
+            "../workflow_scripts/report/figures/plot_validation.py"
 
     TARGETS += expand(
         f"{RESULTS}/report/figures/{{file}}",
@@ -294,7 +294,7 @@ rule write_explorer:
             "retrained": RETRAINED,
         },
     script:
-        "../workflow_scripts/report/write_explorer.py"
+        "../workflow_scripts/report/explorer/write_explorer.py"
 
 
 TARGETS += [f"{RESULTS}/report/explorer.html", f"{RESULTS}/report/story.rst"]
@@ -358,7 +358,7 @@ if FORGOTTEN:
             doses=RUN_SETTINGS["doses"],
             confidence=config["influence"]["confidence"],
         script:
-            "../workflow_scripts/report/plot_unlearning.py"
+            "../workflow_scripts/report/figures/plot_unlearning.py"
 
     TARGETS += expand(
         f"{RESULTS}/report/figures/{{name}}.{{kind}}",
@@ -418,4 +418,4 @@ if RETRAINED:
             titles=[TITLES[name] for name in BENCHMARKS],
             contrasts={plan.name: plan.title for plan in CONTRASTS},
         script:
-            "../workflow_scripts/report/plot_retraining.py"
+            "../workflow_scripts/report/figures/plot_retraining.py"

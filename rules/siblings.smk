@@ -146,7 +146,7 @@ if SIBLINGS:
             confidence=config["influence"]["confidence"],
             multiplicity=config["influence"]["multiplicity"],
         script:
-            "../workflow_scripts/influence/estimate_sibling_bins.py"
+            "../workflow_scripts/influence/siblings/estimate_sibling_bins.py"
 
     rule compare_models:
         """How far the maps of all trainings agree, and what another training would change."""
@@ -180,7 +180,7 @@ if SIBLINGS:
             benchmarks=BENCHMARKS,
             siblings=list(SIBLINGS),
         script:
-            "../workflow_scripts/influence/compare_models.py"
+            "../workflow_scripts/influence/siblings/compare_models.py"
 
     TARGETS += [
         f"{RESULTS}/influence/model_seeds.parquet",

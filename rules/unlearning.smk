@@ -7,8 +7,8 @@ every adapter; and the damage with its tests. A new benchmark is evaluated on th
 there; a new seed or topic trains its own alone.
 """
 
-from workflow_scripts.unlearning.names import CROSS_FITTED_ARMS
-from workflow_scripts.unlearning.registration import registration_digest, registration_of
+from workflow_scripts.unlearning.arms import CROSS_FITTED_ARMS
+from workflow_scripts.unlearning.effects.registration import registration_digest, registration_of
 
 TOPICS = config["unlearning"]["topics"]
 UNLEARNING_SEEDS = config["seeds"]["unlearning"]
@@ -98,7 +98,7 @@ if FORGOTTEN:
             tokens_per_batch=config["attribution"]["tokens_per_batch"],
             state=f"{RESULTS}/.state/unlearn_topic/{{benchmark}}-{{topic}}-{{seed}}",
         script:
-            "../workflow_scripts/unlearning/unlearn_topic.py"
+            "../workflow_scripts/unlearning/forgetting/unlearn_topic.py"
 
     rule evaluate_unlearned:
         """Ask one benchmark's questions of every adapter of a topic, through lm-eval."""
@@ -138,7 +138,7 @@ if FORGOTTEN:
             precision=config["model"]["precision"],
             device=config["model"]["device"],
         script:
-            "../workflow_scripts/unlearning/evaluate_unlearned.py"
+            "../workflow_scripts/unlearning/effects/evaluate_unlearned.py"
 
     TOPIC_RUNS += expand(
         "<results>/unlearning/{benchmark}/{topic}/seed{seed}/run.json",
@@ -194,7 +194,7 @@ if CROSS_FITTED:
             tokens_per_batch=config["attribution"]["tokens_per_batch"],
             state=f"{RESULTS}/.state/unlearn_halves/{{benchmark}}-{{topic}}-{{seed}}",
         script:
-            "../workflow_scripts/unlearning/unlearn_halves.py"
+            "../workflow_scripts/unlearning/forgetting/unlearn_halves.py"
 
     rule evaluate_halves:
         """Ask the target's questions of the adapters of both halves, through lm-eval."""
@@ -234,7 +234,7 @@ if CROSS_FITTED:
             precision=config["model"]["precision"],
             device=config["model"]["device"],
         script:
-            "../workflow_scripts/unlearning/evaluate_unlearned.py"
+            "../workflow_scripts/unlearning/effects/evaluate_unlearned.py"
 
     HALF_RUNS += expand(
         "<results>/unlearning/{benchmark}/{topic}/halves/seed{seed}/run.json",
@@ -282,7 +282,7 @@ if FORGOTTEN and config["unlearning"]["control"]:
             tokens_per_batch=config["attribution"]["tokens_per_batch"],
             state=f"{RESULTS}/.state/unlearn_control/{{seed}}",
         script:
-            "../workflow_scripts/unlearning/unlearn_topic.py"
+            "../workflow_scripts/unlearning/forgetting/unlearn_topic.py"
 
     rule evaluate_control:
         """Ask one benchmark's questions of the control's adapters, through lm-eval."""
@@ -318,7 +318,7 @@ if FORGOTTEN and config["unlearning"]["control"]:
             precision=config["model"]["precision"],
             device=config["model"]["device"],
         script:
-            "../workflow_scripts/unlearning/evaluate_unlearned.py"
+            "../workflow_scripts/unlearning/effects/evaluate_unlearned.py"
 
     CONTROL_RUNS += expand(
         "<results>/unlearning/control/seed{seed}/run.json", seed=UNLEARNING_SEEDS
@@ -368,7 +368,7 @@ if FORGOTTEN:
             registration=REGISTRATION,
             seed=config["seeds"]["bootstrap"],
         script:
-            "../workflow_scripts/unlearning/estimate_effects.py"
+            "../workflow_scripts/unlearning/effects/estimate_effects.py"
 
     TARGETS += [
         f"{RESULTS}/unlearning/effects.parquet",
@@ -411,7 +411,7 @@ if FORGOTTEN:
             doses=RUN_SETTINGS["doses"],
             confidence=config["influence"]["confidence"],
         script:
-            "../workflow_scripts/unlearning/estimate_dose_response.py"
+            "../workflow_scripts/unlearning/dose_response/estimate_dose_response.py"
 
     TARGETS += [
         f"{RESULTS}/unlearning/dose_response.parquet",

@@ -7,7 +7,7 @@ well each scorer recovers it. snakemake validate runs all of it, repeats the doc
 another projection, and holds the numbers to their bars.
 """
 
-from workflow_scripts.validation.encoder import encoder_files
+from workflow_scripts.validation.baselines.encoder import encoder_files
 
 METRIC_OF = {name: definition.metric for name, definition in DEFINITIONS.items()}
 CHECKS = config["validation"]
@@ -75,7 +75,7 @@ rule score_gradient_baselines:
         tokens_per_batch=config["attribution"]["tokens_per_batch"],
         targets=TARGET_OF,
     script:
-        "../workflow_scripts/validation/score_gradient_baselines.py"
+        "../workflow_scripts/validation/baselines/score_gradient_baselines.py"
 
 
 # What the scorers of texts read beside the texts, and the search for the questions leaves.
@@ -144,7 +144,7 @@ if TEXT_SCORERS or LEAKAGE_OUTPUT:
             seed=config["seeds"]["bootstrap"],
             embedding=EMBEDDING,
         script:
-            "../workflow_scripts/validation/score_texts.py"
+            "../workflow_scripts/validation/baselines/score_texts.py"
 
 
 # What an untrained model is made of: not the training, which it need not wait for.
@@ -189,7 +189,7 @@ if CHECKS["untrained"]:
             tokens_per_batch=config["attribution"]["tokens_per_batch"],
             device=config["model"]["device"],
         script:
-            "../workflow_scripts/validation/attribute_untrained.py"
+            "../workflow_scripts/validation/baselines/attribute_untrained.py"
 
 
 # What comparing the maps takes and leaves beyond the maps themselves.
@@ -238,7 +238,7 @@ rule compare_scorers:
         bootstraps=config["influence"]["bootstraps"],
         seed=config["seeds"]["bootstrap"],
     script:
-        "../workflow_scripts/validation/compare_scorers.py"
+        "../workflow_scripts/validation/baselines/compare_scorers.py"
 
 
 TARGETS += [path.replace("<results>", RESULTS) for path in COMPARE_OUTPUT.values()]
@@ -282,7 +282,7 @@ rule project_again:
         precision=config["model"]["precision"],
         device=config["model"]["device"],
     script:
-        "../workflow_scripts/validation/project_again.py"
+        "../workflow_scripts/validation/projection/project_again.py"
 
 
 rule compare_projections:
@@ -309,7 +309,7 @@ rule compare_projections:
         first_seed=config["seeds"]["projection"],
         seed_projection=CHECKS["projection_seed"],
     script:
-        "../workflow_scripts/validation/compare_projections.py"
+        "../workflow_scripts/validation/projection/compare_projections.py"
 
 
 # What the study can be judged by; checks that it cannot have are said to be not applicable.
@@ -347,7 +347,7 @@ rule validate:
         row_dtype=config["attribution"]["row_dtype"],
         multiplicity=config["influence"]["multiplicity"],
     script:
-        "../workflow_scripts/validation/validate.py"
+        "../workflow_scripts/validation/verdict/validate.py"
 
 
 # Retraining is no part of the study: snakemake lds asks for it. Groups of halves are jobs of their
@@ -391,7 +391,7 @@ if RETRAINED:
             device=config["model"]["device"],
             state=f"{RESULTS}/.state/retrain_subsets/{{group}}",
         script:
-            "../workflow_scripts/validation/retrain_subsets.py"
+            "../workflow_scripts/validation/retraining/retrain_subsets.py"
 
     rule score_retraining:
         """How well each scorer's map foretells what retrained models can do."""
@@ -425,7 +425,7 @@ if RETRAINED:
             confidence=config["influence"]["confidence"],
             seed=config["seeds"]["bootstrap"],
         script:
-            "../workflow_scripts/validation/score_retraining.py"
+            "../workflow_scripts/validation/retraining/score_retraining.py"
 
     rule lds:
         """Retrain small models on random halves of the bins and score every map by them."""

@@ -10,7 +10,7 @@ from tests.attribution.test_query_rows import queries
 from tests.support import ARCHITECTURES, architecture, shard_frame, token_documents
 from workflow_scripts.attribution import preconditioner
 from workflow_scripts.attribution.bergson_adapter import GradientEngine, Sequences
-from workflow_scripts.attribution.documents import PassSettings, attribute
+from workflow_scripts.attribution.document_pass import PassSettings, attribute
 from workflow_scripts.attribution.query_rows import collect_query_rows, unit_query_rows
 from workflow_scripts.attribution.whitening import inverse_root, unit, whiten
 from workflow_scripts.common.errors import ConfigError

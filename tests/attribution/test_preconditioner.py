@@ -7,7 +7,7 @@ import pytest
 from tests.support import tiny_model, token_documents
 from workflow_scripts.attribution import preconditioner
 from workflow_scripts.attribution.bergson_adapter import GradientEngine
-from workflow_scripts.attribution.manifest import check_same
+from workflow_scripts.attribution.compatibility import check_same
 from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.files import read_json, write_json
 

@@ -12,7 +12,7 @@ from workflow_scripts.attribution.bergson_adapter import (
     module_name,
     projection_seeds,
 )
-from workflow_scripts.attribution.documents import PassSettings, attribute
+from workflow_scripts.attribution.document_pass import PassSettings, attribute
 from workflow_scripts.attribution.preconditioner import fit, projection_settings
 from workflow_scripts.attribution.query_rows import unit_query_rows
 from workflow_scripts.attribution.whitening import averaged, inverse_root, unit, whiten

@@ -9,7 +9,7 @@ from tests.support import rule_call, shard_frame, tiny_model, token_documents
 from workflow_scripts.attribution import score_documents
 from workflow_scripts.attribution.attribute_queries import write_rows
 from workflow_scripts.attribution.bergson_adapter import GradientEngine
-from workflow_scripts.attribution.documents import PassSettings, RowFile, attribute
+from workflow_scripts.attribution.document_pass import PassSettings, RowFile, attribute
 from workflow_scripts.attribution.query_rows import (
     collect_query_rows,
     fit_positions,

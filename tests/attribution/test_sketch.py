@@ -9,7 +9,7 @@ import torch
 from tests.support import shard_frame, tiny_model, token_documents
 from workflow_scripts.attribution import bergson_adapter
 from workflow_scripts.attribution.bergson_adapter import GradientEngine, Sequences
-from workflow_scripts.attribution.documents import (
+from workflow_scripts.attribution.document_pass import (
     PassSettings,
     RowFile,
     attribute,

@@ -13,7 +13,7 @@ from tests.attribution.plain import autograd_rows, collect
 from tests.support import VOCABULARY, token_documents
 from workflow_scripts.attribution.bergson_adapter import GradientEngine, Sequences
 from workflow_scripts.model.layers import check_layers, linear_shapes
-from workflow_scripts.unlearning.losses import document_losses
+from workflow_scripts.model.losses import document_losses
 
 ROOT = Path(__file__).resolve().parents[2]
 P, SEED = 4, 3

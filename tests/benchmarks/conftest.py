@@ -14,7 +14,7 @@ def tiny():
     """An untrained Olmo3 model, and a tokenizer that fits it."""
     from transformers import Olmo3Config, Olmo3ForCausalLM
 
-    from workflow_scripts.corpus.tokenizer import fit_tokenizer
+    from workflow_scripts.corpus.tokens.tokenizer import fit_tokenizer
 
     tokenizer = fit_tokenizer([f"{p} {c}" for p in PROMPTS for c in CHOICES], 320)
     torch.manual_seed(0)

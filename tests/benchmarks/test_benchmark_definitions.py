@@ -21,7 +21,7 @@ from workflow_scripts.benchmarks.definitions import (
     study_definitions,
     value_function,
 )
-from workflow_scripts.benchmarks.readers import READERS
+from workflow_scripts.benchmarks.tasks.question_readers import READERS
 from workflow_scripts.common.errors import ConfigError
 
 LOCAL = {"reader": "jsonl", "files": ["<results>/questions.jsonl"]}

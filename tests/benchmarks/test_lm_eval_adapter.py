@@ -17,7 +17,7 @@ from workflow_scripts.benchmarks.lm_eval_models import RecordingLM
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.files import read_json
 from workflow_scripts.common.tables import read_table, write_table
-from workflow_scripts.corpus.tokenizer import encode, special_tokens
+from workflow_scripts.corpus.tokens.tokenizer import encode, special_tokens
 
 
 def plain_loglikelihood(model, ids, start):

@@ -7,7 +7,7 @@ import torch
 
 from tests.benchmarks.made_up import inline, row
 from workflow_scripts.benchmarks.answers import gold_index, in_units, margin
-from workflow_scripts.benchmarks.built_in import built_in_tasks
+from workflow_scripts.benchmarks.tasks.built_in import built_in_tasks
 from workflow_scripts.common.errors import ConfigError, DataError, NumericsError
 
 

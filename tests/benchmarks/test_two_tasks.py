@@ -1,12 +1,12 @@
 """The planted benchmark of two tasks, read from the world's files through lm-eval."""
 
-from tests.corpus.test_planted import SMALL
+from tests.corpus.planted.test_world import SMALL
 from workflow_scripts.benchmarks.definitions import load_definition
 from workflow_scripts.benchmarks.lm_eval_adapter import Examiner
-from workflow_scripts.corpus.plant_world import write_lines
-from workflow_scripts.corpus.planted import make_world
-from workflow_scripts.corpus.planted_settings import WorldSettings
-from workflow_scripts.influence.question_clusters import question_clusters
+from workflow_scripts.benchmarks.question_clusters import question_clusters
+from workflow_scripts.corpus.planted.plant_world import write_lines
+from workflow_scripts.corpus.planted.settings import WorldSettings
+from workflow_scripts.corpus.planted.world import make_world
 
 
 def test_both_tasks_of_the_planted_benchmark_are_asked(tiny, tmp_path):

@@ -29,14 +29,14 @@ from tests.common.documented import (
 from tests.preflight.stub_files import write_stubs
 from tests.workflow.clone import Clone
 from tests.workflow.test_own_model import readme_blocks
-from workflow_scripts.common.config import load_study
+from workflow_scripts.common.config.load import load_study
 
 COMMANDS = all_commands()
 # Make targets that end within seconds and leave nothing: run as written.
 QUICK = ("help", "plan", "status", "power", "docs")
 SMALL = "tests/workflow/test_small_study.py"
 MATRIX = "tests/workflow/test_matrix_study.py"
-CHECK = "tests/benchmarks/test_check_benchmark.py"
+CHECK = "tests/benchmarks/sheet/test_check_benchmark.py"
 # Where the others are run to their end in this form: a file, and what stands in it.
 RUN_BY = {
     "make demo": ("tests/workflow/test_demo_study.py", 'clone.make("demo"'),
@@ -61,28 +61,31 @@ RUN_BY = {
     "make format": ("Makefile", "format:"),
     "make test": (".ci/run", "make test"),
     "make test-all": (".ci/run", "test-all"),
-    "make graph": ("tests/report/test_rule_graph.py", "make graph"),
+    "make graph": ("tests/tools/test_rule_graph.py", "make graph"),
     "make clean": ("Makefile", "rm -rf results/planted"),
-    "python -m workflow_scripts.attribution.measure_pass": (
-        "tests/attribution/test_measure_pass.py",
+    "python -m workflow_scripts.tools.bench.measure_pass": (
+        "tests/tools/bench/test_measure_pass.py",
         "attribution.measure_pass",
     ),
     "python -m workflow_scripts.tools.bench_gpu": (
         "tests/tools/test_bench_gpu.py",
         "tools.bench_gpu",
     ),
-    "python -m workflow_scripts.unlearning.measure_step": (
+    "python -m workflow_scripts.tools.bench.measure_step": (
         "tests/workflow/test_small_study.py",
         "unlearning.measure_step",
     ),
-    "python -m workflow_scripts.corpus.list_hub": ("tests/corpus/test_hub.py", "list_hub"),
-    "python -m workflow_scripts.corpus.measure_sampling": (
-        "tests/corpus/test_key_runs.py",
+    "python -m workflow_scripts.corpus.sources.list_hub": (
+        "tests/corpus/sources/test_hub.py",
+        "list_hub",
+    ),
+    "python -m workflow_scripts.tools.bench.measure_sampling": (
+        "tests/corpus/sampling/test_external_sort.py",
         "measure_sampling.measure(",
     ),
-    "python -m workflow_scripts.attribution.submit_shards": (
-        "tests/attribution/test_submit_shards.py",
-        "workflow_scripts.attribution.submit_shards",
+    "python -m workflow_scripts.tools.submit_shards": (
+        "tests/tools/test_submit_shards.py",
+        "workflow_scripts.tools.submit_shards",
     ),
     "python -m workflow_scripts.simulation.simulate": (
         "tests/simulation/test_worlds.py",
@@ -123,7 +126,7 @@ def prepare(clone):
     matrix = "topic,format,socialiqa,arc_challenge\nhealth,faq,1,2\ngames,faq,2,1\n"
     for path in (folder / "matrix.csv", folder / "path" / "to" / "matrix.csv"):
         path.write_text(matrix)
-    name = ["-m", "workflow_scripts.influence.matrix_study", "matrix.csv"]
+    name = ["-m", "workflow_scripts.influence.matrix.matrix_study", "matrix.csv"]
     subprocess.run([sys.executable, *name], cwd=folder, check=True)
 
 
@@ -247,7 +250,7 @@ PAGE = """Text with `make demo` and `code`, `snakemake lds`.
 ```sh
 # A comment alone.
 make plan CONFIG=configs/x.yaml   # what it costs
-python -m workflow_scripts.unlearning.power \\
+python -m workflow_scripts.unlearning.effects.power \\
     --configfile configs/x.yaml
 ```
 
@@ -267,7 +270,7 @@ def test_commands_are_found_in_shell_blocks_after_prompts_and_in_the_text():
         "make demo",
         "snakemake lds",
         "make plan CONFIG=configs/x.yaml",
-        "python -m workflow_scripts.unlearning.power --configfile configs/x.yaml",
+        "python -m workflow_scripts.unlearning.effects.power --configfile configs/x.yaml",
         "snakemake -n",
     ]
 
@@ -282,8 +285,8 @@ def test_commands_are_found_in_shell_blocks_after_prompts_and_in_the_text():
         ("snakemake publich", "no rule publich"),
         ("snakemake -n --configfile configs/none.yaml", "no config file configs/none.yaml"),
         ("snakemake --profile slrum -n", "does not take it"),
-        ("python -m workflow_scripts.report.stats", "no module workflow_scripts.report.stats"),
-        ("python -m workflow_scripts.unlearning.power --confg x", "no option --confg"),
+        ("python -m workflow_scripts.run.stats", "no module workflow_scripts.run.stats"),
+        ("python -m workflow_scripts.unlearning.effects.power --confg x", "no option --confg"),
         ("pip install atlas", "no rule of this test knows it"),
     ],
 )

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from workflow_scripts.common.config import complete
+from workflow_scripts.common.config.load import complete
 from workflow_scripts.common.errors import ConfigError
 from workflow_scripts.common.labels import LABELS, NAMES, read_label, unknown_label
 from workflow_scripts.common.taxonomy import display_name

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from workflow_scripts.common.config import complete
+from workflow_scripts.common.config.load import complete
 from workflow_scripts.common.errors import ConfigError
 from workflow_scripts.common.paths import (
     SECONDS_AHEAD,

@@ -4,9 +4,9 @@ import polars as pl
 import pytest
 
 from workflow_scripts.common.words import POLARS_WORD, WORD, counts_as_one_word
-from workflow_scripts.corpus.near_duplicates import near_duplicate_pairs
-from workflow_scripts.validation.lexical import fit_documents, tfidf_rows
-from workflow_scripts.validation.ngrams import find_questions, question_grams
+from workflow_scripts.corpus.folds.near_duplicates import near_duplicate_pairs
+from workflow_scripts.validation.baselines.lexical import fit_documents, tfidf_rows
+from workflow_scripts.validation.contamination.ngrams import find_questions, question_grams
 
 CHINESE = "水壶很热，请不要让孩子靠近。"
 SENTENCES = {

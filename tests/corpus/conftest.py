@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.common.taxonomy import BINS
-from workflow_scripts.corpus.manifest import MalformedRows, index_files
+from workflow_scripts.corpus.sources.document_index import MalformedRows, index_files
 
 WORDS = [f"word{i}" for i in range(300)]
 

@@ -5,9 +5,9 @@ import json
 import shutil
 
 from workflow_scripts.common.taxonomy import BINS
-from workflow_scripts.corpus.readers import raw_rows
-from workflow_scripts.corpus.records import attribute_label
-from workflow_scripts.corpus.sampling import assign_ranks, bottom_k
+from workflow_scripts.corpus.sampling.keyed_draw import assign_ranks, bottom_k
+from workflow_scripts.corpus.sources.readers import raw_rows
+from workflow_scripts.corpus.sources.records import attribute_label
 
 
 def test_labelled_texts_are_all_well_formed_in_twelve_bins(made_up, real_data):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from workflow_scripts.common.streams import stream
-from workflow_scripts.influence.components import GroupMeans
+from workflow_scripts.common.random_streams import stream
+from workflow_scripts.influence.uncertainty.variance_components import GroupMeans
 
 
 def world(bins=40, folds=6, questions=30, signal=1.0, noise=1.0):

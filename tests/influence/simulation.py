@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from workflow_scripts.influence.components import GroupMeans
+from workflow_scripts.influence.uncertainty.variance_components import GroupMeans
 from workflow_scripts.simulation import worlds
 from workflow_scripts.simulation.worlds import Noise
 

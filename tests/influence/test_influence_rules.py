@@ -12,10 +12,12 @@ from tests.support import rule_call
 from workflow_scripts.attribution.preconditioner import manifest_of
 from workflow_scripts.attribution.sketch import VARIANTS, SketchSums, write_sketch
 from workflow_scripts.common.errors import IntegrityError
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import BINS
-from workflow_scripts.influence import compare_maps, estimate_bins, gather_bins, vary_maps
+from workflow_scripts.influence.bins import estimate_bins, gather_bins
+from workflow_scripts.influence.maps import compare_maps
+from workflow_scripts.influence.variants import vary_maps
 
 MANIFEST = {"model": "m", "preconditioner": "p", "projection": {"projections": 1}, "bergson": "b"}
 CELLS = {

@@ -11,7 +11,7 @@ from tokenizers.processors import TemplateProcessing
 from tests.support import architecture, rule_call
 from workflow_scripts.common.errors import AtlasError, ConfigError, DataError
 from workflow_scripts.common.files import read_json, write_json
-from workflow_scripts.corpus.tokenizer import fit_tokenizer, special_tokens
+from workflow_scripts.corpus.tokens.tokenizer import fit_tokenizer, special_tokens
 from workflow_scripts.model import check_model
 from workflow_scripts.model.loading import load_model
 from workflow_scripts.model.reference_model import reference

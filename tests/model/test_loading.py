@@ -7,12 +7,11 @@ import torch
 
 from tests.support import architecture
 from tests.workflow.clone import Clone
-from workflow_scripts.common.config import complete
+from workflow_scripts.common.config.load import complete
 from workflow_scripts.common.errors import ConfigError, DataError
 from workflow_scripts.common.files import write_json
-from workflow_scripts.corpus.tokenizer import fit_tokenizer
+from workflow_scripts.corpus.tokens.tokenizer import fit_tokenizer
 from workflow_scripts.model.architecture import ArchitectureSettings, build_model, model_config
-from workflow_scripts.model.folder import check_reference, longest_sequence
 from workflow_scripts.model.loading import (
     choose_arithmetic,
     load_model,
@@ -20,6 +19,7 @@ from workflow_scripts.model.loading import (
     recorded_config,
     untrained_model,
 )
+from workflow_scripts.model.pretrained_folder import check_reference, longest_sequence
 from workflow_scripts.model.reference_model import reference
 
 

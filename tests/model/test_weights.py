@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from tests.support import architecture
 from workflow_scripts.common.errors import ConfigError
-from workflow_scripts.corpus.tokenizer import fit_tokenizer
-from workflow_scripts.model.folder import check_query_reference, check_reference
+from workflow_scripts.corpus.tokens.tokenizer import fit_tokenizer
+from workflow_scripts.model.pretrained_folder import check_query_reference, check_reference
 from workflow_scripts.model.weights import loaded_weights, read_header
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 456\n"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.common.config import load_study
+from workflow_scripts.common.config.load import load_study
 from workflow_scripts.preflight.advice import less_memory, less_time, size
-from workflow_scripts.preflight.demands import DEMANDS, memory_mb, minutes, resources_of, uses_gpu
-from workflow_scripts.preflight.fit import PlanError, check_fit
-from workflow_scripts.preflight.model_work import (
+from workflow_scripts.preflight.check_fit import PlanError, check_fit
+from workflow_scripts.preflight.costs.model_shape import stated_shape
+from workflow_scripts.preflight.costs.model_work import (
     pass_device_bytes,
     pass_ratio,
     question_row_seconds,
@@ -23,10 +23,16 @@ from workflow_scripts.preflight.model_work import (
     unlearning_device_bytes,
     unlearning_seconds,
 )
+from workflow_scripts.preflight.costs.resources import (
+    DEMANDS,
+    memory_mb,
+    minutes,
+    resources_of,
+    uses_gpu,
+)
+from workflow_scripts.preflight.costs.sizes import sizes_of
 from workflow_scripts.preflight.plan import as_json, make_plan
-from workflow_scripts.preflight.shape import stated_shape
-from workflow_scripts.preflight.sizes import sizes_of
-from workflow_scripts.preflight.table import render, short
+from workflow_scripts.preflight.plan_table import render, short
 
 ROOT = Path(__file__).resolve().parents[2]
 FULL, PILOT = "configs/olmo3-7b.yaml", "configs/olmo3-7b-pilot.yaml"
@@ -345,7 +351,8 @@ def test_measured_rate_takes_the_place_of_the_assumed_one(tmp_path, monkeypatch)
     config = load_study()
     before = as_json(plan_of())["assumed"]
     monkeypatch.setattr(
-        "workflow_scripts.preflight.model_work.rate_path", lambda config: tmp_path / "rate.json"
+        "workflow_scripts.preflight.costs.model_work.rate_path",
+        lambda config: tmp_path / "rate.json",
     )
     record = {"flops": 6e10, "device": "cpu", "precision": "float32"}
     (tmp_path / "rate.json").write_text(json.dumps(record))

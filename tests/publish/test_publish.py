@@ -14,10 +14,10 @@ from safetensors.numpy import save_file
 
 from tests.support import rule_call, write_arc
 from tests.validation.conftest import filled_columns
-from workflow_scripts.common.config import ROOT, load_study
+from workflow_scripts.common.bin_matrix import read_matrix
+from workflow_scripts.common.config.load import ROOT, load_study
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.files import file_digest, write_json
-from workflow_scripts.common.matrix import read_matrix
 from workflow_scripts.common.provenance import write_sidecar
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.common.taxonomy import BINS
@@ -27,7 +27,12 @@ from workflow_scripts.publish.crate import METADATA, licence
 from workflow_scripts.publish.places import places_of
 from workflow_scripts.publish.questions import share_benchmarks
 from workflow_scripts.publish.selection import shared_runs, shared_targets
-from workflow_scripts.publish.tables import bin_matrix, check_no_text, table_name, text_pieces
+from workflow_scripts.publish.shared_tables import (
+    bin_matrix,
+    check_no_text,
+    table_name,
+    text_pieces,
+)
 
 SETTINGS = {"text": False, "scores": False, "adapters": True, "licence": "CC-BY-4.0"}
 SECRET = "The ferry to the northern islands leaves at noon when the harbour bell is rung twice."

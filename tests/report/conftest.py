@@ -8,16 +8,16 @@ import pytest
 
 from tests.validation.conftest import filled_columns
 from workflow_scripts.common.files import write_json
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
-from workflow_scripts.influence.correlations import correlation_table
-from workflow_scripts.influence.makeup import Makeup
-from workflow_scripts.influence.marginals import marginal_table
-from workflow_scripts.influence.statistics import GroupMeans, bin_influence
+from workflow_scripts.influence.agreement.correlations import correlation_table
+from workflow_scripts.influence.axes.marginals import marginal_table
+from workflow_scripts.influence.bins.bin_table import GroupMeans, bin_influence
+from workflow_scripts.influence.bins.composition import Makeup
 from workflow_scripts.influence.study_maps import StudyMaps
-from workflow_scripts.report import lexical_panels
-from workflow_scripts.validation.planted_truth import compare_with_truth
+from workflow_scripts.report.figures import lexical_panels
+from workflow_scripts.validation.baselines.planted_truth import compare_with_truth
 
 TITLES = {
     "social_reasoning": "Social reasoning",

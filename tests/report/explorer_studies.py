@@ -10,11 +10,11 @@ from tests.report.conftest import TITLES, make_bins, make_contrasts, make_margin
 from tests.support import rule_call
 from tests.validation.conftest import filled_columns
 from workflow_scripts.common.files import write_json
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.common.taxonomy import BINS
-from workflow_scripts.influence.weighted import weighted_table
-from workflow_scripts.report.write_explorer import main
+from workflow_scripts.influence.maps.natural_mass import weighted_table
+from workflow_scripts.report.explorer.write_explorer import main
 
 # Bins without documents, with few of them, and with near-duplicates.
 EMPTY, THIN, ALIKE = (3, 100, 575), (7, 200), (11, 300)

@@ -14,9 +14,9 @@ from workflow_scripts.common.files import read_json, write_json
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.common.taxonomy import BINS
 from workflow_scripts.report import caution_rules, collect_cautions
-from workflow_scripts.report.capability_map import BenchmarkFacts, draw_map
 from workflow_scripts.report.cautions import KINDS, WARNING, caution, concerning, in_order, own
-from workflow_scripts.report.grid import colour_scale, grid
+from workflow_scripts.report.figures.capability_map import BenchmarkFacts, draw_map
+from workflow_scripts.report.figures.grid import colour_scale, grid
 from workflow_scripts.report.style import add_foot, style
 
 NAMES = {"guessed": "Guessed", "known": "Known"}

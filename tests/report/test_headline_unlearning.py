@@ -5,8 +5,8 @@ import pytest
 
 from tests.unlearning.made_up import TESTS, asked_of, effect, effects_frame, random_effects
 from workflow_scripts.report.headline_unlearning import kept_share, unlearning_lines
-from workflow_scripts.unlearning.differences import test_table as make_table
-from workflow_scripts.unlearning.registration import with_primary
+from workflow_scripts.unlearning.effects.arm_tests import test_table as make_table
+from workflow_scripts.unlearning.effects.registration import with_primary
 
 SELECTION = pl.DataFrame(
     {"target": ["x", "x"], "excess_own": [2.0, 2.0], "excess_other": [1.4, 1.4]}

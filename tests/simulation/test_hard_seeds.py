@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from workflow_scripts.common.config import complete
+from workflow_scripts.common.config.load import complete
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.tables import polars_schema, write_table
 from workflow_scripts.common.taxonomy import BINS

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.simulation.planted_study import Scored, group, redraw, study_rows
 
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "simulation" / "study.csv"

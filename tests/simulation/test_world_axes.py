@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.simulation import world_axes
 from workflow_scripts.simulation.tables import QUICK
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.simulation import world_forgetting
 from workflow_scripts.simulation.tables import QUICK
 from workflow_scripts.simulation.world_forgetting import (

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from workflow_scripts.common.streams import stream
-from workflow_scripts.influence.components import components
-from workflow_scripts.influence.estimates import estimate
-from workflow_scripts.influence.multiplicity import adjust
+from workflow_scripts.common.random_streams import stream
+from workflow_scripts.influence.uncertainty.false_discovery import adjust
+from workflow_scripts.influence.uncertainty.intervals import estimate
+from workflow_scripts.influence.uncertainty.variance_components import components
 from workflow_scripts.simulation.tables import Size
 from workflow_scripts.simulation.world_sites import (
     NULL_RATES,

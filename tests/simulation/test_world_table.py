@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.simulation import world_table
 from workflow_scripts.simulation.tables import QUICK, Size
 from workflow_scripts.simulation.world_figure import draw_worlds

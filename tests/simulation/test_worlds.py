@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from workflow_scripts.common.streams import stream
-from workflow_scripts.influence.components import components
+from workflow_scripts.common.random_streams import stream
+from workflow_scripts.influence.uncertainty.variance_components import components
 from workflow_scripts.simulation.score_law import (
     PROBABILITIES,
     committed_law,

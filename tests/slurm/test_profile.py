@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.workflow.clone import ROOT, Clone, planned_jobs
-from workflow_scripts.preflight.demands import DEMANDS
+from workflow_scripts.preflight.costs.resources import DEMANDS
 
 PROFILE = ROOT / "profiles" / "slurm" / "config.yaml"
 GUIDE = (ROOT / "docs" / "cluster.md").read_text()

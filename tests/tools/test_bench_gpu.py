@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 import torch
 
-from workflow_scripts.common.config import ROOT
+from workflow_scripts.common.config.load import ROOT
 from workflow_scripts.tools.bench_gpu import (
     GPU,
     LEAST_SECONDS,

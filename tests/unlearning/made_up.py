@@ -4,15 +4,20 @@ import numpy as np
 import polars as pl
 import torch
 
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.common.tables import polars_schema
-from workflow_scripts.model.training import ArchitectureSettings, TrainSettings, build_model, train
-from workflow_scripts.unlearning.asked import Asked
-from workflow_scripts.unlearning.forgetting import ForgetSettings, Forgetter
-from workflow_scripts.unlearning.methods import method_of
-from workflow_scripts.unlearning.peft_adapter import Adapter, AdapterSettings
-from workflow_scripts.unlearning.power import Spreads
-from workflow_scripts.unlearning.resampled import TestSettings
+from workflow_scripts.model.training.training import (
+    ArchitectureSettings,
+    TrainSettings,
+    build_model,
+    train,
+)
+from workflow_scripts.unlearning.effects.asked import Asked
+from workflow_scripts.unlearning.effects.power import Spreads
+from workflow_scripts.unlearning.effects.resampled import TestSettings
+from workflow_scripts.unlearning.forgetting.forgetting import ForgetSettings, Forgetter
+from workflow_scripts.unlearning.forgetting.methods import method_of
+from workflow_scripts.unlearning.forgetting.peft_adapter import Adapter, AdapterSettings
 
 VOCABULARY = 32
 ARCHITECTURE = ArchitectureSettings(

@@ -16,26 +16,23 @@ from tests.support import Named, rule_call
 from tests.unlearning.made_up import LORA, base_model, counting, forgetter
 from tests.validation.conftest import filled_columns
 from workflow_scripts.attribution.sketch import SketchSums, write_sketch
-from workflow_scripts.common.config import ROOT, complete
+from workflow_scripts.benchmarks.choice_margins import Questions
+from workflow_scripts.common.config.load import ROOT, complete
 from workflow_scripts.common.errors import ConfigError, DataError, IntegrityError
 from workflow_scripts.common.files import read_json, write_json
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS, bin_index
 from workflow_scripts.model.loading import describe_folder, load_model, model_record
-from workflow_scripts.unlearning import (
-    estimate_effects,
-    evaluate_unlearned,
-    unlearn_halves,
-    unlearn_topic,
-)
-from workflow_scripts.unlearning.adapter_files import read_adapters, write_adapters
-from workflow_scripts.unlearning.losses import Questions, all_losses
-from workflow_scripts.unlearning.names import CROSS_FITTED_ARMS
-from workflow_scripts.unlearning.peft_adapter import Adapter, AdapterSettings
-from workflow_scripts.unlearning.registration import registration_digest
-from workflow_scripts.unlearning.run_files import read_run, target_of
-from workflow_scripts.unlearning.unlearn_topic import history_table
+from workflow_scripts.model.losses import all_losses
+from workflow_scripts.unlearning.arms import CROSS_FITTED_ARMS
+from workflow_scripts.unlearning.effects import estimate_effects, evaluate_unlearned
+from workflow_scripts.unlearning.effects.registration import registration_digest
+from workflow_scripts.unlearning.forgetting import unlearn_halves, unlearn_topic
+from workflow_scripts.unlearning.forgetting.adapter_files import read_adapters, write_adapters
+from workflow_scripts.unlearning.forgetting.peft_adapter import Adapter, AdapterSettings
+from workflow_scripts.unlearning.forgetting.run_records import read_run, target_of
+from workflow_scripts.unlearning.forgetting.unlearn_topic import history_table
 
 TOPIC, ARMS = TOPICS[3], ("targeted", "random", "low", "bottom")
 SETTINGS = complete(yaml.safe_load((ROOT / "config.yaml").read_text()))["unlearning"] | {
@@ -483,7 +480,7 @@ def exam(tmp_path_factory):
     """A model with a text tokenizer, questions, and adapters of two seeds and arms."""
     from transformers import Olmo3Config, Olmo3ForCausalLM
 
-    from workflow_scripts.corpus.tokenizer import fit_tokenizer
+    from workflow_scripts.corpus.tokens.tokenizer import fit_tokenizer
 
     folder = tmp_path_factory.mktemp("exam")
     tokenizer = fit_tokenizer([f"{p} {c}" for p in PROMPTS for c in CHOICES], 320)

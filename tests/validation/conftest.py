@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from workflow_scripts.attribution.sketch import SketchSums, write_sketch
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.common.tables import polars_schema, write_table
 from workflow_scripts.common.taxonomy import BINS
 

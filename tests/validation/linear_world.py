@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 
 from workflow_scripts.common.taxonomy import BINS
-from workflow_scripts.validation.datamodeling import Output
-from workflow_scripts.validation.lds_table import Experiment
-from workflow_scripts.validation.subsets import draw_half
+from workflow_scripts.validation.retraining.datamodeling import Output
+from workflow_scripts.validation.retraining.lds_table import Experiment
+from workflow_scripts.validation.retraining.random_halves import draw_half
 
 NAMES = ("a", "b")
 CONTRAST = Output("reasoning", {"a": 1.0, "b": -1.0})

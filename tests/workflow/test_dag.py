@@ -6,9 +6,9 @@ from collections import Counter
 import pytest
 
 from tests.workflow.clone import ROOT, Clone, job_counts
-from workflow_scripts.common.config import load_study
+from workflow_scripts.common.config.load import load_study
+from workflow_scripts.preflight.costs.sizes import sizes_of
 from workflow_scripts.preflight.plan import make_plan
-from workflow_scripts.preflight.sizes import sizes_of
 
 # What Snakemake says of its own before the first line of the workflow.
 OWN_WORDS = ("Config file", "Using workflow specific profile")

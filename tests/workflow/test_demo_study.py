@@ -4,10 +4,10 @@ import polars as pl
 import pytest
 
 from tests.workflow.clone import Clone
-from workflow_scripts.common.config import load_study
+from workflow_scripts.common.config.load import load_study
 from workflow_scripts.common.files import read_json
-from workflow_scripts.preflight.demands import DEMANDS, memory_mb, minutes
-from workflow_scripts.preflight.sizes import sizes_of
+from workflow_scripts.preflight.costs.resources import DEMANDS, memory_mb, minutes
+from workflow_scripts.preflight.costs.sizes import sizes_of
 
 TARGETS = ["social_knowledge", "social_reasoning"]
 BENCHMARKS = ["social_reasoning", "social_knowledge", "stem_reasoning", "stem_knowledge"]

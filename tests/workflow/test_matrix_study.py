@@ -8,7 +8,7 @@ import pytest
 from tests.influence.conftest import published  # noqa: F401
 from tests.workflow.clone import Clone
 from workflow_scripts.common.taxonomy import BINS
-from workflow_scripts.influence.matrix_study import study_of
+from workflow_scripts.influence.matrix.matrix_study import study_of
 
 pytestmark = pytest.mark.slow
 

@@ -12,9 +12,9 @@ import yaml
 from tests.support import architecture
 from tests.workflow.clone import ROOT, Clone
 from workflow_scripts.common.files import read_json
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
-from workflow_scripts.corpus.tokenizer import fit_tokenizer
+from workflow_scripts.corpus.tokens.tokenizer import fit_tokenizer
 
 TOOLS = ["knife", "pan", "oven", "kettle", "grater", "stove"]
 CARE = ["cool", "dry", "far from children", "covered", "unplugged", "clean"]

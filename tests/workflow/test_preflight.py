@@ -4,10 +4,10 @@ import pytest
 
 from tests.preflight.stub_files import write_stubs
 from tests.workflow.clone import ROOT, Clone, job_counts
-from workflow_scripts.common.config import load_study
+from workflow_scripts.common.config.load import load_study
 from workflow_scripts.common.files import read_json
+from workflow_scripts.preflight.costs.sizes import sizes_of
 from workflow_scripts.preflight.plan import make_plan
-from workflow_scripts.preflight.sizes import sizes_of
 
 FULL, PILOT = "configs/olmo3-7b.yaml", "configs/olmo3-7b-pilot.yaml"
 UNLEARNING = ("_topic", "_unlearned", "_control", "_halves")

@@ -80,7 +80,7 @@ def test_a_moved_study_knows_a_changed_seed(moved):
 
 def test_a_moved_study_knows_one_changed_line_of_a_file_that_it_read(moved):
     """A list of words, which profile_texts alone reads."""
-    path = moved.folder / "workflow_scripts" / "influence" / "words.yaml"
+    path = moved.folder / "workflow_scripts" / "influence" / "texts" / "words.yaml"
     before = path.read_bytes()
     path.write_bytes(before.replace(b"\n", b"  # a changed line\n", 1))
     try:

@@ -12,7 +12,7 @@ import numpy as np
 
 from workflow_scripts.attribution import preconditioner
 from workflow_scripts.attribution.bergson_adapter import GradientEngine
-from workflow_scripts.attribution.documents import (
+from workflow_scripts.attribution.document_pass import (
     PassSettings,
     RowFile,
     attribute,

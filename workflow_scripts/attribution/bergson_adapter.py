@@ -42,9 +42,9 @@ from transformers import PreTrainedModel
 
 from workflow_scripts.attribution.in_place import let_outputs_be_changed
 from workflow_scripts.common.errors import DataError, NumericsError
-from workflow_scripts.common.streams import stable_hash
-from workflow_scripts.model.folder import longest_sequence
+from workflow_scripts.common.random_streams import stable_hash
 from workflow_scripts.model.layers import check_layers
+from workflow_scripts.model.pretrained_folder import longest_sequence
 
 datasets.disable_progress_bars()
 

@@ -16,7 +16,7 @@ from workflow_scripts.attribution.whitening import Moments, inverse_root, unit, 
 from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.files import atomic_path, file_digest, read_json, value_digest
 from workflow_scripts.common.progress import Progress
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.common.tables import read_table
 
 TEST_ROWS = 64

@@ -16,11 +16,11 @@ import numpy as np
 import polars as pl
 import torch
 
-from workflow_scripts.attribution.manifest import projections_of
+from workflow_scripts.attribution.compatibility import projections_of
 from workflow_scripts.attribution.whitening import part_norms, unit, whiten
 from workflow_scripts.common.errors import IntegrityError, NumericsError
 from workflow_scripts.common.files import read_json
-from workflow_scripts.model.folder import longest_sequence
+from workflow_scripts.model.pretrained_folder import longest_sequence
 
 if TYPE_CHECKING:
     from workflow_scripts.attribution.bergson_adapter import GradientEngine

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from workflow_scripts.common.streams import stream
-from workflow_scripts.influence.question_clusters import question_clusters
+from workflow_scripts.benchmarks.question_clusters import question_clusters
+from workflow_scripts.common.random_streams import stream
 
 # Names of the halves, as in the columns score_a and score_b.
 HALVES = ("a", "b")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from workflow_scripts.attribution.manifest import check_same
+from workflow_scripts.attribution.compatibility import check_same
 from workflow_scripts.attribution.query_rows import load_query_rows, load_rows, mean_rows
 from workflow_scripts.attribution.question_halves import HALVES, question_halves
 from workflow_scripts.attribution.sketch import read_manifest

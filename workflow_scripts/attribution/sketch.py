@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from workflow_scripts.attribution.manifest import check_same
+from workflow_scripts.attribution.compatibility import check_same
 from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.files import atomic_path
 from workflow_scripts.common.taxonomy import BINS, bin_index

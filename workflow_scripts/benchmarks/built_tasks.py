@@ -7,8 +7,8 @@ from typing import Any
 
 from workflow_scripts.benchmarks.definitions import Definition
 from workflow_scripts.benchmarks.gold import check_golds
-from workflow_scripts.benchmarks.local_data import one_line
-from workflow_scripts.benchmarks.question_parts import Gold, Question, make_gold, make_prompt
+from workflow_scripts.benchmarks.tasks.local_data import one_line
+from workflow_scripts.benchmarks.tasks.question_parts import Gold, Question, make_gold, make_prompt
 from workflow_scripts.common.errors import ConfigError, DataError
 
 logger = logging.getLogger("atlas")

@@ -12,9 +12,13 @@ from typing import Any
 
 import yaml
 
-from workflow_scripts.benchmarks.task_files import data_files, read_task_file, read_yaml
-from workflow_scripts.benchmarks.task_shape import check_output_type, check_parts, check_unique
-from workflow_scripts.common.config import check
+from workflow_scripts.benchmarks.tasks.task_files import data_files, read_task_file, read_yaml
+from workflow_scripts.benchmarks.tasks.task_shape import (
+    check_output_type,
+    check_parts,
+    check_unique,
+)
+from workflow_scripts.common.config.load import check
 from workflow_scripts.common.errors import ConfigError, nearest
 from workflow_scripts.common.files import value_digest
 from workflow_scripts.common.taxonomy import display_name

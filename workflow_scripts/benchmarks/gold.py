@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from workflow_scripts.benchmarks.question_files import Rows
-from workflow_scripts.benchmarks.question_parts import Gold, Question, make_choices
+from workflow_scripts.benchmarks.tasks.question_files import Rows
+from workflow_scripts.benchmarks.tasks.question_parts import Gold, Question, make_choices
 from workflow_scripts.common.errors import DataError
 
 # A position that a table has made a fraction of: 1.0.

@@ -13,19 +13,19 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from workflow_scripts.benchmarks.answers import Answers, collect
-from workflow_scripts.benchmarks.built_in import built_in_file
 from workflow_scripts.benchmarks.built_tasks import check_task
 from workflow_scripts.benchmarks.definitions import Definition, TaskEntry
 from workflow_scripts.benchmarks.lm_eval_models import RecordingLM, SplittingLM, TextLM, quiet
-from workflow_scripts.benchmarks.local_data import (
+from workflow_scripts.benchmarks.questions import checked_rows
+from workflow_scripts.benchmarks.tasks.built_in import built_in_file
+from workflow_scripts.benchmarks.tasks.local_data import (
     go_offline,
     hub_dataset,
     one_line,
     splits_of,
     use_temporary_cache,
 )
-from workflow_scripts.benchmarks.questions import checked_rows
-from workflow_scripts.benchmarks.task_shape import check_output_type
+from workflow_scripts.benchmarks.tasks.task_shape import check_output_type
 from workflow_scripts.common.errors import AtlasError, ConfigError
 
 if TYPE_CHECKING:

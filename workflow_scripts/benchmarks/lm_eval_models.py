@@ -17,7 +17,7 @@ from lm_eval.models.huggingface import HFLM
 
 from workflow_scripts.common.errors import DataError
 from workflow_scripts.common.progress import Progress
-from workflow_scripts.corpus.tokenizer import plain_ids, special_tokens
+from workflow_scripts.corpus.tokens.tokenizer import plain_ids, special_tokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

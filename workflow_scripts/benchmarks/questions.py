@@ -11,25 +11,25 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from workflow_scripts.benchmarks.built_in import built_in_file
 from workflow_scripts.benchmarks.definitions import ROOT, Definition, TaskEntry, resolve
 from workflow_scripts.benchmarks.gold import are_letters, check_golds, form_problem, with_positions
-from workflow_scripts.benchmarks.question_files import Rows, read_questions
-from workflow_scripts.benchmarks.question_parts import (
+from workflow_scripts.benchmarks.tasks.built_in import built_in_file
+from workflow_scripts.benchmarks.tasks.question_files import Rows, read_questions
+from workflow_scripts.benchmarks.tasks.question_parts import (
     Question,
     has_function,
     make_choices,
     make_gold,
     make_prompt,
 )
-from workflow_scripts.benchmarks.readers import READERS
-from workflow_scripts.benchmarks.task_files import (
+from workflow_scripts.benchmarks.tasks.question_readers import READERS
+from workflow_scripts.benchmarks.tasks.task_files import (
     FunctionName,
     asked_files,
     asked_split,
     read_task_file,
 )
-from workflow_scripts.benchmarks.task_shape import (
+from workflow_scripts.benchmarks.tasks.task_shape import (
     PARTS,
     check_keys,
     check_metric,

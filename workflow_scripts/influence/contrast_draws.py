@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from workflow_scripts.common.progress import Progress
-from workflow_scripts.common.streams import stream
-from workflow_scripts.influence.components import N_BINS
-from workflow_scripts.influence.resampling import Resampling
-from workflow_scripts.influence.spread import MAD_TO_SD
+from workflow_scripts.common.random_streams import stream
+from workflow_scripts.influence.uncertainty.between_bin_spread import MAD_TO_SD
+from workflow_scripts.influence.uncertainty.resampling import Resampling
+from workflow_scripts.influence.uncertainty.variance_components import N_BINS
 
 # Draws that are made at once; bounds memory whatever their number.
 DRAW_CHUNK = 128

@@ -11,7 +11,7 @@ import numpy as np
 
 from workflow_scripts.common.taxonomy import BINS
 from workflow_scripts.influence.contrast_draws import noise_of_z, standardise_rows
-from workflow_scripts.influence.resampling import Resampling
+from workflow_scripts.influence.uncertainty.resampling import Resampling
 
 
 @dataclass(frozen=True)

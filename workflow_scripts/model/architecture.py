@@ -9,7 +9,7 @@ import torch
 from transformers import Olmo3Config, Olmo3ForCausalLM
 
 from workflow_scripts.common.errors import AtlasError
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 
 
 class TrainingError(AtlasError):

@@ -10,7 +10,7 @@ from typing import Any
 
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.job import run_job
-from workflow_scripts.corpus.tokenizer_files import load_reference
+from workflow_scripts.corpus.tokens.tokenizer_files import load_reference
 from workflow_scripts.model.layers import linear_shapes
 from workflow_scripts.model.loading import read_record
 from workflow_scripts.model.model_facts import (

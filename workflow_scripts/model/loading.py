@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.common.errors import DataError, IntegrityError, first_line
 from workflow_scripts.common.files import file_digest, read_json, value_digest
-from workflow_scripts.common.streams import stream
-from workflow_scripts.model.folder import check_folder
+from workflow_scripts.common.random_streams import stream
+from workflow_scripts.model.pretrained_folder import check_folder
 from workflow_scripts.model.weight_fit import check_loading
 from workflow_scripts.model.weights import loaded_weights
 

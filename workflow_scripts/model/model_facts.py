@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from workflow_scripts.common.errors import ConfigError, DataError, first_line
-from workflow_scripts.corpus.tokenizer import special_tokens
-from workflow_scripts.model.folder import longest_sequence
+from workflow_scripts.corpus.tokens.tokenizer import special_tokens
 from workflow_scripts.model.layers import check_layers, linear_shapes
+from workflow_scripts.model.pretrained_folder import longest_sequence
 from workflow_scripts.model.vocabulary import refuse_outside
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any
 
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.job import run_job
-from workflow_scripts.model.folder import check_revision
 from workflow_scripts.model.loading import describe_folder, model_record
+from workflow_scripts.model.pretrained_folder import check_revision
 
 
 def reference(path: str, revision: str) -> dict[str, Any]:

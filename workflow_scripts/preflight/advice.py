@@ -5,8 +5,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from workflow_scripts.preflight.demands import DEMANDS, START_MINUTES, jobs_of, memory_mb, minutes
-from workflow_scripts.preflight.sizes import Sizes, sizes_of
+from workflow_scripts.preflight.costs.resources import (
+    DEMANDS,
+    START_MINUTES,
+    jobs_of,
+    memory_mb,
+    minutes,
+)
+from workflow_scripts.preflight.costs.sizes import Sizes, sizes_of
 
 # Advice: what to do, and by dotted key how far it can be taken.
 Advice = tuple[str, Mapping[str, Any]]

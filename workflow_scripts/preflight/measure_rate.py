@@ -16,7 +16,7 @@ import torch
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.model.loading import load_model
-from workflow_scripts.preflight.model_work import FORWARD_BACKWARD
+from workflow_scripts.preflight.costs.model_work import FORWARD_BACKWARD
 
 logger = logging.getLogger("atlas")
 BATCHES = 5
@@ -61,7 +61,7 @@ def study_model(snakemake: Any) -> torch.nn.Module:
         model = load_model(snakemake.input.record, params.precision, params.device)
     else:
         from workflow_scripts.model.architecture import build_model
-        from workflow_scripts.model.train_task import split_settings
+        from workflow_scripts.model.training.train_task import split_settings
 
         architecture, _ = split_settings(params.train)
         model = build_model(architecture, params.vocabulary, 0)

@@ -5,7 +5,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from workflow_scripts.preflight.demands import (
+from workflow_scripts.preflight.costs.model_work import (
+    FORWARD_BACKWARD,
+    measured_rate,
+    pass_ratio,
+    rate,
+)
+from workflow_scripts.preflight.costs.resources import (
     DEMANDS,
     device_bytes,
     gpus,
@@ -15,13 +21,7 @@ from workflow_scripts.preflight.demands import (
     uses_gpu,
     work_seconds,
 )
-from workflow_scripts.preflight.model_work import (
-    FORWARD_BACKWARD,
-    measured_rate,
-    pass_ratio,
-    rate,
-)
-from workflow_scripts.preflight.sizes import Sizes
+from workflow_scripts.preflight.costs.sizes import Sizes
 
 GB = 1e9
 # What must run again for a changed benchmark: its own jobs, and the tables that gather all.
@@ -111,7 +111,7 @@ def make_plan(sizes: Sizes) -> Plan:
     """The plan of a study.
 
     Args:
-        sizes: from :func:`~workflow_scripts.preflight.sizes.sizes_of`.
+        sizes: from :func:`~workflow_scripts.preflight.costs.sizes.sizes_of`.
     """
     rules = tuple(_rule_plan(sizes, name) for name in DEMANDS if jobs_of(sizes, name))
     changeable = [] if sizes.matrix else sizes.config["benchmarks"]

@@ -9,10 +9,10 @@ from typing import Any
 
 from workflow_scripts.common.files import write_json
 from workflow_scripts.common.job import run_job
-from workflow_scripts.preflight.fit import check_fit
+from workflow_scripts.preflight.check_fit import check_fit
+from workflow_scripts.preflight.costs.sizes import sizes_of
 from workflow_scripts.preflight.plan import as_json, make_plan
-from workflow_scripts.preflight.sizes import sizes_of
-from workflow_scripts.preflight.table import render
+from workflow_scripts.preflight.plan_table import render
 
 
 def main(snakemake: Any) -> None:

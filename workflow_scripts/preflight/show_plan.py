@@ -9,13 +9,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from workflow_scripts.common.config import load_study
+from workflow_scripts.common.config.load import load_study
 from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.files import write_json
-from workflow_scripts.preflight.fit import check_fit
+from workflow_scripts.preflight.check_fit import check_fit
+from workflow_scripts.preflight.costs.sizes import sizes_of
 from workflow_scripts.preflight.plan import as_json, make_plan
-from workflow_scripts.preflight.sizes import sizes_of
-from workflow_scripts.preflight.table import render
+from workflow_scripts.preflight.plan_table import render
 
 
 def main() -> None:

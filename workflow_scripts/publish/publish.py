@@ -11,19 +11,18 @@ from typing import Any
 
 import yaml
 
-from workflow_scripts.common.config import ROOT
+from workflow_scripts.common.config.load import ROOT
 from workflow_scripts.common.files import read_json, write_json
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.provenance import sidecar_path
-from workflow_scripts.common.reference import tables_page
 from workflow_scripts.common.tables import read_table, table_schema
 from workflow_scripts.publish.anonymous import check_anonymous, copy_file
 from workflow_scripts.publish.crate import files_of, write_metadata, write_sums
 from workflow_scripts.publish.places import Places, places_of, shared_config
 from workflow_scripts.publish.questions import share_benchmarks
 from workflow_scripts.publish.readme import Notes, readme
-from workflow_scripts.publish.tables import (
+from workflow_scripts.publish.shared_tables import (
     EXAMPLES,
     bin_matrix,
     check_no_text,
@@ -31,6 +30,7 @@ from workflow_scripts.publish.tables import (
     text_pieces,
     write_without_text,
 )
+from workflow_scripts.tools.reference_pages import tables_page
 
 
 def main(snakemake: Any) -> None:

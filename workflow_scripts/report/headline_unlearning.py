@@ -6,8 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from workflow_scripts.unlearning.names import COMPARED, RANDOM
-from workflow_scripts.unlearning.pairs import CROSS_FITTED, PRIMARY, dose_text, shown_dose
+from workflow_scripts.unlearning.arms import COMPARED, RANDOM
+from workflow_scripts.unlearning.effects.pairs import CROSS_FITTED, PRIMARY, dose_text, shown_dose
 
 WIDTH = 88
 # Differences that are told, where the study has them, with the pairs that they are of.

@@ -1,1 +1,1 @@
-"""Running a study: what is made again, who may write, what a failed run says last."""
+"""Running a study: what is made again, who may write, how far it is, what is said last."""

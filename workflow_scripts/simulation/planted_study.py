@@ -19,11 +19,11 @@ import numpy as np
 import polars as pl
 
 from workflow_scripts.attribution.query_rows import load_query_rows
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.common.taxonomy import BINS
-from workflow_scripts.influence.components import GroupMeans, components
-from workflow_scripts.influence.estimates import estimate
-from workflow_scripts.influence.multiplicity import adjust
+from workflow_scripts.influence.uncertainty.false_discovery import adjust
+from workflow_scripts.influence.uncertainty.intervals import estimate
+from workflow_scripts.influence.uncertainty.variance_components import GroupMeans, components
 from workflow_scripts.simulation.tables import (
     LEVEL,
     SEED,

@@ -7,11 +7,15 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from workflow_scripts.common.streams import stream
-from workflow_scripts.influence.components import Components, combine, components
-from workflow_scripts.influence.estimates import estimate
-from workflow_scripts.influence.max_statistic import Family, family_wise
-from workflow_scripts.influence.multiplicity import adjust
+from workflow_scripts.common.random_streams import stream
+from workflow_scripts.influence.uncertainty.false_discovery import adjust
+from workflow_scripts.influence.uncertainty.family_wise import Family, family_wise
+from workflow_scripts.influence.uncertainty.intervals import estimate
+from workflow_scripts.influence.uncertainty.variance_components import (
+    Components,
+    combine,
+    components,
+)
 from workflow_scripts.simulation.worlds import (
     SPREAD,
     Noise,

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
-from workflow_scripts.influence.components import components
-from workflow_scripts.influence.correlations import correlation_table
-from workflow_scripts.influence.resampling import Resampling, from_components
+from workflow_scripts.influence.agreement.correlations import correlation_table
 from workflow_scripts.influence.study_maps import StudyMaps
+from workflow_scripts.influence.uncertainty.resampling import Resampling, from_components
+from workflow_scripts.influence.uncertainty.variance_components import components
 from workflow_scripts.simulation.tables import LEVEL, SEED, Size
 from workflow_scripts.simulation.worlds import Noise, fold_means, folds_of, groups_of
 

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.common.thresholds import SIGNIFICANT
-from workflow_scripts.influence.components import Components, components
-from workflow_scripts.influence.estimates import Estimates, estimate
-from workflow_scripts.influence.marginals import half_width
-from workflow_scripts.influence.multiplicity import METHODS, adjust
-from workflow_scripts.influence.selection import fcr_interval
-from workflow_scripts.influence.top_units import top_shares
-from workflow_scripts.influence.unit_effects import unit_effects
+from workflow_scripts.influence.axes.marginals import half_width
+from workflow_scripts.influence.axes.top_units import top_shares
+from workflow_scripts.influence.axes.unit_effects import unit_effects
+from workflow_scripts.influence.uncertainty.false_discovery import METHODS, adjust
+from workflow_scripts.influence.uncertainty.intervals import Estimates, estimate
+from workflow_scripts.influence.uncertainty.selection import fcr_interval
+from workflow_scripts.influence.uncertainty.variance_components import Components, components
 from workflow_scripts.simulation.tables import SEED, Size, standard_error
 from workflow_scripts.simulation.worlds import Noise, fold_means, folds_of, groups_of
 

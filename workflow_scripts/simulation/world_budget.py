@@ -10,10 +10,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from workflow_scripts.common.streams import stream
-from workflow_scripts.influence.between_draws import sampling_variance, variance_over_draws
-from workflow_scripts.influence.components import N_BINS, GroupMeans, components
-from workflow_scripts.influence.estimates import estimate
+from workflow_scripts.common.random_streams import stream
+from workflow_scripts.influence.uncertainty.between_draws import (
+    sampling_variance,
+    variance_over_draws,
+)
+from workflow_scripts.influence.uncertainty.intervals import estimate
+from workflow_scripts.influence.uncertainty.variance_components import (
+    N_BINS,
+    GroupMeans,
+    components,
+)
 from workflow_scripts.simulation.tables import LEVEL, SEED, Size, standard_error
 from workflow_scripts.simulation.worlds import SPREAD, folds_of, simulate
 

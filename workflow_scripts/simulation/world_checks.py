@@ -5,12 +5,17 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import rankdata
 
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.simulation.tables import SEED, Size, standard_error
 from workflow_scripts.simulation.worlds import DOSES
-from workflow_scripts.unlearning.dose_response import Response, adapter_row, pooled_row, respond
-from workflow_scripts.validation.area_intervals import area_interval, precision_interval
-from workflow_scripts.validation.planted_truth import average_precision
+from workflow_scripts.unlearning.dose_response.dose_response import (
+    Response,
+    adapter_row,
+    pooled_row,
+    respond,
+)
+from workflow_scripts.validation.baselines.area_intervals import area_interval, precision_interval
+from workflow_scripts.validation.baselines.planted_truth import average_precision
 
 CONFIDENCE = 0.95
 # Maps behind each true area, for each map that is judged.

@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.common.streams import stream
-from workflow_scripts.influence.components import GroupMeans, components
-from workflow_scripts.influence.contrast_errors import family_wise, law_of, noiseless_scale
-from workflow_scripts.influence.contrasts import axes
-from workflow_scripts.influence.multiplicity import adjust
-from workflow_scripts.influence.resampling import Resampling, from_components
+from workflow_scripts.common.random_streams import stream
+from workflow_scripts.influence.contrasts.contrast_errors import (
+    family_wise,
+    law_of,
+    noiseless_scale,
+)
+from workflow_scripts.influence.contrasts.contrasts import axes
+from workflow_scripts.influence.uncertainty.false_discovery import adjust
+from workflow_scripts.influence.uncertainty.resampling import Resampling, from_components
+from workflow_scripts.influence.uncertainty.variance_components import GroupMeans, components
 from workflow_scripts.simulation.tables import LEVEL, SEED, Size, standard_error
 from workflow_scripts.simulation.world_sites import WORLDS as LAYOUTS
 from workflow_scripts.simulation.world_sites import Layout, layouts

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.simulation.tables import SEED, Size
-from workflow_scripts.unlearning.two_way import estimate, share_floor
+from workflow_scripts.unlearning.effects.two_way import estimate, share_floor
 
 QUESTIONS, SEEDS, DISCORDANT = 120, 2, 0.6
 TOPICS = (2, 4, 6, 12, 24)

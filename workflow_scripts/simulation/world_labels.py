@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workflow_scripts.common.streams import stream
-from workflow_scripts.influence.components import components
-from workflow_scripts.influence.estimates import estimate
-from workflow_scripts.influence.multiplicity import adjust
+from workflow_scripts.common.random_streams import stream
+from workflow_scripts.influence.uncertainty.false_discovery import adjust
+from workflow_scripts.influence.uncertainty.intervals import estimate
+from workflow_scripts.influence.uncertainty.variance_components import components
 from workflow_scripts.simulation.tables import LEVEL, SEED, Size, standard_error
 from workflow_scripts.simulation.worlds import (
     Noise,

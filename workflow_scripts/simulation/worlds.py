@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workflow_scripts.influence.components import GroupMeans
+from workflow_scripts.influence.uncertainty.variance_components import GroupMeans
 from workflow_scripts.simulation.score_law import ScoreLaw, committed_law
 
 N_FOLDS = 16

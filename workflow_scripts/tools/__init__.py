@@ -1,1 +1,1 @@
-"""Commands that measure: not part of a study, run by hand or by ``make``."""
+"""Commands beside a study, run by hand or by ``make``: measurements, trials, pages, pictures."""

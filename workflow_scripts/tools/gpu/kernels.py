@@ -9,7 +9,7 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from workflow_scripts.attribution.bergson_adapter import GradientEngine
-from workflow_scripts.attribution.measure_pass import passes, random_model, random_shard
+from workflow_scripts.tools.bench.measure_pass import passes, random_model, random_shard
 from workflow_scripts.tools.gpu.passes import DIM, ROW_DTYPE, SEED
 from workflow_scripts.tools.gpu.rows import Options, Row, Rows, synchronize
 

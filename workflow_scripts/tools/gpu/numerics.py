@@ -3,11 +3,11 @@
 import torch
 
 from workflow_scripts.attribution.bergson_adapter import GradientEngine, Sequences
-from workflow_scripts.attribution.measure_pass import random_model, random_shard
 from workflow_scripts.attribution.whitening import unit
-from workflow_scripts.common.streams import stream
+from workflow_scripts.common.random_streams import stream
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.model.loading import choose_arithmetic, load_model
+from workflow_scripts.tools.bench.measure_pass import random_model, random_shard
 from workflow_scripts.tools.gpu.passes import DIM, SEED
 from workflow_scripts.tools.gpu.rows import Options, Row, Rows
 

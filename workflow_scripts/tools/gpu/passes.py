@@ -6,7 +6,12 @@ import statistics
 import torch
 
 from workflow_scripts.attribution.bergson_adapter import GradientEngine
-from workflow_scripts.attribution.measure_pass import (
+from workflow_scripts.common.config.load import ROOT, load_study
+from workflow_scripts.common.errors import first_line
+from workflow_scripts.preflight.costs.model_shape import stated_shape
+from workflow_scripts.preflight.costs.model_work import FORWARD_BACKWARD, pass_device_bytes
+from workflow_scripts.preflight.costs.sizes import sizes_of
+from workflow_scripts.tools.bench.measure_pass import (
     PASSES,
     SHAPES,
     passes,
@@ -14,11 +19,6 @@ from workflow_scripts.attribution.measure_pass import (
     random_shard,
     turns,
 )
-from workflow_scripts.common.config import ROOT, load_study
-from workflow_scripts.common.errors import first_line
-from workflow_scripts.preflight.model_work import FORWARD_BACKWARD, pass_device_bytes
-from workflow_scripts.preflight.shape import stated_shape
-from workflow_scripts.preflight.sizes import sizes_of
 from workflow_scripts.tools.gpu.card import matrix_rate
 from workflow_scripts.tools.gpu.rows import Options, Row, Rows, spread
 

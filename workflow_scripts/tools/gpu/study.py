@@ -7,7 +7,7 @@ import polars as pl
 import torch
 
 from workflow_scripts.attribution.bergson_adapter import GradientEngine
-from workflow_scripts.attribution.documents import PassSettings, attribute
+from workflow_scripts.attribution.document_pass import PassSettings, attribute
 from workflow_scripts.attribution.query_rows import collect_query_rows, unit_query_rows
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.model.loading import load_model

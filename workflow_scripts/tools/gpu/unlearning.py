@@ -9,15 +9,15 @@ import polars as pl
 import torch
 
 from workflow_scripts.attribution.bergson_adapter import GradientEngine
-from workflow_scripts.attribution.measure_pass import SHAPES, random_model, random_shard
 from workflow_scripts.attribution.query_rows import collect_query_rows
-from workflow_scripts.common.streams import stream
-from workflow_scripts.preflight.model_work import FORWARD, FORWARD_BACKWARD
+from workflow_scripts.benchmarks.choice_margins import Questions
+from workflow_scripts.common.random_streams import stream
+from workflow_scripts.preflight.costs.model_work import FORWARD, FORWARD_BACKWARD
+from workflow_scripts.tools.bench.measure_pass import SHAPES, random_model, random_shard
+from workflow_scripts.tools.bench.measure_step import prepared, step_seconds
 from workflow_scripts.tools.gpu.passes import DIM, SEED, active
 from workflow_scripts.tools.gpu.rows import Options, Row, Rows, peak_gb, spread, synchronize
-from workflow_scripts.unlearning.losses import Questions
-from workflow_scripts.unlearning.measure_step import prepared, step_seconds
-from workflow_scripts.unlearning.peft_adapter import Adapter, AdapterSettings
+from workflow_scripts.unlearning.forgetting.peft_adapter import Adapter, AdapterSettings
 
 PART = "unlearning"
 DOCUMENTS, LENGTH, STEPS = 8, 1024, 5

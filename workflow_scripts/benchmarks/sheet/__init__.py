@@ -1,0 +1,1 @@
+"""A benchmark on one page, for ``make check-benchmark``."""

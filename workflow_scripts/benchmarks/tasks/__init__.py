@@ -1,0 +1,1 @@
+"""Tasks and files of questions, read and checked without lm-eval."""

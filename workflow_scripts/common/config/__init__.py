@@ -1,0 +1,1 @@
+"""The configuration: loaded, completed with defaults, and checked."""

@@ -1,0 +1,1 @@
+"""Summary of what each bin of the working set holds."""

@@ -1,0 +1,1 @@
+"""Folds of the working set: whole sites and near-duplicates together."""

@@ -1,0 +1,1 @@
+"""The planted world: documents, questions and the truth about its bins."""

@@ -1,0 +1,1 @@
+"""Draw of the working set from all documents of the source."""

@@ -1,0 +1,1 @@
+"""Files of the corpus: found, fetched, read, labelled and indexed."""

@@ -1,0 +1,1 @@
+"""Tokenizer, shards and tokens of the working set."""

@@ -1,0 +1,1 @@
+"""Topics and formats as units: marginals and decomposition of maps."""

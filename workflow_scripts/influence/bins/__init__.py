@@ -1,0 +1,1 @@
+"""Bin influence of one benchmark, with its uncertainty."""

@@ -1,0 +1,1 @@
+"""Error budget of bin influence."""

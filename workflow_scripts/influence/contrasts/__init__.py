@@ -1,0 +1,1 @@
+"""Contrasts between the maps of benchmarks."""

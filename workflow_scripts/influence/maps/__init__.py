@@ -1,0 +1,1 @@
+"""Comparison of the maps of all benchmarks, and what they weigh in the corpus."""

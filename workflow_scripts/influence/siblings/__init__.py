@@ -1,0 +1,1 @@
+"""Maps of other trainings of the study's model."""

@@ -1,0 +1,1 @@
+"""Words and example documents of the regions."""

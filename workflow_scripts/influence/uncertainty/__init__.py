@@ -1,0 +1,1 @@
+"""Errors, intervals and tests of bin means, and corrections for many bins."""

@@ -1,0 +1,1 @@
+"""Variants of the maps, each with one choice changed."""

@@ -1,0 +1,1 @@
+"""Training of the study's model, in one task or several."""

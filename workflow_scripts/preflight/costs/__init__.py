@@ -1,0 +1,1 @@
+"""Size of a study, and what each rule asks of a machine."""

@@ -1,0 +1,1 @@
+"""The explorer: an interactive page of the maps."""

@@ -1,0 +1,1 @@
+"""Front page of Snakemake's report."""

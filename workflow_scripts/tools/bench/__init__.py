@@ -1,0 +1,1 @@
+"""Measurements of passes, unlearning steps and the draw, for ``make bench``."""

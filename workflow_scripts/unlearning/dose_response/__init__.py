@@ -1,0 +1,1 @@
+"""Dose response by question within every adapter."""

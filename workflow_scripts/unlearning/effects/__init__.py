@@ -1,0 +1,1 @@
+"""Damage of every run on every benchmark, and tests of the arms' differences."""

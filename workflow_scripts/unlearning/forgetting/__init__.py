@@ -1,0 +1,1 @@
+"""Runs that forget documents, and the adapters that they leave."""

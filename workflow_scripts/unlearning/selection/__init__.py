@@ -1,0 +1,1 @@
+"""Topics and documents that each arm forgets."""

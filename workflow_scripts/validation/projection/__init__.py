@@ -1,0 +1,1 @@
+"""The document pass under another random projection."""

@@ -1,0 +1,1 @@
+"""Every check of a study, held to its bar."""
