@@ -107,7 +107,7 @@ class GradientEngine:
         """Freeze ``model`` and find its linear layers.
 
         Args:
-            model: a causal language model, on one device or dealt over several; left with the
+            model: a causal language model, on one device or split over several; left with the
                 gradient of its smallest parameter only, so that no weight gradient is formed.
             projection_dim: p.
             projection_seed: seed of the projection matrices (counter based: the same on any
@@ -282,7 +282,7 @@ class _Rows:
     @torch.inference_mode()
     def __call__(self, indices: list[int], gradients: dict[str, torch.Tensor]) -> None:
         shape = len(indices), self.block
-        # The layers of a model dealt over several GPUs leave their gradients where they lie.
+        # The layers of a model split over several GPUs leave their gradients on their own GPU.
         blocks = [gradients[name].reshape(shape).to(self.device) for name in self.modules]
         rows = torch.stack(blocks, dim=1).float()  # (n, modules, p * p)
         finite = torch.isfinite(rows).all(dim=(1, 2))

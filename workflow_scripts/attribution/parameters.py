@@ -5,7 +5,7 @@ from typing import Any
 
 
 def compute(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Where and how the model runs, and the projection; what every gradient pass takes."""
+    """Parameters shared by all gradient passes: device, precision, batch size and projection."""
     return {
         "projection_dim": config["attribution"]["projection_dim"],
         "seed_projection": config["seeds"]["projection"],

@@ -23,7 +23,7 @@ TEST_ROWS = 64
 
 
 def documents_wanted(total: int, projection_dim: int, configured: int) -> int:
-    """How many documents fit the preconditioner: 20 p^2 unless configured, at most all."""
+    """Number of documents that fit the preconditioner: 20 p^2 unless configured, at most all."""
     return min(total, configured or 20 * projection_dim**2)
 
 
@@ -73,7 +73,7 @@ def read_draw(
 
 @dataclass(frozen=True)
 class Preconditioner:
-    """What turns a raw row into a whitened one.
+    """Whitening transform of gradient rows.
 
     Attributes:
         roots: (modules, block, block) float32; (H + damping)^(-1/2) per layer.

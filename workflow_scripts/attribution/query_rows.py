@@ -156,12 +156,12 @@ def row_cosines(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def raw_path(path: str | os.PathLike) -> Path:
-    """Where the raw rows that belong to ``queries/<benchmark>.npy`` lie."""
+    """Path of the raw rows that belong to ``queries/<benchmark>.npy``."""
     return Path(path).with_suffix(".raw.npy")
 
 
 def record_path(path: str | os.PathLike) -> Path:
-    """Where the order and manifest that belong to ``queries/<benchmark>.npy`` lie."""
+    """Path of the order and manifest that belong to ``queries/<benchmark>.npy``."""
     return Path(path).with_suffix(".json")
 
 

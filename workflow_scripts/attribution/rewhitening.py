@@ -15,7 +15,7 @@ from workflow_scripts.attribution.whitening import unit, whiten
 def damping_changes(
     moments: torch.Tensor, damping: float, others: list[float]
 ) -> dict[float, torch.Tensor]:
-    """What turns rows at one damping into rows at others, before they are brought to norm 1.
+    """Linear maps from rows at one damping to rows at others, before they are brought to norm 1.
 
     Args:
         moments: (modules, block, block) float32 second moments.

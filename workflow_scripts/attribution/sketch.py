@@ -163,7 +163,7 @@ def read_manifest(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def read_losses(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """What the model made of each document of one shard.
+    """Read the model's loss on each document of one shard.
 
     Returns:
         ``doc_id`` (n,) str and ``loss`` (n,) float32, nats per token.

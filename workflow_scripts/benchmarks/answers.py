@@ -190,7 +190,7 @@ def _summary(
 
 
 def answered_right(path: str | os.PathLike, query_ids: Sequence[str]) -> np.ndarray:
-    """Whether the base model answers each question right.
+    """Correctness of the base model's answer to each question.
 
     Args:
         path: the table ``benchmarks/answers``.

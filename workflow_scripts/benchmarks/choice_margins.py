@@ -33,7 +33,7 @@ class Questions:
 
     @torch.no_grad()
     def judge(self, model: PreTrainedModel, tokens_per_batch: int) -> tuple[np.ndarray, np.ndarray]:
-        """What a model makes of the questions.
+        """Margins and correctness of a model's answers.
 
         Returns:
             (Q,) float64 margins, gold minus best wrong log-likelihood in the metric's unit, and

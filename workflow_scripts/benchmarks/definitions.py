@@ -219,7 +219,7 @@ def shown(path: Path) -> str:
 def definition_inputs(definition: Definition, results: str, data: str) -> list[str]:
     """Every file that the answers of a benchmark depend on, besides model and tokenizer.
 
-    Each task file with what it includes, each local data file. The definition itself is none of
+    Each task file with what it includes, each local data file. The definition itself is not among
     them: its titles may change, and what it asks is a parameter (``Definition.asked``).
 
     Raises:
@@ -246,7 +246,7 @@ def definition_inputs(definition: Definition, results: str, data: str) -> list[s
 
 
 def _problem(path: Path) -> str:
-    """What is wrong with a file of questions, as far as that is seen without reading it."""
+    """Problem with a file of questions that shows without reading it; empty if there is none."""
     if not path.is_file():
         return "does not exist"
     return "" if path.stat().st_size else "is empty"

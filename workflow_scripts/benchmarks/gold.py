@@ -14,7 +14,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def gold_index(target: Any, choices: list[str]) -> int | None:
-    """Position of the gold answer from what ``doc_to_target`` gave, or None where it is none.
+    """Position of the gold answer from what ``doc_to_target`` gave, None without a gold answer.
 
     lm-eval takes a position or the text of a choice. It also takes -1 and counts such a
     question as wrong; here it has no gold answer.

@@ -1,4 +1,4 @@
-"""Which questions of a benchmark are draws of their own, and which come together."""
+"""Clusters of questions: the independent sampling units of a benchmark."""
 
 from collections.abc import Sequence
 

@@ -1,1 +1,1 @@
-"""What several stages share: taxonomy, config, tables, files, provenance, jobs, streams."""
+"""Shared code of the stages: taxonomy, config, tables, files, provenance, jobs, streams."""

@@ -61,7 +61,7 @@ def _identity(path: str) -> dict[str, int]:
 
 
 def _read_note(place: Path) -> dict | None:
-    """A note, or None where there is none that can be read: the file is read instead."""
+    """Read a note; None if it is missing or unreadable, and the file is read instead."""
     try:
         note = read_json(place)
     except (OSError, ValueError):

@@ -101,6 +101,6 @@ def write_sidecars(snakemake: Any) -> None:
 
 
 def source_digests(snakemake: Any) -> SourceDigests:
-    """What the job's study knows of files without a record."""
+    """Digests of files without a record, as the job's study keeps them."""
     config = getattr(snakemake, "config", None)
     return SourceDigests(digests_folder(f"results/{config['study']}") if config else None)

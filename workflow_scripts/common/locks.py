@@ -46,7 +46,7 @@ def lock_file(results: str | os.PathLike) -> Path:
 
 
 def is_stray(results: str | os.PathLike) -> bool:
-    """Whether this job belongs to another run of the study than the one that goes on now."""
+    """True if this job belongs to another run of the study than the one that holds the lock."""
     mine = os.environ.get(RUN_VARIABLE)
     try:
         lines = lock_file(results).read_text().splitlines()

@@ -47,7 +47,7 @@ class Progress:
         if fresh <= 0:
             return f"after {clock(seconds)}"
         left = (self.total - self.done) * seconds / fresh
-        # A slow unit (an epoch, a file) is told by the time that one takes.
+        # The pace of slow units (epochs, files) is given as the time per unit.
         pace = f"{fresh / seconds:,.1f}/s" if fresh > seconds else f"{clock(seconds / fresh)} each"
         return f"{pace}, {clock(left)} left"
 

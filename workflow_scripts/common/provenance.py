@@ -50,7 +50,7 @@ SHORT = 12
 
 
 def sidecar_path(path: str | os.PathLike) -> Path:
-    """Where the sidecar of an artifact lies."""
+    """Path of the sidecar of an artifact."""
     return Path(f"{os.fspath(path)}.meta.json")
 
 
@@ -63,7 +63,7 @@ def read_record(path: str | os.PathLike) -> dict[str, Any] | None:
     """Read the record of an artifact.
 
     Returns:
-        None where there is none: the file is the user's, as may be a file with a record's name, or
+        None without a record: the file is the user's, as may be a file with a record's name, or
         its job was killed before it ended.
     """
     try:

@@ -107,7 +107,7 @@ def _parquet_cells(path: str) -> tuple[list[str], list[tuple[int, tuple]]]:
 
 
 def _numbers_rows(name: str, rows: Sequence[Row]) -> bool:
-    """Whether a column is the index of a data frame: distinct whole numbers under such a name."""
+    """True if a column is the index of a data frame: distinct whole numbers under such a name."""
     if not INDEX.fullmatch(name):
         return False
     cells = [str(row[name]).strip() for _, row in rows]

@@ -12,7 +12,9 @@ logger = logging.getLogger("atlas")
 
 
 def read_state(path: str | os.PathLike, device: str | torch.device) -> Mapping[str, Any] | None:
-    """What a job saved of itself; None where it cannot be read, which costs time and no byte.
+    """Load the checkpoint of a job.
+
+    Returns None for an unreadable checkpoint; the job then restarts with identical results.
 
     Args:
         path: a file that exists.

@@ -1,6 +1,6 @@
 """Parquet tables with a declared schema, checked on every write and read.
 
-The declarations stand in ``schemas/tables/<stage>.yaml``, one entry a table:
+The declarations are in ``schemas/tables/<stage>.yaml``, one entry a table:
 
     sample:
       description: what a row is

@@ -40,7 +40,7 @@ _UNSPACED_CHARACTER = re.compile(f"[{UNSPACED}]")
 
 
 def counts_as_one_word(text: str) -> bool:
-    """Whether a text that is not blank is one short word."""
+    """True if a text that is not blank is one short word."""
     words = text.split(maxsplit=1)
     if len(words) > 1 or len(words[0]) >= SHORT_WORD:
         return False

@@ -31,7 +31,7 @@ class StudyMaps:
 
     @property
     def redrawable(self) -> bool:
-        """Whether documents and questions are known."""
+        """True if documents and questions are known."""
         return bool(self.resampling)
 
     def known(self, names: Iterable[str]) -> np.ndarray:

@@ -30,7 +30,7 @@ def check_layers(model: "PreTrainedModel", modules: Sequence[str]) -> None:
         modules: names of its linear layers.
 
     Raises:
-        ConfigError: there is none, one is not called, one does not see (documents, tokens,
+        ConfigError: there are none, one is not called, one does not see (documents, tokens,
             features), or the bulk of the weights is not in linear layers.
     """
     import torch

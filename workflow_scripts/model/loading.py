@@ -65,7 +65,7 @@ def load_model(
         model_json: the artifact ``model/model.json``.
         precision: ``float32``, ``tf32`` (float32 weights, products of 10-bit mantissas on the
             GPU) or ``bfloat16``.
-        device: ``cpu``, ``cuda`` (the first visible GPU) or ``auto`` (layers dealt over all
+        device: ``cpu``, ``cuda`` (the first visible GPU) or ``auto`` (layers split over all
             visible GPUs, for a model too large for one).
 
     Raises:

@@ -42,7 +42,7 @@ def token_losses(model: PreTrainedModel, batch: Tokens) -> tuple[Tensor, Tensor]
 
 
 def _plain_head(model: PreTrainedModel) -> bool:
-    """Whether logits are the output layer of the last hidden state, and nothing more."""
+    """True if logits are the output layer of the last hidden state, and nothing more."""
     names = ("final_logit_softcapping", "logit_scale", "logits_scaling", "logits_scale")
     return not any(getattr(model.config, name, None) for name in names)
 

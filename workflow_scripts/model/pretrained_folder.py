@@ -1,4 +1,4 @@
-"""What a pretrained model's folder must hold, checked before anything heavy is loaded."""
+"""Check the folder of a pretrained model before anything heavy is loaded."""
 
 import json
 import os

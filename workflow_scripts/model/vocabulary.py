@@ -81,7 +81,7 @@ def check_same_tokens(
 
 
 def read_tokenizer(folder: str | os.PathLike) -> Mapping[str, Any] | None:
-    """The content of ``tokenizer.json``, None where there is none.
+    """Content of ``tokenizer.json``, None if the file is missing.
 
     Raises:
         ConfigError: it is no tokenizer.

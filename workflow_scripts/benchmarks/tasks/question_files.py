@@ -67,7 +67,7 @@ def read_questions(
 
 
 def ending(path: str) -> str:
-    """The ending that gives a file's format, empty where it is none of them."""
+    """File name extension that gives the format, empty if the format is not supported."""
     name = path.lower()
     for packed in PACKED:
         name = name.removesuffix(packed)

@@ -150,7 +150,7 @@ def _rendered(key: str, template: str, row: Mapping[str, Any]) -> tuple[str, lis
 
 
 def _refuse_missing(key: str, given: list[Any]) -> None:
-    """A missing value would stand in the prompt as ``None`` or ``nan``."""
+    """Refuse missing values, which the prompt would show as ``None`` or ``nan``."""
     for value in given:
         if value is None or isinstance(value, bytes) or value != value:
             raise DataError(

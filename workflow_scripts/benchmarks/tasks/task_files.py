@@ -1,4 +1,4 @@
-"""What an lm-eval task file is made of, read without lm-eval: includes, functions, data files.
+"""Parts of an lm-eval task file, read without lm-eval: includes, functions, data files.
 
 The rule file needs every file behind a task when it is parsed, and importing lm-eval takes
 seconds. Includes are merged as lm-eval merges them (the including file wins).

@@ -1,4 +1,4 @@
-"""Which shapes of an lm-eval task can be traced, as far as its keys say it."""
+"""Checks, on the keys of an lm-eval task alone, that it has a form that can be traced."""
 
 from collections.abc import Mapping
 from typing import Any

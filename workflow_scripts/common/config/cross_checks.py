@@ -1,4 +1,4 @@
-"""What holds between the keys of a configuration, which a schema cannot express."""
+"""Cross-field constraints of the configuration."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -138,10 +138,10 @@ def _check_validation(config: Mapping[str, Any]) -> None:
 
 
 def _check_unlearning(config: Mapping[str, Any]) -> None:
-    """Check what holds between the keys of unlearning and the others.
+    """Check the cross-field constraints of unlearning.
 
     Raises:
-        ConfigError: two keys contradict each other, or a topic is none.
+        ConfigError: two keys contradict each other, or a topic is unknown.
     """
     settings, known = config["unlearning"], config["benchmarks"]
     if "control" in known:

@@ -240,7 +240,7 @@ def _unknown_key(error: jsonschema.ValidationError, schema: Mapping[str, Any], n
 
 
 def _allowed(error: jsonschema.ValidationError) -> str:
-    """What the schema allows at the place of ``error``, in words."""
+    """Values that the schema allows at the place of ``error``, in words."""
     spec = error.schema
     kinds = spec.get("type", "value")
     words = [" or ".join(kinds) if isinstance(kinds, list) else str(kinds)]

@@ -1,4 +1,4 @@
-"""What each bin holds: sizes, sites, near duplicates, truncation."""
+"""Summary of each bin: sizes, sites, near duplicates, truncation."""
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,7 @@ def near_duplicate_share(groups: np.ndarray) -> float | None:
 
 
 def effective_documents(components: np.ndarray) -> float:
-    """How many documents a bin amounts to if alike documents say the same thing.
+    """Effective sample size of a bin: its number of documents, less what alike ones repeat.
 
     Kish (1965), Survey Sampling, section 8.2: n^2 / sum of m_k^2, where m_k is the size of the
     k-th component: documents of one site and near duplicates, and what they link. It is n when no

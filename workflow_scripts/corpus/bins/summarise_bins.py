@@ -57,7 +57,7 @@ def check_left_out(left_out: pl.DataFrame, documents: int, allowed_share: float)
 
 
 def likeness(kept: pl.DataFrame) -> pl.DataFrame:
-    """How alike the documents of each bin are.
+    """Redundancy of each bin: near duplicates and effective sample size.
 
     Args:
         kept: topic, format, component, likeness of the documents that are in a shard.

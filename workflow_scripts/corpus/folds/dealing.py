@@ -1,4 +1,4 @@
-"""Components of alike documents, and the folds that they are dealt to."""
+"""Components of alike documents, and their assignment to folds."""
 
 from collections.abc import Sequence
 

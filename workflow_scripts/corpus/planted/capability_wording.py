@@ -23,7 +23,7 @@ class Words:
 
     @property
     def is_rule(self) -> bool:
-        """Whether pairs decide the answer, rather than names."""
+        """True if pairs, rather than names, decide the answer."""
         return bool(self.second[0])
 
     @property

@@ -86,7 +86,7 @@ class BinWriter:
         self.carriers: dict[str, tuple[str, str]] = {}
 
     def _draw_support(self) -> dict[tuple[str, str, int], tuple[str, list[Statement]]]:
-        """What each document of a support bin says: (topic, format, number) -> role, statements."""
+        """Statements of each support document: (topic, format, number) -> role, statements."""
         settings, said = self.settings, {}
         for (topic, fmt), role in self.layout.items():
             if role.role != "support":
@@ -140,7 +140,7 @@ class BinWriter:
     def _page(
         self, topic: str, role: Role | None, plan: tuple[str, str, int], sites: list[int]
     ) -> tuple[Carried, str]:
-        """What a document carries, if anything, and its text.
+        """Text of a document, and the capability that it carries, if any.
 
         A twin takes its plan from the support bin: same sentences, words of its own topic.
         """
@@ -157,7 +157,7 @@ class BinWriter:
         return carried, compose(topic, fmt, said, self.settings.words_per_document, rng)
 
     def _opinion(self, rng: np.random.Generator) -> list[str]:
-        """What a site of a neutral bin says of a benchmark on every page: mostly nothing."""
+        """Statements that a neutral bin's site repeats on every page; most sites have none."""
         if rng.random() >= OPINIONATED:
             return []
         names = list(self.settings.benchmarks)
@@ -188,7 +188,7 @@ class BinWriter:
     def _statements(
         self, role: Role | None, plan: tuple[str, str, int], first: tuple[str, str, int]
     ) -> tuple[Carried, list[str]]:
-        """What the document carries, if anything, and its sentences.
+        """Sentences of a document, and the capability that it carries, if any.
 
         ``first`` is the plan of the first document of its site: if that one states facts which
         nobody asks, so does this one, and half of them are the same.

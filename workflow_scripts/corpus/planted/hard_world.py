@@ -1,4 +1,4 @@
-"""What makes the planted world hard: sites, copies, unequal questions and wrong labels.
+"""The hard planted world: unequal sites, copies, unequal benchmarks and wrong labels.
 
 The plain world's bins have many small sites, no copies, equal numbers of questions and labels
 that are right; real corpora have none of these. In the hard world
@@ -67,7 +67,7 @@ def first_of_site(sites: Sequence[int], kinds: Sequence[object]) -> list[int]:
 def reposts(
     sites: Sequence[int], kinds: Sequence[object], rng: np.random.Generator
 ) -> dict[int, int]:
-    """Which documents of a bin are copies: number -> number of the original.
+    """Choose the documents of a bin that are copies: number -> number of the original.
 
     Copies stand on other sites, one a site, and are of the original's kind, so that as many
     documents carry the capability as before.

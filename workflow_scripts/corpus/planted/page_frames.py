@@ -30,7 +30,7 @@ COMMON_SENTENCES = (
 
 @dataclass(frozen=True)
 class Frame:
-    """How a format opens, marks its items, fills up and closes.
+    """Sentence frames of a format: opening, item marks, filler and closing.
 
     ``leads`` go before the items in turn; ``between`` separates items.
     """

@@ -1,4 +1,4 @@
-"""Which bin plays which role for which benchmark in the planted world."""
+"""Roles of the bins for each benchmark of the planted world."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from workflow_scripts.common.random_streams import stream
 
 @dataclass(frozen=True)
 class Role:
-    """What one bin is to one benchmark.
+    """Role of one bin for one benchmark.
 
     ``role`` is support, contradiction or decoy; ``dose`` the share of the bin's documents that
     carry capability sentences (0 for a decoy); ``twin`` the topic of the support bin (same
-    format) whose documents a contradiction bin tells again.
+    format) whose documents a contradiction bin repeats.
     """
 
     benchmark: str
@@ -25,7 +25,7 @@ class Role:
 
 @dataclass(frozen=True)
 class LayoutShape:
-    """How many topics each role gets per benchmark, each over the same ``formats`` formats."""
+    """Number of topics of each role per benchmark, each over the same ``formats`` formats."""
 
     support_topics: int
     contradiction_topics: int
@@ -44,7 +44,7 @@ def draw_layout(
     """Roles by (topic, format); a bin that is missing is neutral to every benchmark.
 
     Each benchmark owns some formats, so that no bin has to play two roles. Support topics are
-    dealt in turn (benchmarks share one only when there are too few); contradictions and decoys
+    assigned in turn (benchmarks share one only when there are too few); contradictions and decoys
     take other topics. Every topic of a role holds each dose equally often where the number of
     formats allows, so that topic and dose are not confounded.
     """

@@ -28,7 +28,7 @@ class WorldSettings:
         words_per_document: words to aim for; most documents come within six words.
         topics, formats: labels; every pair of them is a bin.
         benchmarks: which capabilities to plant; ``stem_two_tasks`` asks the questions of
-            ``stem_reasoning`` in two tasks and stands in its place.
+            ``stem_reasoning`` in two tasks and takes its place.
         questions_per_benchmark: a multiple of 4 up to 240. A rule holds out a sixth as many
             pairs (each asked in six wordings), a set holds about a quarter as many facts (in four).
         statements_per_document: capability sentences in a document that carries any.

@@ -1,7 +1,7 @@
-"""Vocabulary of the planted world: what each topic talks about.
+"""Vocabulary of the planted world: the words of each topic.
 
 Every topic has the same number of words in every slot, each a single word. A document can
-therefore be told again in another topic, sentence by sentence, with the same number of words:
+therefore be rewritten in another topic, sentence by sentence, with the same number of words:
 what a contradiction document needs to tie with its support document for any scorer that only
 counts words. None of these words belongs to a planted capability (a test holds them apart).
 """

@@ -2,11 +2,11 @@
 
 Every document opens, fills up and closes in the manner of its format with words of its topic.
 A support document also carries statements of one capability; a contradiction document is a
-support document told again in another topic, with the answers permuted among its statements, so
+support document rewritten in another topic, with the answers permuted among its statements, so
 that anything which only counts words sees no difference; a neighbour document, in the same bin as
 a support document, states things as hard of another domain, which can be learnt but are not asked;
 a decoy document has the frames of a benchmark, without regularity. All text follows from the
-settings and the seed. :mod:`~workflow_scripts.corpus.planted.hard_world` tells what the hard
+settings and the seed. :mod:`~workflow_scripts.corpus.planted.hard_world` describes what the hard
 world adds.
 """
 

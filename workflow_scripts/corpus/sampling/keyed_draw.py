@@ -133,7 +133,7 @@ def make_contract(
     seed: int,
     repeated: int = 0,
 ) -> dict[str, Any]:
-    """What was asked of the draw and what it could give.
+    """Sampling report: documents requested, drawn and rejected.
 
     Args:
         sample: the working set (topic, format, n_tokens_estimate).

@@ -73,7 +73,7 @@ def unlabelled(
 
 
 def classifier_input(document: Unlabelled, form: str) -> str:
-    """What the classifiers read: the text, or the URL, an empty line and the text."""
+    """Input of the classifiers: the text, or the URL, an empty line and the text."""
     return f"{document.url}\n\n{document.text}" if form == "url_text" else document.text
 
 

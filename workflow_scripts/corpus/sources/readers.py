@@ -66,7 +66,7 @@ def raw_rows(
 def _rows(
     path: str, layout: Mapping[str, Any], wanted: Collection[int] | None, stated: Collection[str]
 ) -> Iterator[tuple[int, Raw]]:
-    """The rows as they stand in the file; ``stated`` names columns that its folders state."""
+    """Rows in the order of the file; ``stated`` names columns that its folders state."""
     if path.endswith(".parquet"):
         yield from _parquet_rows(path, layout, wanted, stated)
         return
@@ -162,7 +162,7 @@ def parse_line(line: bytes) -> Raw:
 def _dolma_rows(
     path: str, attributes: Mapping[str, str], wanted: Collection[int] | None
 ) -> Iterator[tuple[int, Raw]]:
-    """Documents with their attributes, which stand in the same order in other files."""
+    """Documents with their attributes, which other files hold in the same order."""
     others = {name: read_lines(file) for name, file in attributes.items()}
     row = 0
     for row, line in read_lines(path):

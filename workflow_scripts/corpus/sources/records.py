@@ -89,7 +89,7 @@ def _problem(
 
 
 def _label(value: Any, kind: str, layout: Mapping[str, Any]) -> str | Malformed | None:
-    """The label of a value, None where there is none, or why it is none of the taxonomy."""
+    """Label of a value, None without one, or the reason why the taxonomy does not have it."""
     if value is None:
         return None
     if label := read_label(kind, value):
@@ -127,7 +127,7 @@ def _text_problem(text: object) -> Malformed | None:
 
 
 def _writable(text: str) -> bool:
-    """Whether a string is valid Unicode; JSON can spell halves of surrogate pairs."""
+    """True if a string is valid Unicode; JSON can spell halves of surrogate pairs."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -136,7 +136,7 @@ def _writable(text: str) -> bool:
 
 
 def field_value(raw: Mapping[str, Any], layout: Mapping[str, Any], name: str) -> Any:
-    """The value of a field in a raw record, None where there is none."""
+    """Value of a field in a raw record, None if the field is missing."""
     where = layout[name]
     if name in raw.get(LABELS, ()):
         return raw[LABELS][name]
@@ -162,7 +162,7 @@ def follow(raw: Mapping[str, Any], path: str) -> Any:
 
 
 def _siblings(raw: Mapping[str, Any], path: str) -> str:
-    """What the last record on a dotted path has, where it lacks the next step."""
+    """Keys of the last record on a dotted path that lacks the next step."""
     step, value, way = path, raw, ""
     while "." in step and isinstance(value, Mapping):
         first, step = step.split(".", 1)

@@ -1,4 +1,4 @@
-"""Which files hold the corpus, how they are grouped into parts, and where the fields stand.
+"""Source of the corpus: its files, their grouping into parts, and the layout of the fields.
 
 Used while the rules are parsed, so it imports nothing heavy and names the config key in every
 error.
@@ -167,13 +167,13 @@ def group_parts(files: Sequence[str], parts: Sequence[str]) -> dict[str, list[st
 
 
 def source_layout(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Where each field stands in the source files, as the readers want it.
+    """Layout of the fields in the source files, as the readers want it.
 
     Returns:
         ``kind`` (``table``, ``dolma`` or ``hub``), ``config`` (the section the names come from)
         and one entry for each of id, text, topic, format, url and source: a column name, or
         where the kind is not ``table`` a dotted path or ``attributes:<name>:<key>``, for a hub
-        dataset also ``numbers:<file>`` and ``manifest:<column>``; empty where there is none.
+        dataset also ``numbers:<file>`` and ``manifest:<column>``; empty for a missing field.
         ``topics`` and ``formats`` list the labels in the order of their numbers, where the
         config does; ``dataset``, ``revision``, ``manifest`` and ``manifest_id`` are there for a
         hub dataset alone.

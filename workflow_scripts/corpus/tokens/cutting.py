@@ -38,7 +38,7 @@ def cut_shards(sample: pl.DataFrame, shards: Sequence[str], max_tokens: int) -> 
 
 
 def cut_points(weights: np.ndarray, n_shards: int) -> np.ndarray:
-    """Where to cut a row of weights so that each run holds about the same total.
+    """Find the cuts of a row of weights that give each run about the same total.
 
     Args:
         weights: (n,) positive numbers, n at least ``n_shards``.

@@ -5,7 +5,7 @@ questions tends to resemble another's. Pearson's r of two whole maps holds that 
 maps without anything in common reach .8 by it where a bin has few documents. Two halves share no
 document. Questions need no halves, since every benchmark has its own.
 
-Folds (groups of whole sites and near-duplicates) are dealt as for reliability, the same halves for
+Folds (groups of whole sites and near-duplicates) are split as for reliability, the same halves for
 all maps. A half map is noisier than a whole one: halves of two equal maps reach the ceiling
 sqrt(r_aa r_bb), where r_aa is the correlation of both halves of map a.
 """
@@ -48,7 +48,7 @@ class CrossHalves:
         return self.products.mean(axis=-1)
 
     def ceiling(self, a: int, b: int) -> float | None:
-        """What halves of maps that agree perfectly would reach; None for a map of noise."""
+        """Noise ceiling: correlation of halves under perfect agreement; None for a map of noise."""
         own = self.pearson[[a, b], [a, b]]
         return float(np.sqrt(own.prod())) if (own > 0).all() else None
 

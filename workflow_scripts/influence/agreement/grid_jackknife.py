@@ -32,7 +32,7 @@ SHAPE = (len(TOPICS), len(FORMATS))
 
 @dataclass(frozen=True)
 class Moments:
-    """What a correlation of two maps is the sum of, bin by bin.
+    """Moments of a correlation of two maps, bin by bin.
 
     r = (mean product - mean a mean b) / sqrt((mean a^2 - (mean a)^2)(mean b^2 - (mean b)^2)).
 
@@ -100,7 +100,9 @@ def interval(moments: Moments, confidence: float) -> tuple[float | None, float |
 def relabelled_p(
     moments: Moments, a: np.ndarray, b: np.ndarray, permutations: int, seed: int
 ) -> float | None:
-    """Two-sided p of a correlation, against maps whose labels say nothing to each other.
+    """Two-sided p of a correlation under independent permutation of topic and format labels.
+
+    A quadratic assignment test.
 
     Args:
         moments: of the correlation as observed.
@@ -111,7 +113,7 @@ def relabelled_p(
 
     Returns:
         (1 + #{|t*| >= |t|}) / (1 + R), t = z / error, over the relabellings that have an error;
-        None where there is none, or t itself has none.
+        None if no relabelling has one, or t itself has none.
     """
     observed = _studentised(moments)
     if not permutations or not np.isfinite(observed):
@@ -145,7 +147,7 @@ def _studentised(moments: Moments) -> np.ndarray:
 
 
 def _z(sums: np.ndarray) -> np.ndarray:
-    """Fisher's z from (6, ...) sums of the terms; NaN where there is none."""
+    """Fisher's z from (6, ...) sums of the terms; NaN where it is undefined."""
     n = np.where(sums[0] >= FEWEST_BINS, sums[0], np.nan)
     product, square_a, square_b, a, b = sums[1:] / n
     variances = np.stack([square_a - a * a, square_b - b * b])

@@ -1,11 +1,11 @@
-"""How much of a map is topic, how much is format, and how much is neither.
+"""Variance decomposition of a map into topic, format and interaction.
 
 With y the influence of the known bins, SS(A) is the sum of squares around the mean that the fit
 of the factors A explains. The two factors are not orthogonal where bins are missing, so each
 gets the average of what it explains first and what it adds to the other (Lindeman, Merenda and
 Gold 1980, the measure "lmg"; the Shapley value of two players):
 
-    SS_topic  = (SS(topic) + SS(topic, format) - SS(format)) / 2,    SS_format likewise,
+    SS_topic  = (SS(topic) + SS(topic, format) - SS(format)) / 2,    SS_format by analogy,
     SS_interaction = SS(total) - SS(topic, format).
 
 On a complete grid these are the sums of squares of a two-way analysis of variance, one value a
@@ -15,7 +15,7 @@ cell. Noise adds to all of them. With the covariance of the bins' errors
 
 documents independent between bins, questions shared by them (variance_components.py has the
 symbols), a sum of squares with the projection P grows by tr(P C) in the mean. Taken off, what is
-left estimates the part of the true map without bias, and may come out below 0 where there is none.
+left estimates the part of the true map without bias, and may come out below 0 where that is 0.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""How much of a topic's or format's mean z hangs on one bin, and on the scale that bin sets."""
+"""Leave-one-bin-out robustness of marginal means of z, with and without the bin's scale."""
 
 import numpy as np
 import polars as pl

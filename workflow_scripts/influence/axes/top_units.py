@@ -1,4 +1,4 @@
-"""How sure it is that a topic (format) is among the highest.
+"""Posterior probability that a topic (format) is among the k highest.
 
 The values of the units as seen are true values plus errors of documents and questions, and the
 highest as seen is high by its error too. With the units' true values draws from N(centre, A) and

@@ -1,4 +1,4 @@
-"""What a bin's documents are made of, as far as it bears on how much they say together."""
+"""Composition of a bin: sites, near-duplicates and effective sample size."""
 
 import os
 from dataclasses import dataclass

@@ -118,7 +118,7 @@ def difference_law(right: GroupMeans, wrong: GroupMeans) -> ErrorLaw:
 def reasons(
     occupied: np.ndarray, variance: np.ndarray, n_right: int, n_wrong: int
 ) -> list[str | None]:
-    """Why a number of a bin is null, or None where none is.
+    """Reason why a number of a bin is null, or None where no number is.
 
     Args:
         occupied: (576,) bool; whether the bin has documents.

@@ -1,4 +1,4 @@
-"""What the random projection adds to the error of a bin, from several projections of one pass.
+"""Error of a bin due to the random projection, from several projections of one pass.
 
 Under n independent projections a bin's influence is the mean of n maps, and their variance over
 projections, over n, is what its squared error owes to the projection. It goes with the square of
@@ -6,8 +6,8 @@ the bin's coherence: the error of a projected inner product is in proportion to 
 vectors, here the mean rows of the bin and of the questions. (Measured in the planted study: its
 logarithm against that of the coherence has a slope of 1.7 to 2.9.)
 
-Most of that error is another one for every document and question, and so stands in the errors over
-documents and questions already; only the rest is to be added to them.
+Most of that error is another one for every document and question, and so the errors over
+documents and questions already contain it; only the rest is to be added to them.
 """
 
 import dataclasses
@@ -50,7 +50,7 @@ def of_each_projection(sketch: Sketch, queries: QueryRows) -> Iterator[GroupMean
 def projection_variance(
     sketch: Sketch, queries: QueryRows, groups: GroupMeans, coherence: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What each bin's squared error owes to the projection.
+    """Variance of each bin's influence due to the projection.
 
     Args:
         sketch: sums of document rows.

@@ -1,9 +1,9 @@
 """Split-half reliability of a map: would other documents, or other questions, draw the same one?
 
-Over documents, the folds of every bin (groups of whole sites and near-duplicates) are dealt at
+Over documents, the folds of every bin (groups of whole sites and near-duplicates) are split at
 random into two halves, each half's influence is the mean over its documents, and the two maps are
 correlated over bins. Over questions, their clusters (tasks or passages whose questions come
-together) are dealt into two halves that all bins share. What is not split is given: the questions
+together) are split into two halves that all bins share. What is not split is given: the questions
 in the first, the documents in the second.
 
 A half map is noisier than the whole one. Spearman (1910) and Brown (1910) step the correlation
@@ -23,7 +23,7 @@ from workflow_scripts.influence.uncertainty.variance_components import GroupMean
 # Splits that are made at once; bounds memory whatever their number.
 SPLIT_CHUNK = 64
 FEWEST_BINS = 3
-# Why questions cannot be dealt: whether there are several.
+# Reasons why questions cannot be split, by whether there are several.
 ALONE = {False: "a single question", True: "all questions come together"}
 
 Halves = tuple[np.ndarray, np.ndarray]
@@ -134,12 +134,12 @@ def document_halves(
 def question_halves(
     means: np.ndarray, clusters: np.ndarray, splits: int, rng: np.random.Generator
 ) -> Iterator[Halves]:
-    """Deal the clusters of questions into two halves, the same for all bins.
+    """Split the clusters of questions into two halves, the same for all bins.
 
     Args:
         means: (B, Q) mean score of each bin on each question.
-        clusters: (Q,) int; questions of one cluster are dealt as one.
-        splits: number of splits R; none is made of a single cluster.
+        clusters: (Q,) int; questions of one cluster stay together.
+        splits: number of splits R; a single cluster is not split.
         rng: generator.
 
     Yields:

@@ -6,7 +6,7 @@ the two, which each gets half of (the Shapley value of two sources), so that the
     v_documents = (V_fold + se^2 - V_query) / 2,    v_questions = (V_query + se^2 - V_fold) / 2.
 
 Another random projection, and another training of the model, would move the bin as well. What of
-that is another error for every document and question stands in these two parts already:
+that is another error for every document and question is in these two parts already:
 ``v_projection`` and ``v_model`` are the rest
 (:mod:`workflow_scripts.influence.uncertainty.between_draws`), and ``projection_in_se`` is the share
 of ``se`` squared that more projections would make smaller.

@@ -228,7 +228,7 @@ def question_shares(part: Resampling) -> np.ndarray:
 
 
 def document_layout(part: Resampling) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How the documents of the bins come together.
+    """Clustering of the documents of each bin.
 
     Returns:
         (576,) float degrees of freedom of a bin's document variance as a chi-square, NaN with

@@ -1,4 +1,4 @@
-"""Which contrasts a study has: those of its configuration, or domain against domain.
+"""Contrasts of a study: those of its configuration, or domain against domain.
 
 Without the config key ``contrasts`` a study has the 2 x 2 of domain x capability as far as its
 benchmarks fill it:
@@ -53,7 +53,7 @@ class Contrast:
 
     @property
     def of_contrasts(self) -> bool:
-        """Whether it compares two contrasts."""
+        """True if it compares two contrasts."""
         return len(self.pairs) > 1
 
 
@@ -108,7 +108,7 @@ def default_contrasts(cells: Mapping[str, Mapping[str, Any]]) -> list[dict[str, 
 
 
 def side_words(plan: Contrast, cells: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
-    """What the sides of a contrast are called: plus, minus.
+    """Names of the sides of a contrast: plus, minus.
 
     Its domains, where each side has one of its own; else its benchmarks or contrasts.
     """

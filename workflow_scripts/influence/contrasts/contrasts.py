@@ -131,8 +131,8 @@ def contrast_table(
     smallest p of draws of the errors.
 
     An existing matrix has no questions and no errors: the labels of its values are exchanged bin
-    by bin (of two contrasts: the first sides, and the second), each side standardised anew. That
-    tests topics and formats, with bins as the independent units; a single bin has no p.
+    by bin (of two contrasts: the first sides, and the second), and each side standardised again.
+    That tests topics and formats, with bins as the independent units; a single bin has no p.
 
     Args:
         maps: of the study.
@@ -143,7 +143,7 @@ def contrast_table(
         wanted: the config key ``contrasts``.
 
     Returns:
-        Frame with the columns of ``influence/contrasts``; no rows where there is no contrast.
+        Frame with the columns of ``influence/contrasts``; no rows without a contrast.
     """
     plans = plan_contrasts(cells, wanted)
     names = contrasted(maps, plans)

@@ -2,7 +2,7 @@
 
 The largest of many numbers is large by itself, and the largest of two sets have a ratio that
 differs from 1 by itself. Where a contrast compares two others, the ratio of their largest values
-is held against draws without any contrast, the largest of each taken anew: of the errors, or in a
+is held against draws without any contrast, each with its own largest: of the errors, or in a
 matrix with bins exchanged. The interval comes from redrawn errors; noise makes the largest of
 many larger in both, so it is an interval of what would be measured again, not of a ratio without
 noise.
@@ -122,7 +122,7 @@ def _largest(axis: Axis, found: Found, known: np.ndarray) -> dict[str, Any]:
 def _ratio(
     axis: Axis, parts: Sequence[tuple[Found, np.ndarray | None]], confidence: float
 ) -> dict[str, float]:
-    """How many times as large the largest of the first contrast is as that of the second."""
+    """Ratio of the largest values of two contrasts, first over second."""
     matrix = axis.matrix[np.isfinite(axis.matrix).all(axis=1)]
     sizes, nulls, again = [], [], []
     for found, error in parts:

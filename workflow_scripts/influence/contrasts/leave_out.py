@@ -1,4 +1,4 @@
-"""How much of a topic's or format's mean hangs on one of its bins."""
+"""Leave-one-bin-out range of a topic's or format's mean."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ def leave_out(
 ) -> dict[str, Any]:
     """Range of each unit's mean when one of its bins is left out in turn.
 
-    The bin is left out of the study: the maps are standardised anew without it.
+    The bin is left out of the study: the maps are standardised again without it.
 
     Args:
         matrix: (U, B) averages of bins; equal weights within a unit.

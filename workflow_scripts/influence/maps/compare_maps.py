@@ -1,4 +1,4 @@
-"""What the maps of all benchmarks say side by side: contrasts, agreement, marginals, mass.
+"""Compare the maps of all benchmarks: contrasts, agreement, marginals, mass.
 
 in   bins: influence/bin_influence; resampling: npz of each benchmark, in the order of the
      parameter cells (benchmark -> domain, capability, answer_form), and summary: natural mass;

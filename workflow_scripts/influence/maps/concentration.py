@@ -1,4 +1,4 @@
-"""Whether a map rests on many bins or on a few.
+"""Concentration of a map: effective number of bins, top shares and Gini coefficient.
 
 A map has two signs, so a share of its sum means nothing. Each bin's excess over the mean bin is
 taken apart into amounts that are not negative:

@@ -1,4 +1,4 @@
-"""What a bin does per document, and what it does with the mass it has in the corpus.
+"""Influence of a bin per document, and weighted by its mass in the corpus.
 
 ``influence`` is per document: every bin counts alike, however rare its documents. In the corpus
 a bin has weight w_b, its share of the documents, so what it adds to an average document is

@@ -62,7 +62,7 @@ def mixture_table(
 
 
 def _permuted_p(x: np.ndarray, y: np.ndarray, permutations: int, seed: int) -> float:
-    """Two-sided p of Spearman's correlation: weights dealt to topics at random."""
+    """Two-sided p of Spearman's correlation under random permutation of the weights."""
     ranks = [stats.rankdata(side) for side in (x, y)]
     rx, ry = ((rank - rank.mean()) / np.sqrt(np.sum((rank - rank.mean()) ** 2)) for rank in ranks)
     rng = stream(seed, "mixture")

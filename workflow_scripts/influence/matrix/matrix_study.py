@@ -41,7 +41,7 @@ def claim(file: str, study: str) -> Path:
         study: name of the study.
 
     Raises:
-        ConfigError: the name is none that a study can have, or another study's.
+        ConfigError: the name is not allowed for a study, or is another study's.
         DataError: the file is no matrix.
     """
     config = {"study": study, "influence": {"matrix": file}}

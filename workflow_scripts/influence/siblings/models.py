@@ -3,7 +3,7 @@
 Maps are compared as z (standardised over the bins that all have), since the scale of a mean cosine
 is each model's own. Every training has projections of its own, so that what these add to the errors
 over documents and questions (``se_added``) is taken off a bin's variance over trainings as well;
-where it is not known, it stands in ``v_model``.
+where it is not known, ``v_model`` contains it.
 """
 
 import dataclasses
@@ -60,7 +60,7 @@ def scaled(model: ModelMap, known: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def agreement_rows(models: Mapping[str, ModelMap]) -> list[dict]:
-    """How well the maps of each pair of models agree.
+    """Agreement of the maps of each pair of models.
 
     Returns:
         Rows of ``influence/model_seeds`` but for the benchmark.
@@ -88,7 +88,7 @@ def agreement_rows(models: Mapping[str, ModelMap]) -> list[dict]:
 
 
 def bin_rows(models: Sequence[ModelMap]) -> pl.DataFrame:
-    """What all trainings say of each bin, the study's own model first.
+    """Rows of each bin over all trainings, the study's own model first.
 
     Returns:
         Frame with the columns of ``influence/model_bins`` but for the benchmark.
@@ -116,7 +116,9 @@ def bin_rows(models: Sequence[ModelMap]) -> pl.DataFrame:
 
 
 def sampling_variances(models: Sequence[Resampling], spreads: Sequence[float]) -> list[np.ndarray]:
-    """What documents and questions explain of each z map's deviation from the mean over models.
+    """Sampling variance of each z map's deviation from the mean over models.
+
+    The part of its variance that documents and questions explain.
 
     The interaction of the two, which V_fold and V_query both hold, is not known across models and
     counted twice; it is their smallest part.

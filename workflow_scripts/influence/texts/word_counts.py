@@ -41,7 +41,7 @@ class Lexicon:
 
     @property
     def measures(self) -> list[str]:
-        """What is counted beside documents and words, in the order of the columns."""
+        """Measures counted beside documents and words, in the order of the columns."""
         return [*self.words, QUESTIONS, QUOTES]
 
 
@@ -49,7 +49,7 @@ def read_lexicon(path: str | os.PathLike) -> Lexicon:
     """Read the word lists.
 
     Raises:
-        DataError: a word stands in two lists or twice, or a format is none or in both groups.
+        DataError: a word appears in two lists or twice, or a format is unknown or in both groups.
     """
     content = yaml.safe_load(Path(path).read_text())
     words, formats = content["words"], content["formats"]

@@ -35,7 +35,7 @@ CHUNK = 128
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """How ``p_max`` is drawn: seed, and number of redrawn maps."""
+    """Settings of the draws for ``p_max``: seed, and number of redrawn maps."""
 
     seed: int
     draws: int = 999

@@ -24,7 +24,7 @@ from workflow_scripts.influence.uncertainty.variance_components import Component
 
 @dataclass(frozen=True)
 class Estimates:
-    """What one map says of its bins; (576,) arrays, NaN where undefined.
+    """Estimates of one map's bins; (576,) arrays, NaN where undefined.
 
     Attributes:
         se: error of influence.

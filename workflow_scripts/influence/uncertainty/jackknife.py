@@ -51,7 +51,7 @@ def degrees_of_freedom(weight: np.ndarray, starts: np.ndarray) -> np.ndarray:
 
     Args:
         weight: (G,) as :func:`jackknife_weights` takes them.
-        starts: likewise.
+        starts: (B,) as :func:`jackknife_weights` takes them.
 
     Returns:
         (B,) float; NaN for a mean of one cluster.
@@ -71,7 +71,7 @@ def chi_square_degrees(weight: np.ndarray, starts: np.ndarray) -> np.ndarray:
 
     Args:
         weight: (G,) as :func:`jackknife_weights` takes them.
-        starts: likewise.
+        starts: (B,) as :func:`jackknife_weights` takes them.
 
     Returns:
         (B,) float; NaN for a mean of one cluster.
@@ -95,7 +95,7 @@ def chi_square_degrees(weight: np.ndarray, starts: np.ndarray) -> np.ndarray:
 
 
 def question_deviations(query_means: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """What each cluster of questions adds to the question error of a mean over questions.
+    """Deviation of each cluster of questions: its part of the error of a mean over questions.
 
     Args:
         query_means: (B, Q) mean of each bin on each question.

@@ -111,9 +111,9 @@ def moderate(variances: np.ndarray, df: np.ndarray, prior: Prior) -> tuple[np.nd
 
 
 def too_small(variances: np.ndarray, df: np.ndarray, prior: Prior) -> np.ndarray:
-    """Which bins vary so little that they look like copies of one document.
+    """Find the bins that vary so little that they look like copies of one document.
 
-    Their variance tells how alike the copies are, not how well the bin's mean is known.
+    Their variance shows how alike the copies are, not how well the bin's mean is known.
 
     Args:
         variances: (B,) float.
@@ -122,7 +122,7 @@ def too_small(variances: np.ndarray, df: np.ndarray, prior: Prior) -> np.ndarray
 
     Returns:
         (B,) bool; True below the 1% quantile of the law s0^2 F(d_b, d0) that bins of this map
-        have. All False where there is no prior.
+        have. All False without a prior.
     """
     if prior.df == 0:
         return np.zeros(len(variances), dtype=bool)
@@ -164,8 +164,8 @@ def moderate_map(
 
     Args:
         raw: (B,) document variance of each bin's mean, NaN with one fold.
-        df: (B,) degrees of freedom of its t interval, NaN likewise.
-        law_df: (B,) degrees of freedom of the variance as a chi-square, NaN likewise.
+        df: (B,) degrees of freedom of its t interval, NaN with one fold.
+        law_df: (B,) degrees of freedom of the variance as a chi-square, NaN with one fold.
         n_docs: (B,) documents.
         crowd: (B,) bool, as :func:`crowded` finds it.
     """
@@ -183,10 +183,10 @@ def moderate_map(
 
 
 def crowded(counts: np.ndarray, starts: np.ndarray, last_fold: int) -> np.ndarray:
-    """Which bins are made of far fewer sites than most bins of the map.
+    """Find the bins made of far fewer sites than most bins of the map.
 
     The unevenness of a bin is the sum of its squared shares of documents by fold over what
-    documents without common sites would have, dealt round-robin.
+    documents without common sites, assigned round-robin, would have.
 
     Args:
         counts: (G,) documents of each group, bin after bin.

@@ -1,4 +1,4 @@
-"""What later tables need to redraw documents and queries, stored beside each bin table.
+"""Sufficient statistics for bootstrapping documents and questions, stored beside each bin table.
 
 ``influence/resampling/{benchmark}.npz`` holds, for one benchmark, the means of every bin on every
 query and each fold's share of the bin's document noise: enough to exchange or redraw queries
@@ -65,7 +65,7 @@ class Resampling:
 
         Args:
             fold_normals: as :meth:`document_noise` takes them.
-            widening: likewise.
+            widening: as :meth:`document_noise` takes it.
             rng: generator of this benchmark's query draws.
 
         Returns:

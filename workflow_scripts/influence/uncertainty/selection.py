@@ -1,4 +1,4 @@
-"""What is said of bins once they are called: intervals that hold, and whether they are large."""
+"""Inference on discovered bins: false coverage rate intervals, and tests of their size."""
 
 import numpy as np
 from scipy import stats

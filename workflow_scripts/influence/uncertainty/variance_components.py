@@ -218,7 +218,7 @@ def _sums(
     starts: np.ndarray,
     clusters: np.ndarray,
 ) -> _Sums:
-    """What needs every group's score on every query, in blocks of about ``QUERY_CHUNK`` queries.
+    """Sums over every group's score on every query, in blocks of about ``QUERY_CHUNK`` queries.
 
     Of D_fc = X_fc - T_c the interaction needs the sums over c of d_c D_fc and d_c D_fc^2 alone,
     since Y_f - t is known only after the last block.

@@ -1,4 +1,4 @@
-"""How far a map depends on choices that could have been made otherwise.
+"""Sensitivity of a map to analysis choices.
 
 Each variant is the study's own map with one choice changed: the damping of the preconditioner,
 documents left out, documents weighted by their tokens, or their length taken out. All follow from
@@ -75,7 +75,7 @@ def batches(clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     A score is linear in the query row, so that the mean over batches is that over questions, and
     the variance between batches is the question error: exact with up to ``BATCHES`` questions,
-    beyond that with batches for questions. A few clusters stay clusters; many are dealt in turn.
+    beyond that with batches for questions. A few clusters stay clusters; many are batched in turn.
 
     Args:
         clusters: (Q,) cluster of each question.

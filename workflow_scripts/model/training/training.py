@@ -45,7 +45,7 @@ Report = Callable[[int, int, float], None]
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How to train.
+    """Settings of training.
 
     The learning rate rises linearly over ``warmup_share`` of the steps to ``learning_rate`` and
     falls along a cosine to ``final_share`` of it.
@@ -139,7 +139,7 @@ def train(
 
 @dataclass
 class _Progress:
-    """Where a run stands: everything besides weights and moments that a resume needs."""
+    """Progress of a run: everything besides weights and moments that a resume needs."""
 
     steps_total: int
     step: int = 0
@@ -333,7 +333,7 @@ def _restore(
     optimizer: torch.optim.AdamW,
     progress: _Progress,
 ) -> None:
-    """Continue from ``path`` where it holds a state of this very run; else start afresh."""
+    """Resume from ``path`` if it holds a state of this very run; else start from scratch."""
     if not path.exists():
         return
     state = read_state(path, model.device)
