@@ -56,7 +56,7 @@ class TaskEntry:
 
     @property
     def local(self) -> bool:
-        """Whether no question comes from the hub."""
+        """True if no question comes from the hub."""
         return bool(self.files)
 
 
@@ -80,7 +80,7 @@ class Definition:
 
     @property
     def local(self) -> bool:
-        """Whether no question comes from the hub."""
+        """True if no question comes from the hub."""
         return all(entry.local for entry in self.tasks)
 
     @property
@@ -246,7 +246,7 @@ def definition_inputs(definition: Definition, results: str, data: str) -> list[s
 
 
 def _problem(path: Path) -> str:
-    """Problem with a file of questions that shows without reading it; empty if there is none."""
+    """Problem with a file of questions, found without reading it; empty if it has none."""
     if not path.is_file():
         return "does not exist"
     return "" if path.stat().st_size else "is empty"

@@ -1,4 +1,4 @@
-"""Which key makes a job small or short enough: tried on the plan, so that none is named in vain."""
+"""Advice on keys that make a job small or short enough, each tried on the plan first."""
 
 import copy
 import math
@@ -60,7 +60,7 @@ OF_ROWS = ("influence", "validation", "attribution")
 
 
 def less_memory(sizes: Sizes, rule: str) -> str:
-    """What makes a rule's job fit into ``hardware.memory_gb``."""
+    """Advice that makes a rule's job fit into ``hardware.memory_gb``."""
     limit = 1000 * sizes.config["hardware"]["memory_gb"]
     found = _first_that_helps(sizes, rule, memory_mb, limit, _of_memory(sizes, rule))
     if found:
@@ -77,7 +77,7 @@ def less_memory(sizes: Sizes, rule: str) -> str:
 
 
 def less_time(sizes: Sizes, rule: str) -> str:
-    """What makes a rule's job as short as ``hardware.job_hours``."""
+    """Advice that makes a rule's job as short as ``hardware.job_hours``."""
     limit = 60 * sizes.config["hardware"]["job_hours"]
     found = _first_that_helps(sizes, rule, minutes, limit, _of_time(sizes, rule))
     if found:
@@ -97,7 +97,7 @@ def size(gigabytes: float) -> str:
 
 
 def _of_memory(sizes: Sizes, rule: str) -> Iterator[Advice]:
-    """What may lower a rule's memory, the mildest first."""
+    """Candidate changes that lower a rule's memory, the mildest first."""
     model = sizes.config["model"]
     if rule in MEMORY:
         yield MEMORY[rule]
@@ -113,7 +113,7 @@ def _of_memory(sizes: Sizes, rule: str) -> Iterator[Advice]:
 
 
 def _of_time(sizes: Sizes, rule: str) -> Iterator[Advice]:
-    """What may shorten a rule's job, the mildest first."""
+    """Candidate changes that shorten a rule's job, the mildest first."""
     cut = {"index_documents": "parts", "collect_documents": "parts", "tokenize_shard": "shards"}
     if key := (cut | {"attribute_documents": "shards"}).get(rule):
         times = _largest(sizes, rule, minutes) / 60 / sizes.config["hardware"]["job_hours"]
@@ -141,7 +141,7 @@ def _of_time(sizes: Sizes, rule: str) -> Iterator[Advice]:
 
 
 def _fewer_scorers(sizes: Sizes) -> str:
-    """Which keys take the largest part of the texts' job."""
+    """Keys that take the largest part of the texts' job."""
     named = sizes.config["validation"]["scorers"]
     heavy = [name for name in ("embedding", "tfidf", "bm25") if name in named]
     if heavy:

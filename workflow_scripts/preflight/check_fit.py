@@ -31,7 +31,7 @@ def check_fit(plan: Plan) -> None:
 
 
 def obstacles(plan: Plan) -> Iterator[str]:
-    """What does not fit, one line each."""
+    """Parts of the plan that do not fit, one line each."""
     declared = plan.sizes.config["hardware"]
     disk = plan.total("disk_gb")
     if 0 < declared["scratch_gb"] < disk:
@@ -61,7 +61,7 @@ def obstacles(plan: Plan) -> Iterator[str]:
 
 
 def _less_disk(plan: Plan) -> str:
-    """Which key makes the results smaller: that of their largest part."""
+    """Key that makes the results smaller: that of their largest part."""
     sizes, config = plan.sizes, plan.sizes.config
     rows = sizes.keep_rows * sizes.documents * sizes.row_bytes / GB
     runs = plan.rule("unlearn_topic")
@@ -85,7 +85,7 @@ def _less_disk(plan: Plan) -> str:
 
 
 def _less_device(plan: Plan, each: RulePlan) -> str:
-    """Which key makes a rule's job smaller on the GPU."""
+    """Key that makes a rule's job smaller on the GPU."""
     sizes, config = plan.sizes, plan.sizes.config
     allowed = config["hardware"]["gpu_memory_gb"] * GB
     if sizes.weight_bytes >= allowed:

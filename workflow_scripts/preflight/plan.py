@@ -150,7 +150,7 @@ def _hours(sizes: Sizes, name: str, jobs: Mapping[str, int]) -> tuple[float, flo
 
 
 def _change(sizes: Sizes, benchmark: str) -> dict[str, float]:
-    """What runs again when the definition or the data of one benchmark change."""
+    """Cost of the jobs that run again when the definition or the data of one benchmark change."""
     again: dict[str, dict[str, int]] = {}
     for name in OWN + EVALUATED:
         again[name] = {benchmark: jobs_of(sizes, name)[benchmark]}
@@ -198,7 +198,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
 
 
 def rate_source(config: Mapping[str, Any]) -> str:
-    """Where the rate comes from: ``stated``, ``measured`` or ``assumed``."""
+    """Origin of the rate: ``stated``, ``measured`` or ``assumed``."""
     if config["hardware"]["tflops"]:
         return "stated"
     return "measured" if measured_rate(config) else "assumed"

@@ -94,7 +94,7 @@ def check_anonymous(folder: Path, places: Places) -> None:
 
 
 def _texts(path: Path) -> list[str]:
-    """What a file says, also inside what it embeds."""
+    """Texts of a file, including those of embedded files."""
     if path.suffix == ".parquet":
         strings = pl.read_parquet(path).select(pl.col(pl.String, pl.Categorical)).get_columns()
         named = [column.cast(pl.String) for column in strings if column.name not in CONTENT]

@@ -20,11 +20,11 @@ START, END = r"(?<![A-Za-z0-9_.~-])", r"(?![A-Za-z0-9_-]|\.[A-Za-z0-9_])"
 
 @dataclass(frozen=True)
 class Places:
-    """What is replaced, in every text.
+    """Replacements of paths, applied to every text.
 
     Attributes:
-        pairs: a path of this machine and what stands for it, the longest first.
-        moved: of files that stood outside of the data folder, where the config now looks.
+        pairs: a path of this machine and its replacement, the longest first.
+        moved: of files outside of the data folder, the path under which the config now looks.
         forbidden: words that no published file may hold: paths, and the person at this machine.
     """
 
@@ -74,7 +74,7 @@ def places_of(config: Mapping[str, Any], project: Path | None = None) -> Places:
 
 
 def _person() -> Iterator[str]:
-    """Who works at this machine; nobody where the system does not know."""
+    """User at this machine; nothing if the system does not know."""
     try:
         yield f"{getpass.getuser()}@{socket.gethostname()}"
     except (OSError, KeyError, ImportError):

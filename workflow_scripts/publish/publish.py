@@ -56,7 +56,7 @@ def main(snakemake: Any) -> None:
 
 
 def _empty(folder: Path) -> None:
-    """Remove what an earlier run left: the folder is made anew every time."""
+    """Remove what an earlier run left: every run makes the folder from scratch."""
     for left in folder.iterdir() if folder.exists() else []:
         shutil.rmtree(left) if left.is_dir() else left.unlink()
 

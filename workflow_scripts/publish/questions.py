@@ -14,7 +14,7 @@ PLACE, DIGESTS = "definitions", "questions.json"
 
 
 def share_benchmarks(folder: Path, config: Mapping[str, Any], places: Places) -> None:
-    """Put the definitions below ``definitions/``, as they stand in ``benchmarks/``.
+    """Put the definitions below ``definitions/``, as they are in ``benchmarks/``.
 
     Beside them ``questions.json`` names every local file of questions with its digest, so that a
     reader knows theirs for the same.
@@ -37,7 +37,7 @@ def _files(definitions: Iterable[Definition]) -> list[Path]:
 
 
 def _name(path: Path) -> str:
-    """Where a file is put: as it lies below benchmarks/, or by its name where it lies elsewhere."""
+    """Destination of a file: its path below benchmarks/, or its name if it lies elsewhere."""
     below = os.path.relpath(path, FOLDER)
     return f"elsewhere/{path.name}" if below.startswith(os.pardir) else below
 

@@ -38,7 +38,7 @@ PLACES = {
 
 @dataclass(frozen=True)
 class Notes:
-    """What the page says beside what is there.
+    """Notes of the page beside the list of its files.
 
     Attributes:
         moved: places of files that the study read outside of its data folder.
@@ -107,7 +107,7 @@ def readme(
 
 
 def _counts(counts: pl.Series, most: int) -> list[str]:
-    """What weights mean that are taken from ``doc_count``."""
+    """Note on weights that are computed from ``doc_count``."""
     full = int((counts >= most).sum())
     if not full:
         return []
@@ -122,7 +122,7 @@ def _counts(counts: pl.Series, most: int) -> list[str]:
 
 
 def _again(notes: Notes) -> list[str]:
-    """How the study is run again from the folder."""
+    """Instructions to run the study again from the folder."""
     lines = [
         "To run the study again, copy `definitions/` over `benchmarks/` of the workflow and start",
         "`snakemake --cores all --configfile config.yaml`; `<data>` is the config key `data` (here",

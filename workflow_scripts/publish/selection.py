@@ -1,4 +1,4 @@
-"""Which files of a study are shared; imports nothing heavy, for the rule asks at parse time."""
+"""Selection of the shared files; imports nothing heavy, since the rule needs it when parsed."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath

@@ -33,7 +33,7 @@ def bin_matrix(bins: pl.DataFrame) -> pl.DataFrame:
 
 
 def table_name(path: str) -> str | None:
-    """Declared name of the table in a file, by its place in the study; None where it is none.
+    """Declared name of the table in a file, by its place in the study; None for other files.
 
     ``unlearning/a/top01/seed42/sets.parquet`` is ``unlearning/sets``, and
     ``unlearning/a/top01/evaluation/b.parquet`` is ``unlearning/evaluation``.

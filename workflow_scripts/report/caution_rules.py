@@ -37,7 +37,7 @@ DOMINANCE = {
 def near_chance(
     name: str, title: str, answers: pl.DataFrame, queries: pl.DataFrame
 ) -> list[Caution]:
-    """Whether a benchmark's accuracy lies above guessing.
+    """Caution about a benchmark whose accuracy does not lie above guessing.
 
     Args:
         name: of the benchmark.
@@ -184,7 +184,7 @@ def _named_bin(kind: str, words: str, row: Mapping[str, Any], column: str) -> Ca
 
 
 def documents_cut(summary: pl.DataFrame) -> list[Caution]:
-    """How many bins are known by the beginnings of their documents alone."""
+    """Caution about bins whose documents were cut: only their beginnings were read."""
     filled = summary.filter(pl.col("n_sampled") > 0)
     cut = filled.filter(pl.col("share_truncated") > MOST).height
     if not cut:

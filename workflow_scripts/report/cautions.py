@@ -86,12 +86,12 @@ def texts(cautions: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def all_equal(bins: pl.DataFrame) -> bool:
-    """Whether no bin supports a benchmark more than another."""
+    """True if no bin supports a benchmark more than another."""
     return bins.height > 1 and bins["influence"].n_unique() == 1
 
 
 def above_chance(correct: int, questions: int, chance: float) -> bool:
-    """Whether the exact 95% binomial interval of an accuracy lies above chance.
+    """True if the exact 95% binomial interval of an accuracy lies above chance.
 
     That is where so many right answers or more come from guessing with a probability below 0.025.
 

@@ -1,4 +1,4 @@
-"""What forgetting did, in lines of the headline."""
+"""Effects of forgetting, in lines of the headline."""
 
 from collections.abc import Mapping
 from textwrap import wrap
@@ -10,7 +10,7 @@ from workflow_scripts.unlearning.arms import COMPARED, RANDOM
 from workflow_scripts.unlearning.effects.pairs import CROSS_FITTED, PRIMARY, dose_text, shown_dose
 
 WIDTH = 88
-# Differences that are told, where the study has them, with the pairs that they are of.
+# Differences that are reported, where the study has them, with the pairs that they are of.
 TOLD = {
     (PRIMARY, "matched"): "targeted - random",
     (CROSS_FITTED, "matched"): "the same, cross-fitted",
@@ -24,7 +24,7 @@ TOLD = {
 
 
 def unlearning_lines(tests: pl.DataFrame, selection: pl.DataFrame) -> list[str]:
-    """What forgetting did to the targets: targeted documents against the others.
+    """Effects of forgetting on the targets: targeted documents against the others.
 
     Args:
         tests: table ``unlearning/tests``.
@@ -52,7 +52,7 @@ def unlearning_lines(tests: pl.DataFrame, selection: pl.DataFrame) -> list[str]:
 
 
 def primary_lines(tests: pl.DataFrame) -> list[str]:
-    """What was registered as primary, and whether before the first evaluation."""
+    """Registered primary test, and whether it was registered before the first evaluation."""
     primary = tests.filter("primary")
     if primary.is_empty():
         return []

@@ -1,4 +1,4 @@
-"""What scorers of documents are called in the figures."""
+"""Display names of document scorers in the figures."""
 
 STUDY, TRUTH = "trackstar", "truth"
 NAMES = {

@@ -1,4 +1,4 @@
-"""How every figure looks, and how it is saved: one palette, one order of bins, same bytes."""
+"""Style and saving of every figure: one palette, one order of bins, same bytes."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -26,14 +26,14 @@ EMPTY_HATCH = "#cfcfcf"
 CAUTION = "#9c4a00"
 # Inches, cautions below a figure at most, and letters of their size to an inch.
 FOOT_LEFT, FOOT_LINE, FOOT_ENTRIES, FOOT_LETTERS = 0.25, 0.145, 8, 16
-# Okabe and Ito's colours, told apart by colour-blind readers and in grey by their lightness.
+# Okabe and Ito's colours: distinct to colour-blind readers, and in grey by their lightness.
 ROLE_COLOURS = {
     "support": "#c44e52",
     "contradiction": "#2f6db3",
     "decoy": "#e6a532",
     "neutral": "#9a9a9a",
 }
-# The same hues for whatever else is told apart by colour (2008), without yellow, which is faint.
+# The same hues for other categories (2008), without yellow, which is faint.
 CATEGORIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 _SETTINGS = {
     "font.family": "DejaVu Sans",

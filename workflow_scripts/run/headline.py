@@ -81,7 +81,7 @@ def map_lines(bins: pl.DataFrame) -> list[str]:
 
 
 def _standing_out(filled: pl.DataFrame) -> str:
-    """How many bins stand out, and to which side; why none is tested where none is."""
+    """Number of bins that stand out on each side, or the reason why no bin is tested."""
     if filled["q_unusual"].is_null().all():
         return f"{filled.height} bins; none has a standard error, so none is tested"
     unusual = filled.filter(pl.col("q_unusual") < SIGNIFICANT)["influence"]
@@ -93,7 +93,7 @@ def _standing_out(filled: pl.DataFrame) -> str:
 
 
 def budget_lines(folder: Path) -> list[str]:
-    """What the bins of each benchmark are uncertain of; none in a study that cannot tell."""
+    """Error budget of each benchmark's bins; no lines in a study without one."""
     path = folder / "influence" / "error_budget.parquet"
     if not path.exists():
         return []
@@ -106,7 +106,7 @@ def budget_lines(folder: Path) -> list[str]:
 
 
 def planted_lines(planted: pl.DataFrame) -> list[str]:
-    """How well the planted truth is recovered, by the map and by what should not manage."""
+    """Recovery of the planted truth, by the map and by controls that should fail."""
     columns = ["auroc_support", "auroc_support_vs_contradiction", "dose_spearman"]
     shown = {
         "trackstar": "this study's map",

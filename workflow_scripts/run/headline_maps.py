@@ -30,7 +30,7 @@ def agreement_lines(correlations: pl.DataFrame) -> list[str]:
     """Cross-half correlation of each pair with its interval, and Pearson's r of the whole maps.
 
     Pearson's r alone, and what it is without the bin that moves it most, where no documents can be
-    dealt into halves.
+    split into halves.
     """
     lines = []
     for row in correlations.drop_nulls("pearson").iter_rows(named=True):

@@ -20,7 +20,7 @@ import psutil
 from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.locks import RUN_VARIABLE, holder, lock_file
 
-# Jobs that are told to end do so at once; longer waits are for disks.
+# Jobs that are asked to end do so at once; longer waits are for disks.
 TERMINATE_SECONDS = 10
 
 
@@ -92,7 +92,7 @@ def stop_stray_jobs(results: str) -> list[str]:
 
 
 def _has_open(process: int, path: Path) -> bool:
-    """Whether a process of this machine has the file open."""
+    """True if a process of this machine has the file open."""
     try:
         links = [os.readlink(link) for link in Path(f"/proc/{process}/fd").iterdir()]
     except OSError:

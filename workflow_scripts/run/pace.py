@@ -1,4 +1,4 @@
-"""How fast a study goes against its plan, from the jobs that have ended and the logs of others.
+"""Pace of a study against its plan, from the jobs that have ended and the logs of others.
 
 Rules that run the model and the others are held to the plan apart: the rate of the model is the
 plan's boldest assumption, and says nothing of tables.
@@ -35,7 +35,7 @@ class Pace:
 
 
 def runs_model(plan: Plan, rule: str) -> bool:
-    """Whether a rule's jobs run the model."""
+    """True if a rule's jobs run the model."""
     return not plan.sizes.matrix and device_bytes(plan.sizes, rule, _some(plan)) > 0
 
 

@@ -3,7 +3,7 @@
 Snakemake decides by the times of files and by notes in ``.snakemake``, which a copied, moved or
 touched study has wrong or not at all. Here a job is out of date where an artifact of it has no
 record, or the record names another parameter or another content of an input than the study has
-now. Snakemake is told through its own persistence: this module is the one that knows its insides
+now. Snakemake learns it through its own persistence: this module is the one that knows its insides
 (9.27; held by tests/run/test_records.py).
 """
 

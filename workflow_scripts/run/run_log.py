@@ -1,4 +1,4 @@
-"""What a run of Snakemake has done so far, read from the log that it writes as it goes.
+"""Progress of a run of Snakemake, read from the log that it writes as it goes.
 
 Reading is all that happens: no lock is taken and no file of a running workflow is touched.
 """
@@ -47,7 +47,7 @@ class Job:
         return " ".join([self.rule, *self.values])
 
     def seconds(self, now: datetime) -> float:
-        """How long it has been running, or ran."""
+        """Time since it started, or its run time once it has ended."""
         return ((self.ended or now) - self.started).total_seconds() if self.started else 0.0
 
 
@@ -133,7 +133,7 @@ def _detail(run: Run, job: Job, key: str, value: str) -> None:
 
 
 def is_alive(run: Run) -> bool | None:
-    """Whether the run's process still has its log open; None where that cannot be seen."""
+    """True if the run's process still has its log open; None where that cannot be seen."""
     if run.over:
         return False
     if run.host != socket.gethostname() or not Path("/proc/self/fd").exists():

@@ -100,7 +100,7 @@ def _way_out(record: Path) -> str:
 def check_gone(name: str, record: Path) -> None:
     """Refuse to go on while jobs of this name are in the queue.
 
-    Jobs that were told to end and still take their time are waited for. A machine without Slurm's
+    Jobs that were asked to end and are still ending are waited for. A machine without Slurm's
     ``squeue`` passes: it cannot have sent them.
     """
     if shutil.which("squeue") is None:

@@ -29,7 +29,7 @@ WIDTHS = (28, 6, 9, 8, 7, 19, 14)
 
 @dataclass
 class RuleStatus:
-    """How far one rule is.
+    """Progress of one rule.
 
     Attributes:
         rule: its name.
@@ -53,7 +53,7 @@ class RuleStatus:
 
 @dataclass
 class Status:
-    """How far a study is."""
+    """Progress of a study."""
 
     study: str
     now: datetime
@@ -95,7 +95,7 @@ class Status:
 
 
 def study_status(config: Mapping[str, Any], now: datetime | None = None) -> Status:
-    """How far the study of this configuration is, from the files in the working directory."""
+    """Progress of the study of this configuration, from the files in the working directory."""
     now, results = now or datetime.now(), Path("results", config["study"])
     plan, run = make_plan(sizes_of(config)), latest_run(results.as_posix())
     alive = is_alive(run) if run else False

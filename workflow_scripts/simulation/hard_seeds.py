@@ -4,7 +4,7 @@
 
 runs a study for each seed, one after the other and on one core, without unlearning and without the
 other scorers of validation, and writes docs/simulation/hard_seeds.csv after each. A seed whose
-rows are there is not run again without ``--again``; one that failed stands in the table with the
+rows are there is not run again without ``--again``; one that failed is in the table with the
 reason and is tried again by the next run. Another world is an overlay: ``--configfile A B``.
 """
 
@@ -124,7 +124,7 @@ def run_seed(configs: Sequence[Path], seed: int, root: Path = ROOT) -> tuple[Pat
 
 
 def last_line(text: str) -> str:
-    """What a failed run says last, which is why it failed."""
+    """Last line of a failed run, which says why it failed."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "it said nothing"
 

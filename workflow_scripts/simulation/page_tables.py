@@ -36,7 +36,7 @@ def percent(value: float | None, error: float | None = None) -> str:
 
 
 def held_counts() -> str:
-    """How many rates of each module hold."""
+    """Number of rates of each module that hold."""
     table = read_worlds(SIMULATED / "worlds.csv")
     rows = []
     for name, part in table.group_by("module", maintain_order=True):

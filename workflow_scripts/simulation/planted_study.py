@@ -4,7 +4,7 @@ Each document's score on each question is its row times the question's row, so t
 map can be made of them, benchmark by benchmark:
 
 - ``as drawn``: the study's own map.
-- ``redrawn``: documents drawn anew in every bin. A place is filled by any ordinary document of the
+- ``redrawn``: new documents drawn in every bin. A place is filled by any ordinary document of the
   study or, in the share of places that is the bin's dose, by any document of a full-dose bin of
   the same role. All of a bin's documents are then moved by one normal number, so that ordinary
   bins differ as they do in the study.
@@ -109,7 +109,7 @@ def redraw(study: Scored, tau: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def judged(study: Scored, scores: np.ndarray, role: np.ndarray) -> Judged:
-    """Which bins of one map have q < 5%."""
+    """Bins of one map with q < 5%."""
     found = estimate(components(group(study.bins, study.folds, scores)))
     return Judged({"bh": adjust(found.p_unusual) < LEVEL}, role, study.dose)
 

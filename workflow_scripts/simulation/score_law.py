@@ -1,4 +1,4 @@
-"""How document scores of the planted study are distributed, for simulations.
+"""Distribution of document scores of the planted study, for simulations.
 
 The law is kept as a small table of quantiles, made from a finished planted study:
 

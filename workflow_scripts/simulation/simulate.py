@@ -3,11 +3,11 @@
     python -m workflow_scripts.simulation.simulate
 
 writes the tables (csv) and figures (png) of docs/simulation/; docs/statistics.md explains them. The
-same seed gives the same tables. Worlds that can break the statistics stand in worlds.csv; those
+same seed gives the same tables. Worlds that can break the statistics are in worlds.csv; those
 whose rows are there are not simulated again without ``--again``, and ``--worlds NAME,...``
 simulates some and nothing else, ``--maps N`` from so many maps. ``--quick`` simulates little, for
 a test. Two tables come from a finished planted study instead: ``--law STUDY`` writes the law of its
-document scores, ``--study STUDY`` what the statistics find in its documents as drawn, drawn anew
+document scores, ``--study STUDY`` what the statistics find in its documents as drawn, redrawn
 and shuffled over bins.
 """
 

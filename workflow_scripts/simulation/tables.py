@@ -42,12 +42,12 @@ WORLDS = (
 
 @dataclass(frozen=True)
 class Size:
-    """How much is simulated.
+    """Size of the simulation.
 
     Attributes:
         coverage_maps: maps of each row of the coverage table.
         coverage_bins: bins of each of those maps. Questions are drawn once a map, so that many
-            small maps tell more than few big ones.
+            small maps are more informative than few big ones.
         documents: documents a bin of the coverage table.
         maps: maps of each row of the discovery tables, 576 bins each.
         map_documents: documents a bin there.
@@ -162,7 +162,7 @@ class Judged:
 
 
 def judge(world: World, draws: int) -> Judged:
-    """Which bins each method calls at 5%, and which intervals hold the truth."""
+    """Bins that each method calls at 5%, and intervals that hold the truth."""
     parts = components(world.groups)
     found = estimate(parts)
     seed = int(world.groups.counts.sum())

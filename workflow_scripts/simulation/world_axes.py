@@ -125,7 +125,7 @@ def unit_rates(size: Size) -> Iterator[dict]:
 
 
 def interval_rates(size: Size) -> Iterator[dict]:
-    """How often intervals of topics hold their true means, bins as draws."""
+    """Coverage of the intervals of topics, with bins as draws."""
     for law in SPREADS:
         rng = stream(SEED, "unit intervals", law)
         single, band = [], []
@@ -250,7 +250,7 @@ def _highest(world: str, maps: list, found: list[Estimates]) -> Iterator[dict]:
 def _within(
     parts: Components, truth: np.ndarray, errors: Estimates, q: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each bin's interval, and its interval as one of the called, hold its true mean."""
+    """True means within each bin's interval, and within its interval as a called bin: bool."""
     low, high = fcr_interval(parts, q, 0.95)
     within = (errors.ci_low <= truth) & (truth <= errors.ci_high)
     return within, (low <= truth) & (truth <= high)

@@ -116,7 +116,7 @@ WEIGHTS = {"first": 1.0, "second": -1.0}
 
 
 class Documents:
-    """Which documents there are, how they are dealt, and draws of their effects.
+    """Documents, their assignment to folds, and draws of their effects.
 
     Attributes:
         bins, folds, counts: (G,) int of each (bin, fold) group.

@@ -57,7 +57,7 @@ def draw_study(
 
 
 def rates(size: Size) -> list[dict[str, Any]]:
-    """How often the tests of unlearning are wrong, at ``LEVEL``.
+    """Error rates of the tests of unlearning, at ``LEVEL``.
 
     Args:
         size: ``STUDIES`` studies for each of its ``maps``.
@@ -101,7 +101,7 @@ COMPARED = STATISTICS[3:]
 
 
 def _judged(rng: np.random.Generator, topics: int, together: int | None) -> list[float]:
-    """Whether each of ``STATISTICS`` is wrong in one study; NaN where it is not made."""
+    """Errors (0 or 1) of each of ``STATISTICS`` in one study; NaN where it is not computed."""
     null, sizes = draw_study(rng, topics, together)
     at_margin, _ = draw_study(rng, topics, together, MARGIN)
     floor = share_floor(QUESTIONS)

@@ -1,4 +1,4 @@
-"""A world in which labels are wrong: documents stand in bins that they do not belong to.
+"""A world in which labels are wrong: documents are in bins that they do not belong to.
 
 A share of all documents is exchanged among bins at random, as a classifier's errors without
 direction would. What a bin is then judged by is the mean of the documents that carry its label:
@@ -29,9 +29,9 @@ PLANTED = ("support", "contradiction")
 
 @dataclass(frozen=True)
 class Found:
-    """What one map says, each (576,).
+    """Results of one map, each (576,).
 
-    ``called`` at 5%; whether the interval ``held`` the labelled bin's mean; role and dose.
+    ``called`` at 5%; ``held``, true if the interval holds the labelled bin's mean; role and dose.
     """
 
     called: np.ndarray

@@ -1,8 +1,8 @@
-"""Maps whose documents come in sites or near-duplicates, and what the statistics say of them.
+"""Maps whose documents come in sites or near-duplicates, and the statistics of such maps.
 
 A document's score on a question is the truth of its bin + effect of its site + effect of its text +
 effect of the question + noise of the cell. Effects of sites vary as much as those of texts. The
-sites, or groups of near-duplicates, of a bin are dealt whole to folds, as the draw does.
+sites, or groups of near-duplicates, of a bin are assigned whole to folds, as the draw does.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ COPIES_GROUPS, COPIES_SIZE = 10, 0.05
 
 @dataclass(frozen=True)
 class Layout:
-    """How the documents of a bin come together.
+    """Clustering of the documents of a bin.
 
     Attributes:
         kind: ``alone``, every document its own site; ``zipf``, sites of a Zipf law of power 1.5;
@@ -133,7 +133,7 @@ def draw_site_map(
     Args:
         rng: generator.
         layout: of the bins.
-        planted: 24 support bins in the planted study's doses, dealt to bins at random.
+        planted: 24 support bins in the planted study's doses, at random places.
         spread: deviation of the true means of ordinary bins.
         noise: questions and their noise.
 
@@ -226,7 +226,7 @@ def rates(size: Size) -> list[dict]:
 
 
 def null_map(rng: np.random.Generator, layout: Layout, spread: float) -> dict[str, float]:
-    """What one map without unusual bins shows; keys of ``NULL_RATES``.
+    """False positives of one map without unusual bins; keys of ``NULL_RATES``.
 
     ``p_value`` is left out where bins differ: its null hypothesis is then false.
     """

@@ -57,7 +57,7 @@ YES, NO, CONSERVATIVE = "yes", "no", "conservative"
 
 
 def name_of(module: ModuleType) -> str:
-    """What a module of worlds is called: ``labels`` for ``world_labels``."""
+    """Short name of a module of worlds: ``labels`` for ``world_labels``."""
     return module.__name__.rpartition(".")[2].removeprefix("world_")
 
 
@@ -69,7 +69,7 @@ def bounds(nominal: float) -> tuple[float, float]:
 
 
 def held(row: Mapping[str, Any]) -> str | None:
-    """Whether the rate of a row is what it is said to be; None where nothing is said.
+    """Verdict on the rate of a row against its nominal value; None without a nominal value.
 
     ``conservative`` where intervals hold the truth more often than is said: wider than they need
     be, and right. A rate may lie two Monte Carlo errors outside its bounds. What is shown for

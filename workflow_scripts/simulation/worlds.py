@@ -91,7 +91,7 @@ def draw(law: str, rng: np.random.Generator, size: tuple[int, ...]) -> np.ndarra
 
 
 def folds_of(documents: int) -> np.ndarray:
-    """Fold of each of a bin's documents, dealt round-robin as the draw does."""
+    """Fold of each of a bin's documents, assigned round-robin as the draw does."""
     return np.arange(documents) % N_FOLDS
 
 

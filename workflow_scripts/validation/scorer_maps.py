@@ -74,7 +74,7 @@ def agreement_rows(
     scores: Mapping[str, pl.DataFrame],
     other_scores: Mapping[str, pl.DataFrame],
 ) -> list[dict[str, Any]]:
-    """How well two maps of the same documents agree, one row per benchmark.
+    """Agreement of two maps of the same documents, one row per benchmark.
 
     Args:
         own: the study's map: benchmark, topic, format, influence.

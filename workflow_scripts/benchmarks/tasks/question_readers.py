@@ -67,7 +67,7 @@ def read_arc(paths: list[str]) -> Rows:
         Columns id, question, choices {text, label} and answerKey.
 
     Raises:
-        DataError: a field is missing, or the key is none of the labels.
+        DataError: a field is missing, or the key is not one of the labels.
     """
     return [(origin, _arc_row(origin, row)) for origin, row in read_jsonl(paths)]
 

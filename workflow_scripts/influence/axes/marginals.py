@@ -92,7 +92,7 @@ def marginal_table(
 
 
 def _of_bins(grid: np.ndarray, confidence: float) -> dict[str, np.ndarray]:
-    """Mean and interval of each unit over its bins: (U,) columns, from the (U, V) grid of z."""
+    """Mean, intervals and tests of each unit over its bins: (U,) columns, from (U, V) z."""
     n_bins = np.isfinite(grid).sum(axis=1)
     filled = n_bins > 0
     mean = np.divide(np.nansum(grid, axis=1), n_bins, out=np.full(len(grid), np.nan), where=filled)
@@ -132,7 +132,7 @@ def _of_draws(
     confidence: float,
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    """Errors of each unit over documents and questions, from redrawn maps: (U,) columns."""
+    """Intervals and P(top k) of each unit over documents and questions: (U,) columns."""
     width = np.full(len(mean), np.nan)
     tops = np.full((len(TOPS), len(mean)), np.nan)
     if error is not None:

@@ -1,4 +1,4 @@
-"""Split-half reliability of a map: would other documents, or other questions, draw the same one?
+"""Split-half reliability of a map, over documents and over questions.
 
 Over documents, the folds of every bin (groups of whole sites and near-duplicates) are split at
 random into two halves, each half's influence is the mean over its documents, and the two maps are

@@ -1,4 +1,4 @@
-"""What the rules of corpus, model and benchmarks ask for."""
+"""Resources of the rules of corpus, model and benchmarks."""
 
 from dataclasses import replace
 
@@ -50,7 +50,7 @@ CLASSIFIER_RATE = 0.25
 
 
 def from_hub(s: Sizes) -> bool:
-    """Whether the corpus is a dataset of the hub."""
+    """True if the corpus is a dataset of the hub."""
     return s.config["corpus"]["source"] == "hub"
 
 

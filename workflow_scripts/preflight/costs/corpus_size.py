@@ -1,6 +1,6 @@
-"""How many documents a study's corpus gives, from the best that is known when it is planned.
+"""Number of documents of a study's corpus, from the best source known when it is planned.
 
-In this order: the contract of the draw, where it was made; the config section ``preflight``; for
+In this order: the sampling report, where it exists; the config section ``preflight``; for
 a planted world its own keys; for local files a look at some of their rows. Where nothing is
 known, every bin is taken to be full.
 """
@@ -26,7 +26,7 @@ LOOKED, FULL = "estimated from the files", "at most: every bin full"
 
 @dataclass(frozen=True)
 class CorpusSize:
-    """What the corpus gives.
+    """Size of the corpus.
 
     Attributes:
         bins: bins with documents.

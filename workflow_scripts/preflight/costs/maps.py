@@ -1,4 +1,4 @@
-"""What the rules of attribution, influence, validation and report ask for."""
+"""Resources of the rules of attribution, influence, validation and report."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -173,7 +173,7 @@ INFLUENCE["profile_texts"] = Demand(
 
 
 def untrained_models(s: Sizes) -> int:
-    """How many untrained models the study asks."""
+    """Number of untrained models that the study asks."""
     return s.config["validation"]["untrained"] * s.config["validation"]["untrained_models"]
 
 
@@ -183,7 +183,7 @@ def untrained_device(s: Sizes, b: str) -> float:
 
 
 def shuffles(s: Sizes) -> bool:
-    """Whether documents are dealt to bins at random, which takes their rows."""
+    """True if documents are assigned to bins at random, which takes their rows."""
     return bool(asks("shuffled")(s) and s.keep_rows)
 
 
@@ -193,17 +193,17 @@ def scorers(s: Sizes) -> list[str]:
 
 
 def embeds(s: Sizes) -> bool:
-    """Whether documents are compared with questions by their embeddings."""
+    """True if documents are compared with questions by their embeddings."""
     return "embedding" in scorers(s)
 
 
 def searches(s: Sizes) -> bool:
-    """Whether the questions are looked for in the documents."""
+    """True if the documents are searched for the questions."""
     return bool(s.config["validation"]["leakage_ngram"])
 
 
 def holds_texts(s: Sizes) -> bool:
-    """Whether a scorer holds the working set's text in memory."""
+    """True if a scorer holds the working set's text in memory."""
     return bool({"tfidf", "bm25", "embedding"} & set(scorers(s)))
 
 

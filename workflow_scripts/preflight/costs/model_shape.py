@@ -27,7 +27,7 @@ ATTENTION, MLP = 4, 3
 
 @dataclass(frozen=True)
 class ModelShape:
-    """What the costs of a model depend on.
+    """Sizes of a model that its costs depend on.
 
     Attributes:
         parameters: all weights.
@@ -165,7 +165,7 @@ def _meta_parameters(folder: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _folder(path: str, revision: str) -> Path | None:
-    """Where the model's files are on this machine: its folder, or its place in the hub cache."""
+    """Folder of the model's files on this machine: its own, or its place in the hub cache."""
     if Path(path).is_dir():
         return Path(path) if (Path(path) / "config.json").is_file() else None
     if not revision:

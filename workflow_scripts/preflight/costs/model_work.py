@@ -72,12 +72,12 @@ def rate(config: Mapping[str, Any]) -> float:
 
 
 def rate_path(config: Mapping[str, Any]) -> Path:
-    """Where the measured rate of a study stands."""
+    """Path of the measured rate of a study."""
     return Path("results") / config["study"] / "preflight" / "rate.json"
 
 
 def measured_rate(config: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What ``snakemake measure_rate`` found for this device and precision, or None."""
+    """Result of ``snakemake measure_rate`` for this device and precision, or None."""
     path, model = rate_path(config), config["model"]
     if not path.is_file():
         return None

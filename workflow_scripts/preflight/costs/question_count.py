@@ -1,4 +1,4 @@
-"""How many questions a benchmark has, counted in its local files where they are here."""
+"""Number of questions of a benchmark, counted in its local files if they are present."""
 
 import functools
 import os

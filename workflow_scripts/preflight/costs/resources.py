@@ -1,4 +1,4 @@
-"""What every rule of the workflow asks for, in the order of its stages."""
+"""Resources of every rule of the workflow, in the order of its stages."""
 
 import math
 from collections import Counter
@@ -49,19 +49,19 @@ SMALLEST_MB, ROUND_MB = 500, 100
 
 
 def jobs_of(sizes: Sizes, rule: str) -> Counter:
-    """How many jobs a rule has for each benchmark ("" where it has no benchmark)."""
+    """Number of jobs of a rule for each benchmark ("" where it has no benchmark)."""
     if sizes.matrix and rule not in MATRIX_RULES:
         return Counter()
     return DEMANDS[rule].jobs(sizes)
 
 
 def uses_gpu(sizes: Sizes, rule: str) -> bool:
-    """Whether a rule's jobs need a GPU."""
+    """True if a rule's jobs need a GPU."""
     return sizes.on_gpu and device_bytes(sizes, rule, sizes.config["benchmarks"][0]) > 0
 
 
 def gpus(sizes: Sizes, rule: str) -> int:
-    """GPUs that one job of a rule needs: one, or as many as hold a model dealt over them."""
+    """GPUs that one job of a rule needs: one, or as many as hold a model split over them."""
     if not uses_gpu(sizes, rule):
         return 0
     if rule == "train_model":

@@ -1,4 +1,4 @@
-"""What every rule asks for: how many jobs, memory, time, disk, and whether it needs a GPU.
+"""Resources of one rule: number of jobs, memory, time, disk and GPU.
 
 One entry a rule. Memory and disk are bytes of one job, seconds those of its own work; all are
 estimates from above, checked against a measured run (tests/preflight). ``Sizes`` is what drives
@@ -36,11 +36,11 @@ Amount = Callable[[Sizes, str], float]
 
 @dataclass(frozen=True)
 class Demand:
-    """What one rule asks for.
+    """Resources of one rule.
 
     Attributes:
         stage: its stage.
-        jobs: how many jobs it has for each benchmark ("" where it has no benchmark).
+        jobs: number of its jobs for each benchmark ("" where it has no benchmark).
         memory: bytes of one job where the processor is, without the model on a CPU.
         seconds: of one job's work, at most.
         expected: of one job's work, where that is less.
@@ -119,12 +119,12 @@ def asked_device(s: Sizes, b: str) -> float:
 
 
 def has_train(s: Sizes) -> bool:
-    """Whether the model is trained here."""
+    """True if the model is trained here."""
     return s.config["model"]["source"] == "train"
 
 
 def asks(name: str) -> Callable[[Sizes], bool]:
-    """Whether the study asks for this validation."""
+    """Predicate of a study's sizes: it asks for this validation."""
     return lambda s: s.config["validation"][name]
 
 

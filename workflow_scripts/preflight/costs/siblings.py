@@ -1,4 +1,4 @@
-"""What the rules of other trainings of the model ask for: those of the study's own, again."""
+"""Resources of the rules of other trainings of the model: those of the study's own, again."""
 
 from dataclasses import replace
 

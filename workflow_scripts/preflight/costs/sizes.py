@@ -1,7 +1,7 @@
-"""How large a study is when it is planned: documents, tokens, rows, questions, runs.
+"""Size of a study when it is planned: documents, tokens, rows, questions, runs.
 
-Documents come from :mod:`~workflow_scripts.preflight.costs.corpus_size`; a mean length that nothing
-tells is ``corpus.max_tokens``, an upper bound.
+Documents come from :mod:`~workflow_scripts.preflight.costs.corpus_size`; an unknown mean length is
+taken to be ``corpus.max_tokens``, an upper bound.
 """
 
 import math
@@ -109,7 +109,7 @@ class Sizes:
 
     @property
     def query_model(self) -> bool:
-        """Whether another model gives the gradients of the questions."""
+        """True if another model gives the gradients of the questions."""
         return bool(self.config["model"]["query"]["path"])
 
     @property
@@ -119,7 +119,7 @@ class Sizes:
 
     @property
     def on_gpu(self) -> bool:
-        """Whether the model runs on a GPU."""
+        """True if the model runs on a GPU."""
         return self.config["model"]["device"] != "cpu"
 
     @property
@@ -130,12 +130,12 @@ class Sizes:
 
     @property
     def keep_rows(self) -> bool:
-        """Whether document rows are kept."""
+        """True if document rows are kept."""
         return self.config["attribution"]["rows"] == "keep"
 
     @property
     def matrix(self) -> bool:
-        """Whether an existing matrix takes the place of corpus, model and attribution."""
+        """True if an existing matrix takes the place of corpus, model and attribution."""
         return bool(self.config["influence"]["matrix"])
 
     @property
@@ -213,7 +213,7 @@ class Sizes:
 
     @property
     def control(self) -> bool:
-        """Whether documents of any topic are forgotten too."""
+        """True if documents of any topic are forgotten too."""
         return bool(self.forgotten) and self.config["unlearning"]["control"]
 
     @property

@@ -28,7 +28,7 @@ FIELDS = ("text", "topic", "format")
 
 @dataclass(frozen=True)
 class Seen:
-    """What a look at the files says.
+    """Estimates from a sample of the source files.
 
     Attributes:
         documents: in all files.
@@ -92,7 +92,7 @@ def _look(files: tuple[tuple[str, int], ...], columns: tuple[tuple[str, str], ..
 
 
 def _value(raw: Mapping[str, Any], path: str) -> Any:
-    """The value at a column or dotted path, None where there is none."""
+    """Value at a column or dotted path, None if it is missing."""
     if not isinstance(raw, Mapping):
         return None  # a row that is no object is counted as malformed when it is read
     if path in raw:

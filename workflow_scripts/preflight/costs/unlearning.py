@@ -1,4 +1,4 @@
-"""What the rules of unlearning ask for."""
+"""Resources of the rules of unlearning."""
 
 from collections import Counter
 

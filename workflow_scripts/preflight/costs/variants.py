@@ -1,10 +1,10 @@
-"""What the variants of the maps ask for: one pass over the kept rows, whitened anew."""
+"""Resources of the variants of the maps: one pass over the kept rows, whitened again."""
 
 from workflow_scripts.preflight.costs.model_work import roots_bytes
 from workflow_scripts.preflight.costs.rule_cost import DOCUMENT, PRODUCT, TORCH, Demand, once
 from workflow_scripts.preflight.costs.sizes import Sizes
 
-# Variants of a map, passes over the rows that whiten them anew; rows and questions at once.
+# Variants of a map, passes over the rows that whiten them again; rows and questions at once.
 VARIANTS, DAMPED, VARIED_ROWS, VARIED_QUESTIONS = 6, 2, 1024, 128
 
 

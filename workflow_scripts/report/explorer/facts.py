@@ -1,4 +1,4 @@
-"""What the explorer says of its study: model, corpus, sample sizes, settings and versions."""
+"""Facts of the study in the explorer: model, corpus, sample sizes, settings and versions."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -25,7 +25,7 @@ def question_facts(facts: BenchmarkFacts) -> dict[str, Any]:
 
 
 def model_fact(record: Mapping[str, Any]) -> str:
-    """Which model was asked, from ``model.json``."""
+    """Origin of the model that was asked, from ``model.json``."""
     digest = f"digest {record['digest'][:SHORT]}" if record.get("digest") else ""
     if record["source"] == "trained":
         return f"trained on the working set ({digest})"
@@ -40,7 +40,7 @@ def model_fact(record: Mapping[str, Any]) -> str:
 def corpus_facts(
     contract: Mapping[str, Any], summary: pl.DataFrame | None
 ) -> list[tuple[str, str]]:
-    """What was drawn from the corpus, from ``sample_contract.json`` and the bin summary."""
+    """Sample of the corpus, from ``sample_contract.json`` and the bin summary."""
     drawn = (
         f"{counted(contract['documents'], 'document')} of "
         f"{contract['documents_available']:,}, at most {contract['documents_per_bin']:,} a bin "

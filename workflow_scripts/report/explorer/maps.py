@@ -139,12 +139,12 @@ def contrast_map(
 
 
 def _unusual() -> pl.Expr:
-    """Whether a bin stands out from its map; null where it was not tested."""
+    """True if a bin stands out from its map; null where it was not tested."""
     return pl.col("q_unusual") < SIGNIFICANT
 
 
 def _apart() -> pl.Expr:
-    """Whether a bin tells the sides apart, as in the figure; null where it was not tested."""
+    """True if a bin separates the sides, as in the figure; null where it was not tested."""
     return pl.when(pl.col("q_value").is_not_null()).then(found())
 
 
@@ -223,7 +223,7 @@ def add_scales(maps: list[dict[str, Any]]) -> None:
 
 
 def bin_columns(summary: pl.DataFrame | None) -> dict[str, list]:
-    """What is known of each bin whatever the benchmark; empty without a corpus."""
+    """Columns of each bin that do not depend on the benchmark; empty without a corpus."""
     if summary is None:
         return {}
     present = [column for column in BIN_COLUMNS if column in summary.columns]

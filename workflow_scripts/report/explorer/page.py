@@ -13,7 +13,7 @@ from workflow_scripts.report.style import dark_diverging, diverging
 
 ASSETS = Path(__file__).with_name("assets")
 SCRIPTS = ("core.js", "charts.js", "drawing.js", "cautions.js", "panels.js", "table.js", "main.js")
-# Steps of each palette in the page; colours between two steps are not told apart.
+# Steps of each palette in the page; colours between two steps are not distinguished.
 STEPS = 65
 
 

@@ -155,7 +155,7 @@ def _lead(tables: Tables, n_benchmarks: int, matrix: bool) -> str:
 
 
 def _dots(maps: list[dict[str, Any]]) -> list[str]:
-    """What a dot says, for the kinds of maps of which bins were tested."""
+    """Meaning of a dot, for the kinds of maps of which bins were tested."""
     words = {
         "benchmark": "In the map of a benchmark a dot marks a bin that lies outside the spread "
         f"that bins have anyway: q_unusual under {SIGNIFICANT:g}. Among the bins with a dot the "
@@ -170,7 +170,7 @@ def _dots(maps: list[dict[str, Any]]) -> list[str]:
 
 
 def _how(confidence: float, maps: list[dict[str, Any]], planted: bool, matrix: bool) -> list[str]:
-    """How to read the page, in lines that hold for this study."""
+    """Reading guide of the page, in lines that hold for this study."""
     share = f"{100 * confidence:g}%"
     if matrix:
         first = "A value is the number that the matrix gives for a bin and a benchmark. "

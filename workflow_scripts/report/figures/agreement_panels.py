@@ -1,4 +1,4 @@
-"""How alike the benchmarks' maps are, and how well each would be found again."""
+"""Panels of the agreement between the benchmarks' maps, and of the reliability of each."""
 
 from collections.abc import Mapping
 
@@ -103,7 +103,7 @@ MATRIX_MARKS = (
 
 
 def _how_to_read(n_bins: int, confidence: float, matrix: bool) -> list[str]:
-    """What the marks mean, in lines of the figure's width."""
+    """Meaning of the marks, in lines of the figure's width."""
     bins = counted(n_bins, "bin")
     if matrix:
         return [
@@ -211,7 +211,7 @@ def _units(row: Mapping[str, object]) -> str:
 
 
 def _lowest(table: pl.DataFrame, *columns: str) -> float:
-    """Where the axis begins: at 0, or below the lowest value."""
+    """Lower end of the axis: 0, or below the lowest value."""
     lowest = table.select(pl.min_horizontal(pl.col(columns).min())).item()
     return min(0.0, lowest or 0.0)
 

@@ -1,4 +1,4 @@
-"""What the number of a typical bin is uncertain of, in one bar per benchmark."""
+"""Error budget of a typical bin, in one bar per benchmark."""
 
 from collections.abc import Mapping
 

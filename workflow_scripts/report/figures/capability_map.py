@@ -53,7 +53,7 @@ SOURCES = (
 
 @dataclass(frozen=True)
 class BenchmarkFacts:
-    """What a figure states about a benchmark.
+    """Facts about a benchmark that a figure states.
 
     Attributes:
         title: its name for people.
@@ -169,7 +169,7 @@ def _counts(bins: pl.DataFrame, facts: BenchmarkFacts, lines: list[str]) -> list
 
 
 def _tested(n_marked: int, matrix: bool, with_sides: bool) -> list[str]:
-    """How many bins stand out, and what the bars at the sides are."""
+    """Number of bins that stand out, and the meaning of the bars at the sides."""
     if matrix:
         sides = "; side bars: mean z over bins" if with_sides else ""
         return [f"No errors: they need documents and questions{sides}"]
@@ -181,12 +181,12 @@ def _tested(n_marked: int, matrix: bool, with_sides: bool) -> list[str]:
 
 
 def _with_sides(shown: Shown) -> bool:
-    """Whether means of rows and columns say more than the cells do."""
+    """True if means of rows and columns say more than the cells do."""
     return len(shown.topics) > 1 and len(shown.formats) > 1
 
 
 def _no_map(bins: pl.DataFrame, facts: BenchmarkFacts) -> str:
-    """Why nothing can be drawn."""
+    """Reason why nothing can be drawn."""
     name = "value" if facts.n_queries is None else "influence"
     filled = bins.drop_nulls("influence")
     if filled.height != 1:

@@ -126,7 +126,7 @@ def _lines(
     matrix: bool,
     shown: Shown,
 ) -> list[str]:
-    """What the heading says: of these intervals and marks alone that are drawn."""
+    """Lines of the heading, about those intervals and marks alone that are drawn."""
     known = np.any([np.isfinite(values) for values in maps.values()], axis=0)
     what = "a value" if matrix else "documents"
     intervals = contrasts["ci_low"].is_not_null().any()
@@ -157,7 +157,7 @@ def _lines(
 
 
 def found() -> pl.Expr:
-    """Whether a unit stands out, at the false discovery rate that marks bins in the maps too."""
+    """True if a unit stands out, at the false discovery rate that marks bins in the maps too."""
     return (pl.col("q_value") < SIGNIFICANT).fill_null(False)
 
 

@@ -1,4 +1,4 @@
-"""How much of each map simpler scorers explain, and how alike their maps are."""
+"""Panels of the share of each map that simpler scorers explain, and of their agreement."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -34,7 +34,7 @@ class ColourScale:
     largest: float
 
     def note(self) -> str:
-        """What a reader must know about clipped bins; empty where there are none."""
+        """Note on clipped bins; empty without any."""
         if not self.n_clipped:
             return ""
         return (
@@ -101,11 +101,11 @@ class Shown:
         return cls(rows.tolist(), columns.tolist())
 
     def cut(self, values: np.ndarray) -> np.ndarray:
-        """What is drawn of a (24, 24) array."""
+        """Part of a (24, 24) array that is drawn."""
         return values[np.ix_(self.topics, self.formats)]
 
     def note(self, what: str = "documents") -> str:
-        """How much of the grid is drawn; empty where all of it is."""
+        """Note on the part of the grid that is drawn; empty where all of it is."""
         axes = ((self.topics, TOPICS, "topic"), (self.formats, FORMATS, "format"))
         parts = [
             f"{len(drawn)} of {counted(len(labels), name)}"
@@ -174,8 +174,8 @@ def grid_legend(mark: str, empty: str) -> list[Line2D | Patch]:
     """Legend entries for what the colours do not say.
 
     Args:
-        mark: what a dot means; empty where there is none.
-        empty: what a grey bin lacks; empty where there is none.
+        mark: what a dot means; empty without dots.
+        empty: what a grey bin lacks; empty without grey bins.
     """
     look = {"marker": "o", "linestyle": "", "markersize": 3.2, "color": INK}
     grey = {"facecolor": EMPTY, "edgecolor": EMPTY_HATCH, "hatch": "//////"}

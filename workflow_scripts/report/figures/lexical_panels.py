@@ -96,7 +96,7 @@ def draw_words(groups: pl.DataFrame, titles: Mapping[str, str], confidence: floa
 
 
 def _comparable(table: Mapping[tuple, Mapping[str, Any]], row: tuple[str | None, str, str]) -> bool:
-    """Whether both groups of a row have documents."""
+    """True if both groups of a row have documents."""
     benchmark, *pair = row
     found = [table.get((benchmark, group, "words")) for group in pair]
     return all(part is not None and part["n_docs"] for part in found)
@@ -175,7 +175,7 @@ def _name(
     row: tuple[str | None, str, str],
     titles: Mapping[str, str],
 ) -> str:
-    """What a row compares, with the numbers of bins and documents of both groups."""
+    """Label of a row: the groups compared, with their numbers of bins and documents."""
     benchmark, *pair = row
     found = [table.get((benchmark, group, "words")) for group in pair]
     if benchmark is None:

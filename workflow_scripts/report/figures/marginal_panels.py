@@ -110,7 +110,7 @@ def _occupied(marginals: pl.DataFrame, axis: str, labels: tuple[str, ...]) -> li
 
 
 def _limit(marginals: pl.DataFrame) -> float:
-    """Where all panels end: the largest value or end of an interval."""
+    """Common limit of the panels: the largest value or end of an interval."""
     ends = ["z", "ci_low", "ci_high", "band_low", "band_high"]
     largest = marginals.select(pl.max_horizontal(pl.col(ends).abs()).max()).item()
     return 1.06 * largest if largest else 1.0
@@ -143,7 +143,7 @@ def _units(axes: Axes, units: pl.DataFrame, axis: str, labels: list[str], limit:
 def _lines(
     marginals: pl.DataFrame, axes_drawn: Mapping[str, list[str]], confidence: float, matrix: bool
 ) -> list[str]:
-    """What the heading says of the means, their intervals, and what is not drawn."""
+    """Lines of the heading: the means, their intervals, and what is not drawn."""
     bins = marginals.filter(axis="topic").group_by("benchmark").agg(pl.col("n_bins").sum())
     what = "a value" if matrix else "documents"
     lines = [
@@ -163,7 +163,7 @@ def _lines(
 
 
 def _both(marginals: pl.DataFrame) -> bool:
-    """Whether documents and questions gave intervals too."""
+    """True if documents and questions gave intervals too."""
     return marginals["ci_low"].null_count() < marginals.height
 
 

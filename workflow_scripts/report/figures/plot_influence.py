@@ -111,7 +111,7 @@ def draw_maps(
 
 
 def _facts(title: str, answers: str | None, queries: str | None) -> BenchmarkFacts:
-    """What the heading of a map states; the title alone in a study of a matrix."""
+    """Facts in the heading of a map; the title alone in a study of a matrix."""
     if answers is None or queries is None:
         return BenchmarkFacts(title)
     return benchmark_facts(

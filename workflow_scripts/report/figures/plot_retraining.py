@@ -1,4 +1,4 @@
-"""Draw how well each map foretells what retrained models can do.
+"""Draw the linear datamodeling score (LDS) of each map.
 
 in   lds: the scores; predictions: predicted and observed output of every half
 out  scores_png, scores_svg, halves_png, halves_svg: the figures; scores_csv, halves_csv: the tables

@@ -107,7 +107,7 @@ def _size(labels: list[str]) -> float:
 
 
 def runs_left_out(tests: pl.DataFrame) -> str:
-    """Which runs are missing from the curves at the largest dose, in a sentence."""
+    """Runs that are missing from the curves at the largest dose, in a sentence."""
     single = tests.filter(
         pl.col("target") == pl.col("evaluated"),
         pl.col("contrast").is_in(ARMS),
@@ -274,7 +274,7 @@ def _topic_rows(axes: Axes, rows: pl.DataFrame) -> None:
 
 
 def _heights(count: int) -> list[float]:
-    """Where the marks of so many arms stand in the row of a topic, from the top."""
+    """Positions of the marks of so many arms in the row of a topic, from the top."""
     return np.linspace(0.25, -0.25, count).tolist() if count > 1 else [0.0] * count
 
 

@@ -1,4 +1,4 @@
-"""What the front page says of the bins and topics that support each benchmark."""
+"""Front page: bins and topics that support each benchmark."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -80,7 +80,7 @@ def supports(
 
 
 def _rule(tables: Mapping[str, pl.DataFrame], multiplicity: str) -> str:
-    """When a bin is called; that none is, where no bin has an error."""
+    """Criterion by which a bin is called; without errors, a note that no bin is."""
     if tables["bins"]["q_unusual"].is_null().all():
         return (
             "No bin is *called* here: that needs its standard error, which no bin has. The highest "
@@ -203,7 +203,7 @@ def _topics(topics: pl.DataFrame) -> str:
 
 
 def _highest(topics: pl.DataFrame) -> str:
-    """Which topics are likely the highest, where errors are known."""
+    """Topics that are likely the highest, where errors are known."""
     likely = topics.filter(pl.col("p_top1") >= LIKELY).sort("p_top1", "topic", descending=True)
     if likely.is_empty():
         return ""

@@ -1,4 +1,4 @@
-"""What the front page says of the checks of a study, and of what no check can show."""
+"""Front page: checks of a study, and limits that no check can show."""
 
 from collections.abc import Mapping
 
@@ -80,7 +80,7 @@ def _apart(matrix: bool, retrained: bool) -> list[str]:
 
 
 def truth(planted: pl.DataFrame | None) -> list[str]:
-    """How well the map and its rivals find what was planted."""
+    """Recovery of the planted truth by the map and its rivals."""
     if planted is None or planted.is_empty():
         return [
             "**Truth.** What supports a benchmark in this corpus is not known, so the map cannot "
@@ -175,7 +175,7 @@ def leakage(
     titles: Mapping[str, str],
     planted: bool = False,
 ) -> list[str]:
-    """How many documents hold a question, and the map without them."""
+    """Number of documents that hold a question, and the map without them."""
     if hits is None:
         return ["**Leakage.** The corpus was not searched for the benchmarks' questions."]
     lines = []
@@ -201,7 +201,7 @@ def leakage(
 
 
 def limits(tables: Mapping[str, pl.DataFrame], matrix: bool = False) -> list[str]:
-    """What the study leaves open."""
+    """Limits of the study."""
     if matrix:
         return [
             "What a value proves depends on how the matrix was made; this study does not know it.",

@@ -1,4 +1,4 @@
-"""What the front page says of choices that could have been made otherwise."""
+"""Front page: sensitivity to analysis choices."""
 
 from collections.abc import Mapping
 
@@ -10,10 +10,10 @@ ITSELF = "the map itself"
 
 
 def other_choices(sensitivity: pl.DataFrame | None, titles: Mapping[str, str]) -> list[str]:
-    """How far each variant of the maps agrees with the maps themselves.
+    """Agreement of each variant of the maps with the maps themselves.
 
     Args:
-        sensitivity: the table ``influence/sensitivity``, None where the study has none.
+        sensitivity: the table ``influence/sensitivity``, None if the study lacks it.
         titles: benchmark -> its name for people, in the order of the study.
     """
     if sensitivity is None:

@@ -1,4 +1,4 @@
-"""What the front page says of the contrasts between benchmarks."""
+"""Front page: contrasts between benchmarks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -89,7 +89,7 @@ def _rest(row: Mapping[str, Any]) -> str:
 
 
 def _extremes(extremes: pl.DataFrame | None, plans: Sequence[Contrast]) -> list[str]:
-    """Where robust z names another topic, and how the largest of two contrasts compare."""
+    """Topics that robust z ranks otherwise, and the ratio of the largest of two contrasts."""
     if extremes is None:
         return []
     found = {row["contrast"]: row for row in extremes.filter(axis="topic").iter_rows(named=True)}

@@ -50,7 +50,7 @@ def forgetting(story: "Story") -> list[str]:
 
 
 def primary(tests: pl.DataFrame) -> list[str]:
-    """What was named as the primary test, and whether before the first evaluation."""
+    """Registered primary test, and whether it was registered before the first evaluation."""
     named = tests.filter("primary")
     if named.is_empty():
         return []
@@ -64,7 +64,7 @@ def primary(tests: pl.DataFrame) -> list[str]:
 
 
 def chosen(topics: pl.DataFrame | None, titles: Mapping[str, str]) -> list[str]:
-    """Whether either half of the questions would have chosen the topics that were forgotten."""
+    """Agreement of the two halves of the questions on the topics of highest influence."""
     if topics is None or topics.is_empty():
         return []
     first = topics.filter(rank=1)
@@ -141,7 +141,7 @@ def _other_choices(
 
 
 def _kept(story: "Story", targets: Sequence[str]) -> list[str]:
-    """What of the documents' excess stays on questions that did not choose them."""
+    """Share of the documents' excess that stays on questions that did not choose them."""
     selection = story.tables.get("selection")
     if selection is None:
         return []

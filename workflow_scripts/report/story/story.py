@@ -42,7 +42,7 @@ NUMBERS = ("its interval, rank, q and number of documents", "its value and rank"
 
 @dataclass(frozen=True)
 class Story:
-    """What the page tells of.
+    """Contents of the front page.
 
     Attributes:
         study: name of the study.
@@ -187,7 +187,7 @@ def _pair(row: Mapping[str, Any], story: Story) -> tuple[str, ...]:
 
 
 def _asked_twice(correlations: pl.DataFrame, titles: Mapping[str, str]) -> str:
-    """Which pairs ask the same tasks, as the end of a sentence."""
+    """Pairs that ask the same tasks, as the end of a sentence."""
     pairs = [
         f"{plain(titles[row['benchmark_a']])} and {plain(titles[row['benchmark_b']])} "
         f"({counted(row['shared_tasks'], 'task')})"

@@ -3,7 +3,7 @@
     python -m workflow_scripts.tools.bench.measure_sampling --millions 50
 
 The manifest has natural skew: the bins differ in size by a factor of 10^orders. The same
-documents are dealt to 1, 4 and 16 parts (the last also in reverse order) and drawn each time in
+documents are split into 1, 4 and 16 parts (the last also in reverse order) and drawn each time in
 a process of its own, from manifests on disk to the finished sample; the samples must be equal.
 The files are deleted afterwards; 50 million rows take about 3 GB.
 """

@@ -58,7 +58,7 @@ def _now(device: torch.device) -> float:
 
 
 def prepared(adapter: Adapter, retain: list[np.ndarray], steps: int, documents: int) -> Forgetter:
-    """What forgets with NGDiff and neither reaches a dose nor collapses: steps are measured."""
+    """Forgetter with NGDiff that neither reaches a dose nor collapses: steps are measured."""
     settings = ForgetSettings(
         (50.0,),
         learning_rate=1e-5,

@@ -1,4 +1,4 @@
-"""Where the time of the passes goes: the largest kernels, and shares by kind of kernel."""
+"""Profile of the passes: the largest kernels, and shares of time by kind of kernel."""
 
 import re
 import time
@@ -15,7 +15,7 @@ from workflow_scripts.tools.gpu.rows import Options, Row, Rows, synchronize
 
 PART = "kernels"
 LARGEST = 10
-# Kinds by what stands in a kernel's name (on a processor, an operator's); the first that fits.
+# Kinds by parts of a kernel's name (on a processor, an operator's); the first that fits.
 # Products whose rows are not aligned to 16 bytes are those of the output layer, where the
 # vocabulary is no multiple of 8.
 KINDS = (
@@ -82,7 +82,7 @@ def profiled(options: Options, work: Callable[[], object]) -> tuple[float, Count
 
 
 def shares(setting: str, wall: float, times: Counter[str]) -> Rows:
-    """How long the device worked, shares of that by kind, and the largest kernels."""
+    """Time that the device worked, shares of that by kind, and the largest kernels."""
     total = sum(times.values()) or 1.0
     kinds: Counter[str] = Counter({kind: 0.0 for kind, _ in KINDS})
     kernels: Counter[tuple[str, str]] = Counter()

@@ -1,4 +1,4 @@
-"""What a measurement is: a row of the table, and the options that all parts share."""
+"""Rows of the table of measurements, and the options that all parts share."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ class Row:
         part: which part measured it.
         setting: shape and sizes, in words.
         what: measured thing.
-        value: the number; None where there is none.
+        value: the number; None if it was not measured.
         unit: of the value.
         note: what else to know: a range, a bound, a reason.
     """
@@ -41,7 +41,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Options:
-    """What is measured, and where.
+    """Options of the measurements: device, shapes and sizes.
 
     Attributes:
         device: ``cuda``, or ``cpu`` to try the parts at small shapes.
@@ -72,7 +72,7 @@ class Options:
 
     @property
     def on_gpu(self) -> bool:
-        """Whether the numbers are those of a GPU."""
+        """True if the numbers are those of a GPU."""
         return self.device == "cuda"
 
     def scaled(self, number: int, least: int = 1) -> int:

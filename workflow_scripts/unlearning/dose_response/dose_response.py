@@ -152,7 +152,7 @@ def mean_spearman(others: Sequence[np.ndarray], y: np.ndarray) -> float | None:
 
 
 def problem(influence: np.ndarray, lost: np.ndarray) -> str:
-    """Why there is no correlation; empty where there is one."""
+    """Reason why there is no correlation; empty where there is one."""
     if len(lost) < FEWEST_QUESTIONS:
         return f"{len(lost)} questions, fewer than {FEWEST_QUESTIONS}"
     if np.ptp(lost) == 0:
@@ -247,7 +247,7 @@ def pooled_table(
 
     Args:
         keys: target, evaluated, topic, arm, seed, dose of each adapter.
-        responses: the correlation of each; None where there is none.
+        responses: the correlation of each; None where it is undefined.
         confidence: of the intervals.
     """
     groups: dict[tuple, dict[str, list[Response]]] = {}

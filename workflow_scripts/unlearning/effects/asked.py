@@ -16,7 +16,7 @@ MEASURES = {"accuracy": "damage_accuracy", "margin": "damage_margin"}
 
 @dataclass(frozen=True)
 class Asked:
-    """What every adapter loses on every cluster of questions.
+    """Losses of every adapter on every cluster of questions.
 
     Attributes:
         sizes: evaluated benchmark -> (C,) questions of each cluster.

@@ -117,7 +117,7 @@ def recorded(evaluations: list[str]) -> dict[str, set[str]]:
 
 
 def interval_text(row: Mapping[str, Any]) -> str:
-    """The interval of a row of the tests, or that there is none."""
+    """Interval of a row of the tests in words, or a note that it is missing."""
     if row["ci_low"] is None:
         return "no interval"
     return f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"

@@ -156,7 +156,7 @@ def dose_text(tests: pl.DataFrame) -> str:
 
 
 def left_out_text(row: Mapping[str, Any]) -> str:
-    """What a row of the tests leaves out, in words; empty where it is nothing."""
+    """Runs that a row of the tests leaves out, in words; empty if it leaves out nothing."""
     reasons = [
         f"{row[f'n_{reason}']} {reason}" for reason in (*LOST, "unmatched") if row[f"n_{reason}"]
     ]

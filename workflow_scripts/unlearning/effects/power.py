@@ -1,4 +1,4 @@
-"""What difference a design can detect, from its size and assumed spreads, before it is run.
+"""Detectable difference of a design, from its size and assumed spreads, before it is run.
 
 python -m workflow_scripts.unlearning.effects.power --configfile configs/x.yaml
 """

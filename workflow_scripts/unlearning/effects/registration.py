@@ -1,4 +1,4 @@
-"""What was named as the primary test of forgetting, and whether that was before the first answer.
+"""Registration of the primary test of forgetting, and whether it precedes the first answer.
 
 Every evaluation of an adapter writes down the digest of the registration under which it was first
 made, also where it is made again (for a new seed, say), as long as the study keeps its ``.state``,

@@ -14,7 +14,7 @@ MIN_INTERVAL = 3
 
 @dataclass(frozen=True)
 class TestSettings:
-    """How differences are judged.
+    """Settings of the tests of differences.
 
     Attributes:
         confidence: coverage of the intervals.

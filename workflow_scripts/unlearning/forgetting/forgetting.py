@@ -40,7 +40,7 @@ MAX_HALVINGS = 8
 
 @dataclass(frozen=True)
 class ForgetSettings:
-    """How to forget.
+    """Settings of forgetting.
 
     Attributes:
         doses: rises of the mean forget loss at which the adapter is saved, increasing, nats.
@@ -77,7 +77,7 @@ class ForgetSettings:
 
 @dataclass
 class Course:
-    """How one arm went.
+    """Course of one arm.
 
     Attributes:
         state: ``reached``, ``unreached`` or ``collapsed``.
@@ -223,7 +223,7 @@ class Run:
         self._step(losses, chosen)
 
     def told(self) -> str:
-        """How far it is, for the log."""
+        """Progress of the arm, for the log."""
         if not self.course.history:
             return "nothing measured yet"
         rise = self.course.history[-1]["forget_rise"]
@@ -261,7 +261,7 @@ class Run:
         return True
 
     def _suspect(self) -> bool:
-        """Whether the last batch of retain documents was worse than the whole set may be."""
+        """True if the last batch of retain documents was worse than the whole set may be."""
         history = self.course.history
         return bool(history) and not (
             history[-1]["retain_batch_rise"] <= self.settings.max_retain_rise
@@ -354,7 +354,7 @@ class Run:
         os.replace(temporary, path)
 
     def restore(self, path: Path, digest: str) -> None:
-        """Continue from ``path`` where it holds a state of this very run; else start afresh."""
+        """Resume from ``path`` if it holds a state of this very run; else start from scratch."""
         if not path.exists():
             return
         state = read_state(path, "cpu")

@@ -27,7 +27,7 @@ Objective = Callable[[Tensor, Tensor, Tensor, float, float], Tensor]
 
 @dataclass(frozen=True)
 class Method:
-    """How to unlearn.
+    """Unlearning method.
 
     Attributes:
         name: as in the config.
@@ -72,7 +72,7 @@ def method_of(name: str) -> Method:
     """The method of this name.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: the name is unknown.
     """
     if name not in METHODS:
         raise ConfigError(
@@ -94,7 +94,7 @@ def join_gradients(
 
     Args:
         forget: gradient of the forget objective J, one tensor per parameter.
-        retain: gradient of the retain loss, likewise.
+        retain: gradient of the retain loss, one tensor per parameter.
         normalised: divide each by its norm over all parameters first.
         retain_weight: factor of the retain side.
     """

@@ -26,7 +26,7 @@ warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprec
 
 @dataclass(frozen=True)
 class AdapterSettings:
-    """What is trained.
+    """Trained parameters of an adapter.
 
     Attributes:
         parameters: ``lora`` or ``full``.

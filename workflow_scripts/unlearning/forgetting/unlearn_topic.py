@@ -83,7 +83,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def arm_record(course: Course) -> dict[str, Any]:
-    """How an arm ended, for ``run.json``."""
+    """Outcome of an arm, for ``run.json``."""
     kept = ("dose", "step", "forget_rise", "retain_rise", "margin")
     return {
         "state": course.state,
@@ -118,7 +118,7 @@ def choose(snakemake: Any, topic: str, settings: SetSettings) -> tuple[Sets, dic
 
 
 def shuffled(own: pl.DataFrame, seed: int, topic: str) -> pl.DataFrame:
-    """The topic's documents with their scores dealt out at random."""
+    """The topic's documents with their scores permuted at random."""
     order = stream(seed, "shuffled ranking", topic).permutation(own.height)
     return own.with_columns(score=own["score"][order.tolist()])
 

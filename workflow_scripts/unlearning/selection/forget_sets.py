@@ -1,10 +1,10 @@
-"""Which documents each arm forgets, and which all of them retain.
+"""Forget sets of the arms, and the documents that all of them retain.
 
 The arms of a benchmark and topic hold equally many documents of the topic:
 
 - ``targeted``: the highest influence on the benchmark;
-- ``random``: a control for each targeted document, of the same format, as long and as hard, drawn
-  anew with each seed from all documents of the topic but the targeted; what the primary
+- ``random``: a control for each targeted document, of the same format, as long and as hard,
+  redrawn with each seed from all documents of the topic but the targeted; what the primary
   difference is taken from;
 - ``low``: controls alike, from the lower half of the topic by influence, the best matches there
   are;
@@ -146,7 +146,7 @@ def _random(
     settings: SetSettings,
     seed: int,
 ) -> pl.DataFrame:
-    """Controls from all of the topic but the targeted, drawn anew with each seed."""
+    """Controls from all of the topic but the targeted, redrawn with each seed."""
     pool = ranked.join(targeted.select("doc_id"), on="doc_id", how="anti").sort("doc_id")
     rng = stream(seed, "random arm")
     controls = draw_controls(targeted, pool, scale, settings.caliper, settings.candidates, rng)
@@ -177,7 +177,7 @@ def _spread(documents: pl.DataFrame) -> np.ndarray:
 def balance(
     sets: dict[str, pl.DataFrame], topic: pl.DataFrame, max_difference: float
 ) -> dict[str, dict[str, float | bool]]:
-    """How alike the targeted set and each other arm are.
+    """Covariate balance between the targeted set and each other arm.
 
     Args:
         sets: from :func:`forget_sets`.

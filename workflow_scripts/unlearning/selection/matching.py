@@ -165,7 +165,7 @@ def find_edges(
 def best_edges(
     edges: Edges, score: np.ndarray, size: int, dealt: np.ndarray | None = None
 ) -> np.ndarray:
-    """Which edges to take: an integer program.
+    """Choose the edges to take by an integer program.
 
     Variables are one 0/1 per edge and one t >= 0. Each document is in at most one pair, ``size``
     pairs are taken, and the means of each covariate differ by at most ``NEGLIGIBLE`` + t.

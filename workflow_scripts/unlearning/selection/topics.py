@@ -1,4 +1,4 @@
-"""Which topic a slot such as ``top01`` stands for."""
+"""Topics of slots such as ``top01``."""
 
 import polars as pl
 

@@ -42,7 +42,7 @@ def icc(values: np.ndarray, topics: np.ndarray) -> float:
 def effective_sizes(
     values: np.ndarray, positive: np.ndarray, topics: np.ndarray
 ) -> tuple[float, float]:
-    """How many independent bins each side is worth.
+    """Effective number of independent bins of each side.
 
     Args:
         values: (n,) influence of the bins of both sides.
@@ -105,7 +105,7 @@ def precision_interval(
 
 
 def _end(beyond: Callable[[float], float], edge: float, area: float) -> float:
-    """Where the test begins to reject, from the area to an edge; the edge where it never does."""
+    """Confidence limit between the area and an edge; the edge where the test never rejects."""
     inner = float(np.clip(area, 10 * EDGE, 1 - 10 * EDGE))
     if beyond(edge) <= 0 or beyond(inner) >= 0:
         return float(round(edge))

@@ -1,4 +1,4 @@
-"""How much of the attribution map each baseline explains.
+"""Share of the attribution map's variance that each baseline explains.
 
 R2 is that of a least-squares line of the map's bins on the baseline's bins, with intercept;
 several baselines enter one linear fit together, where R2 is adjusted for their number k,
@@ -88,7 +88,7 @@ def weighted_ranks(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def draw_weights(bins: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each bin counts in each redrawn set of topics and formats.
+    """Bootstrap weight of each bin in each redrawn set of topics and formats.
 
     Args:
         bins: (n,) positions in ``BINS`` of the bins of both maps.

@@ -80,7 +80,7 @@ def averaged(means: Sequence[GroupMeans]) -> GroupMeans:
 
 
 def shuffled_maps(source: Any, params: Any) -> tuple[Maps, Makeup]:
-    """Maps of documents dealt to bins at random, each document a site of its own."""
+    """Maps of documents assigned to bins at random, each document a site of its own."""
     keys = ["doc_id", "topic", "format"]
     shards = [read_table(path, "corpus/shards", keys) for path in source.shards]
     bins, folds = shuffled_places(shards, params.folds, params.seed_shuffle)

@@ -71,7 +71,7 @@ def tfidf_rows(
 
 
 def bm25_rows(space: LexicalSpace) -> csr_matrix:
-    """What each word of a document adds to the score of a question that asks it once, (n, V)."""
+    """BM25 weights (n, V): score that a document's word adds to a question that asks it once."""
     counts = space.counts.tocsr().astype(np.float64)
     n_docs = counts.shape[0]
     held = np.bincount(counts.indices, minlength=counts.shape[1])

@@ -1,4 +1,4 @@
-"""How well a map recovers the planted truth: pure functions over one benchmark's bins."""
+"""Recovery of the planted truth by a map: pure functions over one benchmark's bins."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def dose_spearman(doses: np.ndarray, influence: np.ndarray) -> float | None:
 
 
 def share(hits: np.ndarray) -> float | None:
-    """Share of true entries; None where there is none to count."""
+    """Share of true entries; None without entries."""
     return float(np.mean(hits)) if len(hits) else None
 
 

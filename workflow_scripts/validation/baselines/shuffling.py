@@ -1,4 +1,4 @@
-"""The shuffled control: the same documents and rows, bins dealt at random."""
+"""The shuffled control: the same documents and rows, bins assigned at random."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,15 +10,15 @@ from workflow_scripts.validation.scorer_maps import bin_positions
 
 
 def shuffle_bins(bins: np.ndarray, n_folds: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Permute the bins of documents and deal folds anew.
+    """Permute the bins of documents and assign new folds.
 
     A shuffled bin holds no whole sites, so each document is its own group: the folds of a bin
-    are dealt in turn over its documents, in the order of the input.
+    are assigned in turn to its documents, in the order of the input.
 
     Args:
         bins: (n,) int position in ``BINS`` of each document, in an order that depends on
             nothing but the documents.
-        n_folds: folds to deal.
+        n_folds: folds to assign.
         seed: of the permutation.
 
     Returns:
@@ -40,7 +40,7 @@ def shuffled_places(
 
     Args:
         shards: doc_id, topic, format of each shard's documents.
-        n_folds: folds to deal.
+        n_folds: folds to assign.
         seed: of the permutation.
     """
     # Sorted by doc_id, so that the draw does not depend on how the documents were cut.

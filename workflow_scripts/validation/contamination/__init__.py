@@ -1,1 +1,1 @@
-"""Questions that stand in the documents of the corpus."""
+"""Contamination: questions found in the documents of the corpus."""

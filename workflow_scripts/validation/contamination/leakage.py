@@ -1,4 +1,4 @@
-"""Leakage: how many questions stand in the documents of each bin, and the map without them."""
+"""Contamination: number of questions in the documents of each bin, and the map without them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ DOCUMENTS_PER_BATCH = 4096
 
 @dataclass
 class Hits:
-    """What was found of one benchmark's questions.
+    """Documents that hold questions of one benchmark.
 
     Attributes:
         query_ids: of the Q questions.

@@ -1,9 +1,9 @@
-"""Which documents hold a question word for word: n-grams of questions found in texts.
+"""Verbatim questions in documents: n-grams of questions found in texts.
 
 Words are runs of letters and digits after Unicode NFKC and lower case, in scripts without blanks
 single characters (``common.words``); case, punctuation and spacing never count. A question is its
 prompt followed by its right answer. A document holds it where any n consecutive words of the
-question stand in the document in a row; a question shorter than n words, where all of it does.
+question appear in the document in a row; a question shorter than n words, where all of it does.
 Questions below ``FEWEST_WORDS`` words cannot be looked for.
 
 Only the n-grams of the questions are kept, as 64-bit hashes; documents stream past them, so that

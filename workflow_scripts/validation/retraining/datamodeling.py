@@ -1,4 +1,4 @@
-"""Linear datamodeling score: do a map's sums over bins foretell what retrained models can do?
+"""Linear datamodeling score (LDS) of a map: rank correlation with outputs of retrained models.
 
 After Park et al. (2023), TRAK, equation 11: over subsets S of the training data, the Spearman
 correlation of the output of a model trained on S with the prediction g(S), the sum of the
@@ -18,7 +18,7 @@ from workflow_scripts.common.random_streams import stream
 
 @dataclass(frozen=True)
 class Output:
-    """What is foretold: a benchmark, or a contrast of benchmarks.
+    """Predicted output: a benchmark, or a contrast of benchmarks.
 
     Attributes:
         name: of the benchmark or the contrast.
@@ -50,7 +50,7 @@ def standardise(values: np.ndarray) -> np.ndarray:
 
 
 def observed(outputs: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
-    """What the retrained models did, of a benchmark or a contrast.
+    """Observed output of the retrained models, for a benchmark or a contrast.
 
     A contrast is the weighted sum of the benchmarks' outputs, each standardised over the subsets
     by mean and standard deviation of its mean over seeds, since benchmarks differ in their
@@ -91,7 +91,7 @@ def spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def reliability(seeds: np.ndarray) -> np.ndarray:
-    """How well the mean over seeds stands for a subset: Spearman-Brown over the seeds.
+    """Reliability of the mean over seeds: Spearman-Brown over the seeds.
 
     r is the mean rank correlation over subsets between two seeds, and K r / (1 + (K - 1) r) that
     of the mean over K seeds with the mean over K others.

@@ -29,7 +29,7 @@ BINS = ["topic", "format"]
 
 @dataclass(frozen=True)
 class Experiment:
-    """What was retrained.
+    """Retraining experiment: its halves and the outputs of the models.
 
     Attributes:
         bins: topic, format, n_docs of every bin with documents, sorted.

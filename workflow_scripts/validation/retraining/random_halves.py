@@ -10,7 +10,7 @@ from workflow_scripts.common.random_streams import stream
 
 
 def draw_half(n_bins: int, number: int, seed: int) -> np.ndarray:
-    """Which bins are in one random half.
+    """Draw the bins of one random half.
 
     Each half is a draw of its own, so that asking for more of them changes none that are there.
 

@@ -1,4 +1,4 @@
-"""Score every map by how well it foretells what retrained models can do.
+"""Score every map by its linear datamodeling score (LDS).
 
 in   outputs, halves: of every group of retrained models; trackstar: the study's map; scorers: the
      maps of the baselines and controls, in the order of params.scorers; truth: in a planted study

@@ -21,7 +21,7 @@ logger = logging.getLogger("atlas")
 
 @dataclass(frozen=True)
 class Recipe:
-    """What every model is trained and asked with.
+    """Recipe of every retrained model: training and questions.
 
     Attributes:
         architecture, settings: of the study's own model.

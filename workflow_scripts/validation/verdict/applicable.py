@@ -1,4 +1,4 @@
-"""Which checks a study cannot have, and why: said in the verdict, never left out of it."""
+"""Checks that do not apply to a study, with the reason shown in the verdict."""
 
 import os
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def absent_checks(planted: bool, checks: Mapping[str, Any], rows: str) -> dict[s
 
 
 def why_no_retraining(lds: str | None, own_map: str | os.PathLike) -> str | None:
-    """Why the retraining says nothing of this map; None where it does.
+    """Reason why the retraining says nothing of this map; None where it does.
 
     Args:
         lds: where its table would lie; None where the study's model was not trained here.

@@ -13,7 +13,7 @@ WIDTHS = (64, 10, 16, 16)
 
 @dataclass(frozen=True)
 class Bar:
-    """What a value must reach; None where a side is open."""
+    """Bar that a value must reach; None where a side is open."""
 
     low: float | None = None
     high: float | None = None
@@ -45,7 +45,7 @@ class Check:
     def line(
         self, measure: str, value: float | None, bar: Bar = NONE, reason: str = "it has no value"
     ) -> dict[str, Any]:
-        """What was measured; ``reason`` says why where the value is None."""
+        """One measured line; ``reason`` explains a value of None."""
         known = None if value is None else float(value)
         values = (self.name, measure, known, bar.low, bar.high, bar.judge(known), self.source)
         return dict(zip(COLUMNS, (*values, reason if known is None else None), strict=True))
@@ -76,7 +76,7 @@ def render(verdict: pl.DataFrame) -> str:
 
 
 def summary(verdict: pl.DataFrame) -> str:
-    """How many lines passed, failed, have no bar, and do not apply."""
+    """Numbers of lines that passed, failed, have no bar, and do not apply."""
     counts = dict(verdict.group_by("state").len().iter_rows())
     words = ((PASSED, "passed"), (FAILED, "failed"), (TOLD, "told without a bar"))
     told = [f"{counts.get(state, 0)} {word}" for state, word in words]
@@ -112,7 +112,7 @@ def _line(cells: tuple[str, ...], last: str) -> str:
 
 
 def failures(verdict: pl.DataFrame) -> list[str]:
-    """What failed, one sentence each."""
+    """Failed lines, one sentence each."""
     return [
         f"{each['measure']}: {value_text(each['value'])} (bar: {bar_text(each)})"
         for each in verdict.filter(state=FAILED).iter_rows(named=True)

@@ -59,14 +59,14 @@ AHEAD = Bar(0.0)
 
 @dataclass(frozen=True)
 class Findings:
-    """What a study has to be judged by.
+    """Tables and facts that a study is judged by.
 
     Attributes:
         tables: name -> table, of those that the study has.
         absent: name -> why the study does not have it.
         row_dtype: format of the stored document rows.
         planted: whether the study knows the truth.
-        hard: whether its world is the hard one, whose numbers are told as they come.
+        hard: whether its world is the hard one, whose numbers are reported without a bar.
     """
 
     tables: Mapping[str, pl.DataFrame]
@@ -147,7 +147,7 @@ def blind_lines(found: Findings) -> Iterator[Line]:
 
 
 def shuffled_lines(found: Findings) -> Iterator[Line]:
-    """Documents dealt to bins at random: no bin may stand out."""
+    """Documents assigned to bins at random: no bin may stand out."""
     check = Check("controls", "validation/bins/shuffled.parquet")
     measure = f"documents shuffled over bins: bins called at q < {SIGNIFICANT}"
     if reason := found.absent.get("shuffled"):
@@ -185,7 +185,7 @@ def reliability_lines(found: Findings) -> Iterator[Line]:
 
 
 def explained_lines(found: Findings) -> Iterator[Line]:
-    """What the baselines explain of the map; a low share is no merit and a high one no fault."""
+    """Share of the map that the baselines explain; a low one is no merit, a high one no fault."""
     check = Check("baselines", "validation/explained.parquet")
     explained = found.tables["explained"]
     single = explained.filter(n_scorers=1)["scorer"].unique().sort().to_list()
@@ -207,7 +207,7 @@ def explained_lines(found: Findings) -> Iterator[Line]:
 
 
 def leakage_lines(found: Findings) -> Iterator[Line]:
-    """Questions that stand in documents, and what the map loses without them."""
+    """Contamination: questions found in documents, and what the map loses without them."""
     check = Check("leakage", "validation/leakage_maps.parquet")
     if reason := found.absent.get("leakage_maps"):
         yield check.skipped("questions that stand in the documents", NONE, reason)
@@ -225,7 +225,7 @@ def leakage_lines(found: Findings) -> Iterator[Line]:
 
 
 def retraining_lines(found: Findings) -> Iterator[Line]:
-    """Does the map foretell models trained without some of the bins?"""
+    """Linear datamodeling score of the map on models trained without some of the bins."""
     check = Check("retraining", "validation/lds.parquet")
     ahead = "LDS of the map less that of the best text baseline, lowest"
     if reason := found.absent.get("lds"):
