@@ -1,8 +1,8 @@
 """Stage benchmarks: the questions of each benchmark and the base model's answers.
 
-Needs the model and the tokenizer. Leaves per benchmark what was asked, token by token, what the
-model makes of it, and its accuracy. What a definition in benchmarks/ asks is a parameter of its own
-jobs alone; its titles are none.
+Needs the model and the tokenizer. Leaves per benchmark what was asked, token by token, the model's
+answers, and its accuracy. What a definition in benchmarks/ asks is a parameter of its own jobs
+alone; its titles are not a parameter.
 """
 
 from workflow_scripts.benchmarks.definitions import (

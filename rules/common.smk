@@ -70,7 +70,7 @@ except AtlasError as error:
 SIBLINGS = siblings(config)
 # Benchmarks whose truth is known, and those whose documents are forgotten.
 PLANTED, FORGOTTEN = SIZES.planted, SIZES.forgotten
-# Whether small models can be retrained on parts of the working set.
+# True if small models can be retrained on parts of the working set.
 RETRAINED = not MATRIX and config["model"]["source"] == "train"
 
 
@@ -82,5 +82,5 @@ def needs(name, wildcard=None):
     return resources_of(SIZES, name, wildcard)
 
 
-# What the study asks for; each rule file adds its own.
+# Targets of the study; each rule file adds its own.
 TARGETS = []

@@ -234,7 +234,7 @@ rule collect_documents:
 
 
 rule deal_folds:
-    """Deal each bin's documents to folds, whole sites and near duplicates together."""
+    """Assign each bin's documents to folds, whole sites and near duplicates together."""
     input:
         sample="<results>/corpus/sample.parquet",
         documents=collect("<results>/corpus/documents/{part}.parquet", part=PARTS),

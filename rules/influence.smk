@@ -1,4 +1,4 @@
-"""Stage influence: what each topic x format region of the corpus does for each benchmark.
+"""Stage influence: influence of each topic x format region of the corpus on each benchmark.
 
 Needs the sketches of all shards, each benchmark's query rows and the bin summary, or an existing
 matrix in their place. Leaves the bin tables with their uncertainty, the contrasts
@@ -13,7 +13,7 @@ from workflow_scripts.corpus.sources.sources import resolve
 from workflow_scripts.influence.contrasts.contrast_plan import plan_contrasts
 from workflow_scripts.influence.maps.topic_weights import read_topic_weights
 
-# What the contrasts need to know of each benchmark.
+# Facts about each benchmark that the contrasts need.
 CELLS = {
     name: {
         "domain": definition.domain,
@@ -35,7 +35,7 @@ if not MATRIX:
     }
 
 
-# What the comparison of maps needs besides the bin tables: to redraw documents and questions, the
+# Inputs of the comparison of maps besides the bin tables: to redraw documents and questions, the
 # natural mass of the bins, and topic weights to hold the topics against.
 COMPARED = {}
 COMPARISONS = [
@@ -150,7 +150,7 @@ else:
     )
 
     rule budget_errors:
-        """What each bin's number is uncertain of: documents, questions, projection, training."""
+        """Error budget of each bin: documents, questions, projection, training."""
         input:
             **({"model_bins": "<results>/influence/model_bins.parquet"} if SIBLINGS else {}),
             bins=collect("<results>/influence/bins/{benchmark}.parquet", benchmark=BENCHMARKS),

@@ -1,4 +1,4 @@
-"""What the study will cost: snakemake preflight, and a measured rate: snakemake measure_rate.
+"""Costs of the study: snakemake preflight, and a measured rate: snakemake measure_rate.
 
 Needs nothing but the config (make plan does the same before the study's files are there). Leaves
 <results>/preflight/plan.json, and rate.json where the rate is measured on this machine. No rule of

@@ -1,4 +1,4 @@
-"""Stage report: what a person looks at.
+"""Stage report: cautions, figures, the explorer and the front page.
 
 Needs the bin tables, the contrasts, the base model's answers and, in a study with planted truth,
 what the validation found. Leaves the list of cautions, which all of them
@@ -8,14 +8,14 @@ with their captions.
 
 TITLES = {name: definition.title for name, definition in DEFINITIONS.items()}
 TITLED = {name: cell | {"title": TITLES[name]} for name, cell in CELLS.items()}
-# What the base model makes of the questions; a study of a matrix has neither.
+# Questions and the base model's answers; a study of a matrix has neither.
 ANSWERED = {
     name: collect(f"<results>/benchmarks/{{benchmark}}/{name}.parquet", benchmark=BENCHMARKS)
     for name in (() if MATRIX else ("answers", "queries"))
 }
 
 
-# What gives cause for cautions; a study of a matrix has its maps alone.
+# Inputs of the cautions; a study of a matrix has its maps alone.
 CAUTIONED = {}
 if not MATRIX:
     CAUTIONED = ANSWERED | {
@@ -30,7 +30,7 @@ if any(each.name == "check_model" for each in workflow.rules):
 
 
 rule collect_cautions:
-    """What must be known before a map is read, in one list for all pages and figures."""
+    """Cautions to know before a map is read, in one list for all pages and figures."""
     input:
         **CAUTIONED,
         bins="<results>/influence/bin_influence.parquet",
@@ -71,7 +71,7 @@ if not MATRIX:
 
 
 rule plot_influence:
-    """The signed map of every benchmark, and what the other tables of the maps say."""
+    """Figures of the signed map of every benchmark, and of the other tables of the maps."""
     input:
         **ANSWERED,
         **{name: f"<results>/influence/{name}.parquet" for name in FIGURES},
@@ -145,7 +145,7 @@ TARGETS += collect(
 )
 
 
-# What the checks found: the input, the output and the files where the truth is known.
+# Results of the checks: the input, the output and the files where the truth is known.
 TRUTH_INPUT, TRUTH_OUTPUT, TRUTH_FILES = {}, {}, []
 if PLANTED:
     TRUTH_INPUT = {
@@ -180,7 +180,7 @@ if PLANTED:
 if not MATRIX:
 
     rule plot_validation:
-        """What simpler scorers explain of the maps, and what was planted against what they found."""
+        """Figures of what simpler scorers explain of the maps, and of the planted truth."""
         input:
             **TRUTH_INPUT,
             explained="<results>/validation/explained.parquet",
@@ -224,7 +224,7 @@ if not MATRIX:
     )
 
 
-# What the page shows besides the maps, where the study has it.
+# Contents of the page besides the maps, where the study has them.
 EXPLORED = {}
 if not MATRIX:
     EXPLORED = ANSWERED | {
@@ -234,7 +234,7 @@ if not MATRIX:
     }
 if PLANTED:
     EXPLORED["truth"] = "<results>/corpus/truth.parquet"
-# What the front page tells besides.
+# Further inputs of the front page.
 TOLD = {}
 if not MATRIX:
     TOLD["reliability"] = "<results>/influence/reliability.parquet"
@@ -310,7 +310,7 @@ UNLEARNING_FIGURES = {
 if FORGOTTEN:
 
     rule plot_unlearning:
-        """What forgetting did: damage by dose, by topic, and on every benchmark."""
+        """Figures of the damage of forgetting by dose, by topic, and on every benchmark."""
         input:
             effects="<results>/unlearning/effects.parquet",
             tests="<results>/unlearning/tests.parquet",
@@ -376,7 +376,7 @@ RETRAINING_FIGURES = {
 if RETRAINED:
 
     rule plot_retraining:
-        """How well each map foretells what models trained on halves of the bins can do."""
+        """Figures of the linear datamodeling score (LDS) of each map over halves of the bins."""
         input:
             lds="<results>/validation/lds.parquet",
             predictions="<results>/validation/retraining/predictions.parquet",

@@ -1,4 +1,4 @@
-"""Other trainings of the study's model: how much of a map is this training.
+"""Other trainings of the study's model: share of a map that is due to one training.
 
 Part of the stages model, attribution and influence, for a study with several seeds.model or with
 model.siblings; none of it is planned otherwise. Each sibling has its own preconditioner, document
@@ -149,7 +149,7 @@ if SIBLINGS:
             "../workflow_scripts/influence/siblings/estimate_sibling_bins.py"
 
     rule compare_models:
-        """How far the maps of all trainings agree, and what another training would change."""
+        """Agreement of the maps of all trainings, and the error that training adds."""
         input:
             bins=collect("<results>/influence/bins/{benchmark}.parquet", benchmark=BENCHMARKS),
             resampling=COMPARED["resampling"],

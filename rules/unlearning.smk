@@ -13,7 +13,7 @@ from workflow_scripts.unlearning.effects.registration import registration_digest
 TOPICS = config["unlearning"]["topics"]
 UNLEARNING_SEEDS = config["seeds"]["unlearning"]
 ARMS = ["targeted", *config["unlearning"]["arms"]]
-# What decides the bytes of a run; which runs there are, and how they are tested, does not.
+# Settings that decide the bytes of a run; which runs there are, and their tests, do not.
 RUN_SETTINGS = {
     key: value
     for key, value in config["unlearning"].items()

@@ -2,7 +2,7 @@
 
 Needs the document rows and sketches, the query rows, the working set's text and the study's own
 map. Leaves one map per baseline and control, in the columns of the study's map, what each of them
-explains of that map, which questions stand in which documents, and in a study with planted truth how
+explains of that map, which documents hold which questions, and in a study with planted truth how
 well each scorer recovers it. snakemake validate runs all of it, repeats the document pass under
 another projection, and holds the numbers to their bars.
 """
@@ -78,7 +78,7 @@ rule score_gradient_baselines:
         "../workflow_scripts/validation/baselines/score_gradient_baselines.py"
 
 
-# What the scorers of texts read beside the texts, and the search for the questions leaves.
+# Inputs of the scorers of texts beside the texts, and outputs of the search for questions.
 TEXT_INPUT, LEAKAGE_OUTPUT = {}, {}
 EMBEDDING = {}
 if "embedding" in TEXT_SCORERS:
@@ -117,7 +117,7 @@ if CHECKS["leakage_ngram"]:
 if TEXT_SCORERS or LEAKAGE_OUTPUT:
 
     rule score_texts:
-        """Maps by words, embeddings, length and loss; questions that stand in the documents."""
+        """Maps by words, embeddings, length and loss; questions found in the documents."""
         input:
             **TEXT_INPUT,
             documents=collect("<results>/corpus/documents/{part}.parquet", part=PARTS),
@@ -147,7 +147,7 @@ if TEXT_SCORERS or LEAKAGE_OUTPUT:
             "../workflow_scripts/validation/baselines/score_texts.py"
 
 
-# What an untrained model is made of: not the training, which it need not wait for.
+# Inputs of an untrained model: not the training, which it need not wait for.
 SHAPE_KEYS = ("hidden_size", "layers", "heads", "intermediate_size", "max_positions")
 if config["model"]["source"] == "train":
     MODEL_SHAPE = {
@@ -192,7 +192,7 @@ if CHECKS["untrained"]:
             "../workflow_scripts/validation/baselines/attribute_untrained.py"
 
 
-# What comparing the maps takes and leaves beyond the maps themselves.
+# Inputs and outputs of comparing the maps, beyond the maps themselves.
 COMPARE_INPUT, COMPARE_OUTPUT = {}, {"explained": "<results>/validation/explained.parquet"}
 if PLANTED:
     COMPARE_INPUT["truth"] = "<results>/corpus/truth.parquet"
@@ -212,7 +212,7 @@ if CHECKS["leakage_ngram"]:
 
 
 rule compare_scorers:
-    """What each baseline explains of the map, how well it finds what was planted, and leakage."""
+    """Share of the map that each baseline explains, recovery of the truth, contamination."""
     input:
         **COMPARE_INPUT,
         trackstar="<results>/influence/bin_influence.parquet",
@@ -312,7 +312,7 @@ rule compare_projections:
         "../workflow_scripts/validation/projection/compare_projections.py"
 
 
-# What the study can be judged by; checks that it cannot have are said to be not applicable.
+# Inputs of the verdict; checks that the study cannot have are said to be not applicable.
 VERDICT_INPUT = COMPARE_OUTPUT | KEPT_SCORES
 if PLANTED:
     VERDICT_INPUT["truth"] = "<results>/corpus/truth.parquet"
@@ -394,7 +394,7 @@ if RETRAINED:
             "../workflow_scripts/validation/retraining/retrain_subsets.py"
 
     rule score_retraining:
-        """How well each scorer's map foretells what retrained models can do."""
+        """Linear datamodeling score (LDS) of each scorer's map."""
         input:
             **({"truth": "<results>/corpus/truth.parquet"} if PLANTED else {}),
             outputs=collect("<results>/validation/retraining/outputs/{group}.parquet", group=GROUPS),
