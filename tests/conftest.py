@@ -25,9 +25,9 @@ def real_data() -> Path:
     return folder
 
 
-# What takes longest goes first, so that two workers end at about the same time.
+# The longest tests go first, so that two workers end at about the same time.
 LONGEST = ("tests/workflow/test_demo_study.py", "tests/workflow/test_real_text.py")
-# These look at one finished small study (fixture ``small``), which each worker would make anew.
+# These look at one finished small study (fixture ``small``), which each worker would make again.
 OF_SMALL = tuple(f"tests/workflow/test_{name}.py" for name in ("kills", "reruns", "small_study"))
 
 

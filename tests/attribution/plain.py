@@ -1,4 +1,4 @@
-"""What the engine must agree with: plain autograd, and the library's projection matrices."""
+"""References for the engine: plain autograd, and the library's projection matrices."""
 
 import numpy as np
 import torch

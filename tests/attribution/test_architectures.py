@@ -74,10 +74,10 @@ def test_no_gradient_of_a_large_weight_is_formed(engine):
 
 
 def test_layers_that_do_not_rest_on_the_device_they_run_on_give_the_same_bytes(tmp_path):
-    """What several GPUs need of the hooks: accelerate moves weights and activations per layer.
+    """Hooks on several GPUs, where accelerate moves weights and activations per layer.
 
-    With one processor alone, layers whose weights are read from disk for each call stand in for
-    layers on another GPU; they pass through the same hooks of accelerate.
+    With one processor alone, layers whose weights are read from disk for each call replace layers
+    on another GPU; they pass through the same hooks of accelerate.
     """
     from accelerate import dispatch_model
 

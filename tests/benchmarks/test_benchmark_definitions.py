@@ -1,4 +1,4 @@
-"""Definitions: what is accepted, how mistakes are told, which files a benchmark depends on."""
+"""Definitions: what is accepted, how mistakes are reported, files a benchmark depends on."""
 
 import subprocess
 import sys
@@ -232,7 +232,7 @@ def test_planted_questions_need_no_file_yet_but_a_planted_corpus(monkeypatch):
 
 
 def test_definitions_import_nothing_heavy():
-    """The rule file imports this module; a bad key must be told within two seconds."""
+    """The rule file imports this module; a bad key must be reported within two seconds."""
     code = f"import sys, {definitions.__name__}; print(' '.join(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True

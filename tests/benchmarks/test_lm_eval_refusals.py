@@ -1,4 +1,4 @@
-"""What the adapter refuses, each by name in one line; and its small pure functions."""
+"""Refusals of the adapter, each by name in one line; and its small pure functions."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Which questions come together."""
+"""Clusters of questions."""
 
 from workflow_scripts.benchmarks.question_clusters import question_clusters
 

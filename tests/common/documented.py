@@ -28,7 +28,7 @@ SITE = {
 
 
 class Wrong(Exception):
-    """What is wrong with a command, in words."""
+    """Problem with a command, in words."""
 
 
 @dataclass(frozen=True)
@@ -146,11 +146,11 @@ def check_make(words, folder):
 
 
 def recipes(words, folder):
-    """What ``make`` would call of Snakemake and of the project's modules, as lists of words."""
+    """Calls of Snakemake and of the project's modules that ``make`` would run, as words."""
     done = make("-n", *words, folder=folder)
     if done.returncode:
         raise Wrong(f"make -n ends with {done.stderr.strip()}")
-    # What is known only in the shell: the study of a matrix, which a test has named so.
+    # The shell alone knows the study of a matrix, which a test has named so.
     lines = done.stdout.replace("$study", "matrix").splitlines()
     parts = (part for line in lines for part in re.split(r" (?:>|\|+|&&|\)) ", line))
     calls = (re.search(r"bin/((?:snakemake|python) .*)", part) for part in parts)

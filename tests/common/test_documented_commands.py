@@ -37,7 +37,7 @@ QUICK = ("help", "plan", "status", "power", "docs")
 SMALL = "tests/workflow/test_small_study.py"
 MATRIX = "tests/workflow/test_matrix_study.py"
 CHECK = "tests/benchmarks/sheet/test_check_benchmark.py"
-# Where the others are run to their end in this form: a file, and what stands in it.
+# Tests that run the others to their end in this form: a file, and a text that it contains.
 RUN_BY = {
     "make demo": ("tests/workflow/test_demo_study.py", 'clone.make("demo"'),
     "make report": ("tests/workflow/test_demo_study.py", 'study.make("report")'),
@@ -177,7 +177,7 @@ def test_command_is_run_planned_or_run_by_a_test(command, clone):
 
 
 def run_elsewhere(words):
-    """What a test must run to its end: a module, or a long make target with its variables."""
+    """Command that a test must run to its end: a module, or a long make target with variables."""
     if words[0] == "python":
         return [" ".join(words[:3])]
     targets = [word for word in words[1:] if "=" not in word]

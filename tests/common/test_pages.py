@@ -18,7 +18,7 @@ FOLDERS = (
     "profiles",
     "envs",
 )
-# What a page tells its reader to write, and paths that start at a stage's folder.
+# Files that a page asks its reader to write, and paths that start at a stage's folder.
 NOT_HERE = {"benchmarks/kitchen_safety.yaml", "benchmarks/lm_eval_adapter.py"}
 
 

@@ -36,7 +36,7 @@ from workflow_scripts.preflight.plan_table import render, short
 
 ROOT = Path(__file__).resolve().parents[2]
 FULL, PILOT = "configs/olmo3-7b.yaml", "configs/olmo3-7b-pilot.yaml"
-# What any job asks for, and any job that draws (one of them takes 1 GB).
+# Least memory of any job, and of any job that draws (one of them takes 1 GB).
 SMALLEST_MB, DRAWING_MB = 500, 1200
 
 
@@ -106,7 +106,7 @@ def test_memory_of_unlearning_is_a_little_above_what_a_gpu_held():
 
 
 def test_a_gpu_and_a_processor_have_their_own_measured_shares():
-    """What a further projection and a step cost was measured on each; so was the first."""
+    """Costs of a further projection and of a step, measured on each; so was the first."""
     gpu, cpu = plan_of(FULL).sizes, plan_of().sizes
     assert (pass_ratio(gpu), pass_ratio(cpu)) == (1.1, 1.25)  # one projection, and two
     stated = {"hardware__tflops": 1}

@@ -72,7 +72,7 @@ def make_bins(filled=range(576), strength=1.0, outlier=0.0):
 
 
 def left_out(value):
-    """What is left of a topic or format without one of its bins."""
+    """Range of a topic or format without one of its bins."""
     labels = dict.fromkeys(("loo_topic", "loo_format"))
     if value is None:
         return {"loo_low": None, "loo_high": None, **labels}

@@ -88,7 +88,7 @@ def make_correlations():
 
 
 CELLS = {name: dict(zip(("domain", "capability"), name.split("_"), strict=True)) for name in TITLES}
-# What the front page is told of the settings.
+# Settings that the front page gets.
 TOLD = {"confidence": 0.95, "multiplicity": "bh", "matrix": False}
 
 

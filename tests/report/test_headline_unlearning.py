@@ -1,4 +1,4 @@
-"""What the headline says of forgetting."""
+"""Lines of the headline on forgetting."""
 
 import polars as pl
 import pytest

@@ -14,7 +14,7 @@ from workflow_scripts.common.config.load import load_study
 from workflow_scripts.run.run_log import is_alive, latest_run, read_run
 from workflow_scripts.run.status import main, measured_seconds, render, study_status
 
-# Rules of the study's names: one ends, one fails where it is told to, one waits for a file.
+# Rules of the study's names: one ends, one fails on request, one waits for a file.
 SNAKEFILE = """
 rule all:
     input: "results/planted/c", "results/planted/b"

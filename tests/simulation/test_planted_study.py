@@ -1,4 +1,4 @@
-"""Maps of a planted study's own documents: drawn anew, shuffled, and what is found in them."""
+"""Maps of a planted study's own documents: redrawn, shuffled, and what is found in them."""
 
 from pathlib import Path
 

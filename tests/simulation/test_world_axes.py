@@ -1,4 +1,4 @@
-"""Rates of topics, controls and intervals: their rows, the same again, worlds as they are told."""
+"""Rates of topics, controls and intervals: their rows, the same again, worlds as described."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Maps of sites and near-duplicates: how they are dealt, and that the statistics bear them."""
+"""Maps of sites and near-duplicates: their folds, and the validity of the statistics."""
 
 import numpy as np
 import pytest

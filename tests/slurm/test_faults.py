@@ -1,4 +1,4 @@
-"""What goes wrong on a cluster, each ending in the right artifacts or a clear failure."""
+"""Faults of a cluster, each ending in the right artifacts or a clear failure."""
 
 import re
 import signal

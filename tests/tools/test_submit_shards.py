@@ -73,7 +73,7 @@ def test_a_trial_without_corpus_is_refused_with_the_command_that_makes_it(study)
 
 
 def test_a_trial_writes_beside_the_study_and_uses_its_preconditioner(study):
-    """What a step reads is the study's, what it writes is the trial's."""
+    """Inputs of a step are the study's, its outputs the trial's."""
     folder = study / "trials" / "x"
     fits, passes = plan(complete(CONFIG), ["s0000", "s0002"], folder)
     assert [step.rule for step in fits] == ["fit_preconditioner"]

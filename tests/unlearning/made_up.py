@@ -83,7 +83,7 @@ def plain_losses(model, documents):
 
 
 def same_weights(first, second):
-    """Whether two dicts of tensors are equal bit for bit."""
+    """True if two dicts of tensors are equal bit for bit."""
     return first.keys() == second.keys() and all(torch.equal(first[n], second[n]) for n in first)
 
 

@@ -62,7 +62,7 @@ class Clone:
         return done.returncode, done.stdout
 
     def plan(self, *words):
-        """What a dry-run would do: a set of ``rule`` or ``rule wildcard`` names."""
+        """Jobs of a dry-run: a set of ``rule`` or ``rule wildcard`` names."""
         code, text = self.run("--dry-run", *words)
         assert code == 0, text[-3000:]
         return planned_jobs(text)

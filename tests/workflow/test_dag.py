@@ -10,7 +10,7 @@ from workflow_scripts.common.config.load import load_study
 from workflow_scripts.preflight.costs.sizes import sizes_of
 from workflow_scripts.preflight.plan import make_plan
 
-# What Snakemake says of its own before the first line of the workflow.
+# Beginnings of Snakemake's own lines before the first line of the workflow.
 OWN_WORDS = ("Config file", "Using workflow specific profile")
 
 

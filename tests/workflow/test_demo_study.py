@@ -90,7 +90,7 @@ def test_validate_holds_every_bar_another_projection_included(study, results):
     code, text = study.run("validate")
     verdict = pl.read_parquet(results / "validation" / "verdict.parquet")
     assert code == 0, text[-3000:]
-    # What has a bar; without a retraining its own is not applicable.
+    # Lines with a bar; without a retraining its own is not applicable.
     assert verdict.filter(state="passed").height == 17
     assert verdict.filter(state="not applicable")["check"].to_list() == ["retraining"]
 
@@ -234,7 +234,7 @@ def test_documents_of_float16_rows_keep_the_map(study, results):
 
 
 def test_shuffled_ranking_shows_no_difference(study, results):
-    """The whole protocol on influences dealt out at random; after the tests that need the map."""
+    """The whole protocol on randomly permuted influences; after the tests that need the map."""
     words = ("--config", "unlearning={ranking: shuffled}", "--rerun-triggers", "params", "mtime")
     code, text = study.run(*words, "--", "results/planted/unlearning/tests.parquet", timeout=1200)
     assert code == 0, text[-3000:]

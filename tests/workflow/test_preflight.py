@@ -37,7 +37,7 @@ def test_small_study_has_the_jobs_of_its_plan(clone):
 
 
 def test_published_study_is_planned_offline_from_stubs(clone):
-    """No network, no model, no text, no map yet: every job stands in the dry-run, by slot."""
+    """No network, no model, no text, no map yet: the dry-run has every job, by slot."""
     write_stubs(clone.folder / "data", load_study(ROOT / FULL))
     jobs = dry_run(clone, FULL)
     assert jobs == planned(FULL)

@@ -1,4 +1,4 @@
-"""What is made again: decided by content that the study itself records, wherever it lies."""
+"""Reruns: decided by content that the study itself records, wherever it lies."""
 
 import shutil
 

@@ -250,7 +250,7 @@ def test_truncated_shard_is_named_and_nothing_half_written_is_left(clone):
 
 @pytest.mark.slow
 def test_published_folder_passes_its_checksums_and_gives_the_same_maps_again(clone):
-    """What a reader of the folder does: check it, and load its matrix as a study of its own."""
+    """A reader of the folder checks it, and loads its matrix as a study of its own."""
     clone.make("publish", MADE)
     folder = results(clone, "publish")
     check = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
@@ -299,11 +299,11 @@ def test_validate_ends_as_its_verdict_says(clone):
     assert again["value"] == pytest.approx(agreement.min())
     assert 0.5 < again["value"] < 0.999  # another projection, the same map
     assert table.filter(state="not applicable")["source"].to_list() == ["validation/lds.parquet"]
-    # Asked again it judges again, and makes nothing anew.
+    # Asked again it judges again, and makes nothing else again.
     assert clone.plan("validate", *CONFIG) == {"validate"}
 
 
-# What makes each part of make bench short.
+# Options that make each part of make bench short.
 SHORT = {
     "measure_pass": ["--documents", "16", "--repeats", "1", "--shapes", "demo"],
     "measure_step": ["--documents", "2", "--steps", "2", "--repeats", "1"],

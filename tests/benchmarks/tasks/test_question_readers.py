@@ -1,4 +1,4 @@
-"""Readers: the columns of the hub datasets from upstream files, mistakes told by file and row."""
+"""Readers: columns of the hub datasets from upstream files, mistakes named by file and row."""
 
 import json
 

@@ -147,7 +147,7 @@ def test_a_forget_set_larger_than_a_topic_allows_is_refused_with_the_largest_tha
 
 
 def test_the_largest_allowed_forget_set_is_what_the_sets_can_hold():
-    """The limit told at the start is the one that the sets have, in a full topic of twins."""
+    """The limit named at the start is the one that the sets have, in a full topic of twins."""
     import polars as pl
 
     from workflow_scripts.unlearning.selection.forget_sets import SetSettings, forget_sets

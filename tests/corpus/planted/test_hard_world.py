@@ -190,7 +190,7 @@ def test_a_bin_that_lost_all_documents_has_dose_zero():
 
 
 def test_no_question_of_the_two_tasks_is_stated_and_every_fact_is(world):
-    """A fact in some wording: of 240 questions not every one stands in a small world."""
+    """A fact in some wording: a small world does not state every one of 240 questions."""
     texts = "\n".join(document["text"] for document in world.documents)
     for task in ("stem_traits", "stem_events"):
         for row in world.questions[task]:

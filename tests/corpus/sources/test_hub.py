@@ -131,7 +131,7 @@ def check(rows, manifest, texts):
 
 
 def test_labels_as_numbers_in_files_beside_the_documents(cache, made_up, tmp_path):
-    """The layout of a corpus whose classifiers' choices stand in one .npy file a document file."""
+    """The layout of a corpus whose classifiers' choices are in one .npy file a document file."""
     rows = made_up.rows(40)
     for i, mine in enumerate((rows[:25], rows[25:])):
         path = tmp_path / "x.jsonl.zst"

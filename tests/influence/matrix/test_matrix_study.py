@@ -23,7 +23,7 @@ NAMES = ("socialiqa", "mmlu_social_sciences", "arc_challenge", "mmlu_stem")
 
 
 def cells_of(names):
-    """What the rule file tells the comparison about each column."""
+    """Facts about each column, as the rule file passes them to the comparison."""
     return {
         name: {
             "domain": each.domain,
@@ -141,7 +141,7 @@ def test_a_column_without_a_definition_takes_part_in_no_contrast():
 
 
 def test_exchanged_bins_agree_with_all_ways_to_exchange_them():
-    """Three bins: eight ways, each equally often; sides are standardised anew in each."""
+    """Three bins: eight ways, each equally often; sides are standardised again in each."""
     rng = stream(2, "exchanges")
     first, second = standardise_rows(rng.standard_normal((2, 3)))
     first = 0.7 * first  # a side that averages several maps has a smaller spread

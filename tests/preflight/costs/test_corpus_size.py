@@ -23,7 +23,7 @@ WORDS = "A harbour, a ferry and a bell. "
 
 
 def rows(count, bins=12):
-    """Documents dealt to the first bins, the first of which has half of them."""
+    """Documents spread over the first bins, the first of which has half of them."""
     for index in range(count):
         place = 0 if index % 2 else (index // 2) % bins
         topic, form = BINS[place]

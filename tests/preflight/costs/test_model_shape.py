@@ -45,7 +45,7 @@ def neox():
 
 
 def linear_layers(model):
-    """What the gradients are taken of: linear layers below the output layer."""
+    """Layers that the gradients are taken of: linear layers below the output layer."""
     return [layer for layer in model.base_model.modules() if isinstance(layer, torch.nn.Linear)]
 
 

@@ -261,7 +261,7 @@ def test_means_without_an_error_have_none_beside_those_that_have_one(inputs):
     add_marginals(made, rows)
     margin = made["measures"]["z"]["margins"]["topic"]
     at = TOPICS.index("health"), TOPICS.index("games"), TOPICS.index("travel_and_tourism")
-    # An interval over bins is another thing: it does not stand in for the missing one.
+    # An interval over bins is another thing: it does not replace the missing one.
     assert [margin["low"][index] for index in at] == [0.1, None, None]
     assert [margin["high"][index] for index in at] == [0.3, None, None]
     # No row, no number: never the mean of the bins beside the numbers of a table.

@@ -53,7 +53,7 @@ class Reader:
         return self.driver.execute_script(script, *values)
 
     def check(self, name):
-        """What a check of ``explorer_checks.js`` finds wrong."""
+        """Problems found by a check of ``explorer_checks.js``."""
         return self.run(f"{CHECKS.read_text()}; return {name}();")
 
     def look(self, size, dark=False):

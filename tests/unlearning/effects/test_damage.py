@@ -175,7 +175,7 @@ HALVES = pl.DataFrame({"query_id": QUESTIONS, "half": ["a", "b", "a", "b"]})
 
 
 def by_half(dose=0.5, arms=("targeted_a", "targeted_b", "random_a", "random_b")):
-    """Which arm answered a question can be read off its margin."""
+    """Evaluations by half, where a question's margin shows which arm answered it."""
     return pl.concat(
         [BASE]
         + [answers(arm, 5, dose, [0, 1, 0, 1], [10 * i] * 4) for i, arm in enumerate(arms, 1)]

@@ -1,4 +1,4 @@
-"""Halves of the questions: dealt by task, and what of an excess stays on the other."""
+"""Halves of the questions: split by task, and the share of an excess on the other half."""
 
 import numpy as np
 import polars as pl

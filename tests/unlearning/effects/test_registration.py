@@ -1,4 +1,4 @@
-"""What is primary, and whether it was named before the first answer."""
+"""The primary test, and whether it was named before the first answer."""
 
 import polars as pl
 import pytest

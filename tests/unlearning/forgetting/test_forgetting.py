@@ -36,7 +36,7 @@ def rise_of(weights, saved, documents, adapter=LORA):
 
 
 def same_course(first, second):
-    """Whether two courses are equal bit for bit, weights included."""
+    """True if two courses are equal bit for bit, weights included."""
     facts = [
         {k: v for k, v in vars(course).items() if k != "saved"}
         | {"saved": [{k: v for k, v in row.items() if k != "weights"} for row in course.saved]}

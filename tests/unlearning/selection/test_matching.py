@@ -42,7 +42,7 @@ def means_apart(upper, pool, chosen, controls):
 
 
 def value(upper, pool, chosen, controls):
-    """What the best pairs maximise, without the decisions between equals."""
+    """Objective of the best pairs, without the decisions between equals."""
     score = upper["score"].to_numpy()
     gain = (score[chosen] - score.min()).sum() / np.ptp(score)
     apart = max(means_apart(upper, pool, chosen, controls), NEGLIGIBLE)

@@ -1,4 +1,4 @@
-"""What baselines explain of a map: against numpy, scipy and samples written out."""
+"""Share of a map that baselines explain: against numpy, scipy and samples written out."""
 
 import numpy as np
 import polars as pl

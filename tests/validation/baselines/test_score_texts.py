@@ -193,7 +193,7 @@ def test_error_of_a_map_without_questions_is_that_of_documents_alone(corpus, tex
     table = run_alone(corpus, texts, measured, ["length"])["length"].filter(benchmark="one")
     values = measured["values"]["length"]
     row = table.filter(topic=BINS[10][0], format=BINS[10][1]).row(0, named=True)
-    mine = values[corpus.owner == 10].reshape(2, 3)  # six documents, dealt in turn to three folds
+    mine = values[corpus.owner == 10].reshape(2, 3)  # six documents, in turn to three folds
     own = mine.mean(axis=0).var(ddof=1) / 3
     assert row["se"] > 0
     # Toward the other bins' variance, but no further than a few times its own.

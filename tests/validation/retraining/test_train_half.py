@@ -34,7 +34,7 @@ DOCUMENTS = [counting(start, 5 + start) for start in range(12)]
 
 
 def queries():
-    """Which number follows: the next one, or two wrong ones."""
+    """Questions for the number that follows: the next one, or two wrong ones."""
     rows = [
         {
             "choices": [" a", " bb", " c"],

@@ -189,7 +189,7 @@ def test_a_study_of_own_text_says_not_applicable_for_each_check_of_planted_truth
     assert skipped["measure"].to_list() == truth
     assert len(truth) == 15
     assert verdict["measure"].to_list() == whole["measure"].to_list()
-    # Its reliability is told: what it can reach depends on how many documents there are.
+    # Its reliability has no bar: what it can reach depends on how many documents there are.
     assert line(verdict, "other documents")["state"] == "told"
     assert "not planted" in render(verdict)
     assert "16 not applicable to this study" in render(verdict)
@@ -396,7 +396,7 @@ def test_the_hard_worlds_numbers_are_told_without_the_plain_worlds_bars():
     assert (found["value"], found["state"], found["low"]) == (0.5, "told", None)
     assert found["reason"].startswith("as it comes")
     assert line(hard, "support bins of full dose")["reason"].startswith("no such bin; as it")
-    # What holds in any world keeps its bar.
+    # Lines that hold in any world keep their bar.
     assert line(hard, "largest difference")["state"] == "passed"
     assert line(hard, "documents shuffled over bins")["state"] == "passed"
     assert line(hard, "another random projection, Pearson of the maps")["state"] == "passed"
