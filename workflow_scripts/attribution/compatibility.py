@@ -5,7 +5,7 @@ from typing import Any
 
 from workflow_scripts.common.errors import IntegrityError
 
-# What must be equal before rows of two artifacts may be multiplied.
+# Keys that must be equal before rows of two artifacts may be multiplied.
 KEYS = ("model", "preconditioner", "projection", "bergson")
 
 

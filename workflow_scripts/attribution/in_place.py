@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from workflow_scripts.common.errors import ConfigError, first_line
 
-# How torch begins its message, and what it calls the step that makes the view.
+# Beginning of torch's message, and torch's name of the step that makes the view.
 COMPLAINT, VIEW = "Output 0 of BackwardHookFunctionBackward", "BackwardHookFunctionBackward"
 
 

@@ -17,7 +17,7 @@ from workflow_scripts.common.errors import ConfigError, nearest
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 
 LABELS = {"topic": TOPICS, "format": FORMATS}
-# What fastText, and with it Dolma 3, puts before each label.
+# Prefix of each label in fastText, and with it in Dolma 3.
 PREFIX = re.compile(r"^[\W_]*label__", re.IGNORECASE)
 # Published names that are not a label in another spelling.
 NAMES = {

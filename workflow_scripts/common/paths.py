@@ -31,7 +31,7 @@ PATHS = (
 )
 # Line ends and other control characters, and bytes that are no UTF-8.
 UNWRITABLE = ("Cc", "Zl", "Zp", "Cs")
-# What a shell does not leave as it stands.
+# Characters that a shell interprets.
 TAKEN_APART = re.compile(r"""[\s'"\\$`&|;<>()]""")
 # Clocks of a machine and of its file server differ a little.
 SECONDS_AHEAD = 5

@@ -41,7 +41,7 @@ FULL_CHECK_BYTES = 64 * 2**20
 # Parameters and inputs that say where and when, not what: they change no byte of an artifact.
 PLACES = frozenset({"state", "data"})
 ORDER_ONLY = frozenset({"checked"})
-# What an artifact writes down of the day it was made, and is not made again for.
+# Parameters that an artifact only notes down when it is made: a change makes nothing again.
 NOTED = frozenset({"noted"})
 # Keys of every record; a file of the user's that happens to have a record's name lacks them.
 KEYS = frozenset({"bytes", "sha256", "rule", "settings_digest", "inputs"})

@@ -11,9 +11,9 @@ from typing import Any
 
 from workflow_scripts.common.errors import ConfigError, DataError
 
-# What a file holds in one row: its number for people, and its cells by column.
+# One row of a file: its number for people, and its cells by column.
 Row = tuple[int, Mapping[str, Any]]
-# How pandas, R and others call the column with the numbers of the rows.
+# Names that pandas, R and others give the column with the numbers of the rows.
 INDEX = re.compile(r"|Unnamed: \d+|__index_level_\d+__|index|level_0", re.IGNORECASE)
 
 

@@ -158,7 +158,7 @@ def untrained_model(
 
 
 def deal(model: "PreTrainedModel", device_map: dict[str, Any] | None = None) -> "PreTrainedModel":
-    """Deal the layers of a model in memory over all visible GPUs (or as ``device_map`` says)."""
+    """Split the layers of a model in memory over all visible GPUs (or as ``device_map`` says)."""
     from accelerate import dispatch_model, infer_auto_device_map
 
     whole = list(model._no_split_modules or [])

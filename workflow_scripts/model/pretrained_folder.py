@@ -15,7 +15,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 # A fast tokenizer, or what one can be made of.
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 CAUSAL_SUFFIXES = ("ForCausalLM", "LMHeadModel")
-# What configurations call the longest sequence their model takes.
+# Keys under which configurations give the longest sequence of their model.
 POSITION_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
 PRETRAINED, QUERY = "model.pretrained", "model.query"
 SIBLINGS = "model.siblings"

@@ -19,7 +19,7 @@ INDEX = ".index.json"
 # Files that are weights of some kind, for the message of a folder that holds none to load.
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack")
 ADAPTER = "adapter_config.json"
-# How a placeholder begins that version control leaves in the place of a large file.
+# Beginning of the placeholder that version control leaves in the place of a large file.
 POINTERS = {
     b"version https://git-lfs.github.com/spec/": ("Git LFS", "git lfs pull"),
     b"/annex/objects/": ("git-annex", "git annex get"),

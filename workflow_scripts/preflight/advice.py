@@ -35,7 +35,7 @@ SHORTER_ROWS = (
     "lower 'attribution.projection_dim' or 'corpus.folds'",
     {"attribution.projection_dim": 2, "corpus.folds": 2},
 )
-# What is tried first for a rule's memory; then the keys of the model and the working set.
+# Change tried first for a rule's memory; then the keys of the model and the working set.
 MEMORY: dict[str, Advice] = {
     "index_documents": MORE_PARTS,
     "sample_bins": (

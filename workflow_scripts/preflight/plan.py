@@ -24,7 +24,7 @@ from workflow_scripts.preflight.costs.resources import (
 from workflow_scripts.preflight.costs.sizes import Sizes
 
 GB = 1e9
-# What must run again for a changed benchmark: its own jobs, and the tables that gather all.
+# Rules that run again for a changed benchmark: its own jobs, and the tables that gather all.
 OWN = ("answer_benchmark", "attribute_queries", "score_documents", "estimate_bins")
 EVALUATED = ("evaluate_unlearned", "evaluate_control")
 GATHERING = (

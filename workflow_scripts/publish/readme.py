@@ -8,7 +8,7 @@ import polars as pl
 
 from workflow_scripts.publish.crate import files_of
 
-# What stands where, in the order of the page.
+# Files and their contents, in the order of the page.
 PLACES = {
     "bin_matrix.csv": "one row a topic x format bin, one column a benchmark: influence (mean "
     "cosine, positive = the bin supports the benchmark) and `doc_count`, the documents drawn; "

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-# What a study shows of a run besides its answer to the question: sets, course and outcome.
+# Shared files of a run besides its adapters: sets, course and outcome.
 RUN_TABLES = ("sets.parquet", "history.parquet", "run.json")
 
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from workflow_scripts.report.numbers import number_text
 
-# What the table calls a source, and what people call it.
+# Sources of error: name in the table, and name for people.
 SOURCES = {
     "documents": "documents",
     "questions": "questions",

@@ -16,12 +16,12 @@ RELIABLE = 0.5
 HIGHEST = 5
 # From this share of a bin on, it speaks of that part of its documents.
 MOST = 0.5
-# Where halves disagree: what to do about it.
+# Remedies where halves disagree.
 REMEDY = {
     "documents": "draw more documents a bin (corpus.documents_per_bin)",
     "questions": "ask more questions",
 }
-# What low reliability does to the correlations of the map with others.
+# Consequence of low reliability for the correlations of the map with others.
 AGREES = {
     "documents": "Pearson's r with other maps, which score the same documents, is then mostly "
     "shared noise: read cross-half",

@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-# How a job's log and terminal lines begin: 12:01:59 rule wildcards:
+# Beginning of a job's log and terminal lines: 12:01:59 rule wildcards:
 STAMP = re.compile(r"^\d\d:\d\d:\d\d ")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.files import read_json, write_json
 
-# What Snakemake's slurm executor writes to its log; all jobs of the run have this name.
+# Line that Snakemake's slurm executor writes to its log; all jobs of the run have this name.
 RUN_ID = re.compile(r"^SLURM run ID: (\S+)$", re.MULTILINE)
 # A cancelled job is COMPLETING until its processes have gone: Slurm's KillWait is 30 s by default.
 ENDING_SECONDS, ENDING_POLL = 120, 1

@@ -50,7 +50,7 @@ SCHEMA = {
     "held": pl.String,
     "units": pl.String,
 }
-# How far from its nominal value a rate may lie, apart from two Monte Carlo errors: that of false
+# Tolerance of a rate around its nominal value, apart from two Monte Carlo errors: that of false
 # calls above it, that of intervals below and above it.
 FALSE_ABOVE, HELD_BELOW, HELD_ABOVE = 0.03, 0.03, 0.02
 YES, NO, CONSERVATIVE = "yes", "no", "conservative"

@@ -46,7 +46,7 @@ def measure_part(part: str, settings: Mapping[str, Any], table: Path) -> None:
     """
     from workflow_scripts.tools.gpu.rows import Options
 
-    # What the passes log of their progress would stand between the rows.
+    # Progress logged by the passes would appear between the rows.
     logging.getLogger("atlas").setLevel(logging.WARNING)
     module = import_module(f"workflow_scripts.tools.gpu.{part}")
     with table.open("a") as kept:

@@ -17,7 +17,7 @@ from workflow_scripts.common.taxonomy import FORMATS, TOPICS
 ROOT = Path(__file__).resolve().parents[2]
 MADE = "<!-- Made from {source} by `make docs`; edit that instead. -->\n"
 
-# Where a reader finds each table: the path under results/<study>/.
+# Place of each table for a reader: the path under results/<study>/.
 STAGES = ("corpus", "benchmarks", "attribution", "influence", "unlearning", "validation", "report")
 
 

@@ -3,7 +3,7 @@
 TARGETED, RANDOM, LOW, BOTTOM = "targeted", "random", "low", "bottom"
 SIMILAR, OTHER, LONGEST = "similar", "other", "longest"
 CONTROL, RETAIN = "control", "retain"
-# What targeted may be compared with, in the order in which tables and figures name them.
+# Arms that targeted may be compared with, in the order of tables and figures.
 COMPARED = (RANDOM, LOW, BOTTOM, SIMILAR, OTHER, LONGEST)
 ARMS = (TARGETED, *COMPARED)
 # Arms whose documents are matched one to one with the targeted ones.

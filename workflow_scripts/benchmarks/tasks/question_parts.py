@@ -19,7 +19,7 @@ from workflow_scripts.common.errors import DataError, nearest
 
 # The column in a template such as {{gold}}, {{ gold }} or {{gold | trim}}.
 PLAIN = re.compile(r"\{\{\s*(\w+)[^}]*\}\}")
-# What the templates being rendered have written, value by value.
+# Values written so far by the templates being rendered.
 _written: list[Any] = []
 
 

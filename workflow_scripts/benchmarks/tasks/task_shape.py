@@ -15,7 +15,7 @@ KEYS = (
     *("output_type", "generation_kwargs", "repeats", "filter_list", "should_decontaminate"),
     *("doc_to_decontamination_query", "gen_prefix", "metadata"),
 )
-# What lm-eval reports of a multiple-choice task that names no metric.
+# Metrics that lm-eval reports of a multiple-choice task that names none.
 METRICS = ("acc", "acc_norm")
 
 # The keys that make a question of a row, and what each is.

@@ -1,4 +1,4 @@
-"""Deal the working set's documents to folds: whole sites and near-duplicates together.
+"""Assign the working set's documents to folds: whole sites and near-duplicates together.
 
 in   sample: table corpus/sample; documents: table corpus/documents of each part
 out  folds: table corpus/folds
@@ -89,7 +89,7 @@ def deal_folds(
 
 
 def main(snakemake: Any) -> None:
-    """Deal and write."""
+    """Assign and write."""
     sample = read_table(snakemake.input.sample, "corpus/sample", ["doc_id", "draw_rank"])
     params = snakemake.params
     table = deal_folds(sample, snakemake.input.documents, params.threshold, params.folds)

@@ -45,7 +45,7 @@ UNASKED_QUESTIONS = 48
 
 STEMS = ("notes", "corner", "daily", "hub", "world", "pages", "circle", "post")
 
-# What a document carries: the benchmark and the kind of its statements, if any.
+# Content of a document: the benchmark and the kind of its statements, if any.
 Carried = tuple[str, str] | None
 
 

@@ -11,7 +11,7 @@ from workflow_scripts.common.words import counts_as_one_word
 from workflow_scripts.corpus.sources.hub import MANIFEST, NUMBERS
 from workflow_scripts.corpus.sources.sources import attribute_name
 
-# Where a raw record carries labels that stand beside it; no column has this name.
+# Key under which a raw record carries labels from other files; no column has this name.
 LABELS = "\x00labels"
 _HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.[^\W\d]{2,}(:\d+)?(/\S*)?")
 

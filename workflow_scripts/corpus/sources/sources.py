@@ -20,7 +20,7 @@ COMPRESSIONS = ("", ".gz", ".zst")
 LINE_FILES = tuple(suffix + packed for suffix in LINE_SUFFIXES for packed in COMPRESSIONS)
 PLANTED_FILES = 4
 DATA = "<data>/"
-# How Hive and what follows it call the folder of rows without a value.
+# Name that Hive and its followers give the folder of rows without a value.
 NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -152,7 +152,7 @@ def partition_columns(file: str) -> dict[str, str | None]:
 
 
 def group_parts(files: Sequence[str], parts: Sequence[str]) -> dict[str, list[str]]:
-    """Deal sorted files to parts: contiguous runs whose lengths differ by at most one.
+    """Split sorted files into parts: contiguous runs whose lengths differ by at most one.
 
     Raises:
         ConfigError: there are more parts than files.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 TOKENIZER, SETTINGS = "tokenizer.json", "tokenizer_config.json"
-# Where a tokenizer was loaded from; says nothing about it and would carry a machine's paths.
+# Keys of where a tokenizer was loaded from; they would carry a machine's paths.
 PLACES = ("name_or_path", "_commit_hash", "is_local", "local_files_only", "tokenizer_file")
 
 

@@ -66,7 +66,7 @@ class CrossHalves:
 
 
 def cross_halves(maps: Mapping[str, Resampling], splits: int, seed: int) -> CrossHalves | str:
-    """Deal the documents of every bin into halves and correlate all maps across them.
+    """Split the documents of every bin into halves and correlate all maps across them.
 
     Args:
         maps: benchmark -> its redrawable form.

@@ -103,7 +103,7 @@ def fold_sums(
 def document_halves(
     sums: np.ndarray, weights: np.ndarray, splits: int, rng: np.random.Generator
 ) -> Iterator[Halves]:
-    """Deal the folds of every bin into two halves and take each half's mean over documents.
+    """Split the folds of every bin into two halves and take each half's mean over documents.
 
     With an odd number of folds a coin says which half of the bin gets one more.
 

@@ -21,7 +21,7 @@ logger = logging.getLogger("atlas")
 
 CAPABILITIES = ("reasoning", "knowledge")
 DOMAINS = ("social", "stem")
-# What domains are called where a name of a benchmark would say more than is compared.
+# Names of domains, where a name of a benchmark would say more than is compared.
 DOMAIN_WORDS = {"stem": "STEM"}
 
 Weights = dict[str, float]

@@ -21,7 +21,7 @@ def main(snakemake: Any) -> None:
     source, output, params = snakemake.input, snakemake.output, snakemake.params
     settings = dict(params.settings)
     tasks = settings.pop("tasks", 1)
-    # auto deals a model too large for one GPU; one that is trained here is not.
+    # auto splits a model too large for one GPU; one that is trained here is not.
     device = "cpu" if params.get("device", "cpu") == "cpu" else "cuda"
     choose_arithmetic("float32", device)
     request = Request(

@@ -19,7 +19,7 @@ from workflow_scripts.preflight.costs.source_look import look
 TOKENS_PER_PLANTED_WORD = 1.6
 # English text in tokens of a large vocabulary.
 BYTES_PER_TOKEN = 4.8
-# Where the numbers come from, as the plan says it.
+# Origins of the numbers, as the plan words them.
 DRAWN, STATED, PLANTED = "counted by the draw", "stated by the config", "of the planted world"
 LOOKED, FULL = "estimated from the files", "at most: every bin full"
 

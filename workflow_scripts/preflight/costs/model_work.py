@@ -22,7 +22,7 @@ TRAINING = 6
 # Document pass against a plain forward and backward of frozen weights: on an H200 1.05 to 1.11 at
 # the 7B shape; on a processor more, where the model is small (docs/validation.md, make bench).
 PASS_RATIO, CPU_PASS_RATIO = 1.1, 1.15
-# What each further projection of p = 16 adds to it: on an H200 1.14 with two against 1.08 with one;
+# Cost of each further projection of p = 16: on an H200 1.14 with two against 1.08 with one;
 # on a processor in the planted study's shape 1.16, 1.27 and 1.42 with 1, 2 and 4.
 FURTHER_PROJECTION, CPU_FURTHER_PROJECTION = 0.07, 0.1
 # Shares of the rate. Questions asked through the evaluation harness are short and go in small

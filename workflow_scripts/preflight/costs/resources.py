@@ -42,7 +42,7 @@ MATRIX_RULES = (
     "plot_influence",
     "write_explorer",
 )
-# What a job asks for beyond its estimate: memory for what the formula leaves out; time for a slow
+# Margins of a job over its estimate: memory for what the formula leaves out; time for a slow
 # machine, after minutes for the start on a shared file system.
 MEMORY_MARGIN, TIME_MARGIN, START_MINUTES = 1.25, 2, 10
 SMALLEST_MB, ROUND_MB = 500, 100

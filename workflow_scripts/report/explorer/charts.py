@@ -11,7 +11,7 @@ import altair as alt
 
 # Gaps between cells, as a share of a cell.
 GAP = 0.07
-# How far from its middle a mark lies, as a share of a cell.
+# Distance of a mark from the middle of its cell, as a share of the cell.
 CORNER = 0.25
 
 

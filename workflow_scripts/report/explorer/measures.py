@@ -94,7 +94,7 @@ MEASURES = (
     ),
 )
 
-# How a matrix's numbers are called: what they measure is known to those who made it.
+# Names of a matrix's numbers: what they measure is known to those who made it.
 OF_A_MATRIX = {
     "influence": {
         "label": "Value of the matrix",

@@ -43,7 +43,7 @@ COLUMNS = [
 # Inches: the page grows with the rows that are drawn; a cell is at most so wide and high.
 LEFT, GRID, CELL, STRIP, SIDE, BAR, BOTTOM = 2.05, (7.0, 5.04), (0.75, 0.42), 0.55, 0.88, 1.5, 1.53
 HEAD, LINE, BELOW = 0.65, 0.165, 0.7
-# What the heading says of where the numbers come from: attribution, or an existing matrix.
+# Origin of the numbers in the heading: attribution, or an existing matrix.
 SOURCES = (
     "Influence: mean cosine of preconditioned gradients of a bin's documents and the "
     "questions' gold answers, standardised over bins (z); positive = supports",

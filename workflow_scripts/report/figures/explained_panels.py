@@ -25,7 +25,7 @@ NOTHING = (
     "No other scorer was run (validation.scorers and the controls are empty), or none could be "
     "compared: that needs at least three bins with documents."
 )
-# What a scorer sees, its colour, and the scorers in the order of the figure.
+# Kinds of scorers by what they see: colour, and scorers in the order of the figure.
 KINDS = {
     "texts": (CATEGORIES[0], ("tfidf", "bm25", "embedding", "length", "loss", "texts")),
     "gradients": (CATEGORIES[5], ("untrained", "dot", "cosine", "all")),
@@ -106,7 +106,7 @@ def _scorers(
     axes.set_yticks(range(len(scorers)), [NAMES[name] for name in scorers], fontsize=8)
 
 
-# Where an axis that begins there ends: past 1 is the room for the numbers.
+# End of an axis by its beginning: past 1 is the room for the numbers.
 _END = {0.0: 1.22, -1.0: 1.42}
 _SMALL = {"fontsize": 6.5, "va": "center", "color": FAINT}
 

@@ -15,7 +15,7 @@ from workflow_scripts.report.text import between, p_text, plain, table
 NAMED, LISTED = 5, 20
 # Topics with at least this chance to be the highest are named.
 LIKELY = 0.1
-# What a q-value is held against.
+# References of q-values.
 NORMAL = "against a normal spread of the bins' MAD"
 CONTROLS = {
     "bh": f"BH, {NORMAL}",

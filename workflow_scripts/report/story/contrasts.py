@@ -12,7 +12,7 @@ from workflow_scripts.report.numbers import number_text
 from workflow_scripts.report.text import between_off_zero, p_text, plain, table
 
 DRAWS = "Interval: documents and questions as draws. "
-# How else the largest topic may be looked for.
+# Alternative criteria for the largest topic.
 OTHERWISE = {"robust": "by robust z", "trimmed": "each topic without its most influential bin,"}
 # Topics of each contrast that are named.
 NAMED = 3

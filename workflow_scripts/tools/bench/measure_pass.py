@@ -143,7 +143,7 @@ def passes(
     documents = shard["input_ids"].to_list()
     batches = batches_of([len(ids) for ids in documents], tokens_per_batch, engine)
     shape = (shard.height, len(engine.modules) * engine.block)
-    # What whitening costs does not depend on what it is.
+    # The cost of whitening does not depend on its values.
     roots = torch.eye(engine.block).expand(len(engine.modules), -1, -1).contiguous()
     roots = roots.to(engine.model.device)
     settings = PassSettings("mean", row_dtype, tokens_per_batch)

@@ -31,7 +31,7 @@ CONTRASTS: dict[str, tuple[str, str | None]] = {
 }
 # Contrasts of sets that are matched one to one; their primary rows are of matched pairs alone.
 OF_MATCHED = (PRIMARY, CROSS_FITTED, "targeted-low")
-# Why a pair has no difference, in the order in which a reason counts.
+# Reasons why a pair has no difference, in the order in which they count.
 LOST = ("collapsed", "unreached")
 
 

@@ -19,7 +19,7 @@ import polars as pl
 from workflow_scripts.common.files import atomic_path, value_digest
 from workflow_scripts.unlearning.effects.pairs import CROSS_FITTED, PRIMARY, shown_dose
 
-# Whether the primary test was named before the first evaluation.
+# Time of the registration of the primary test, relative to the first evaluation.
 BEFORE, AFTER, EXPLORATORY = "before", "after", "exploratory"
 SHORT = 12
 

@@ -14,7 +14,7 @@ from workflow_scripts.common.errors import IntegrityError
 from workflow_scripts.common.files import atomic_path
 
 Weights = dict[str, torch.Tensor]
-# What an adapter must tell of itself, so that none is taken for another.
+# Keys that identify an adapter, so that none is taken for another.
 KEYS = ("base", "adapter", "target", "topic", "seed", "arm")
 
 

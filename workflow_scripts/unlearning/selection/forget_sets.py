@@ -39,7 +39,7 @@ from workflow_scripts.unlearning.arms import (
 )
 from workflow_scripts.unlearning.selection.matching import COVARIATES, draw_controls, match_pairs
 
-# What the documents of an arm have most of.
+# Column by which the documents of an arm are the highest.
 HIGHEST = {SIMILAR: "words", OTHER: "score_other", LONGEST: "n_tokens"}
 
 

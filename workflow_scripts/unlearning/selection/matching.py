@@ -22,7 +22,7 @@ NEGLIGIBLE = 0.1
 DISTANCE_WEIGHT = 1e-3
 # Where scores are equal, the first in order is taken.
 ORDER_WEIGHT = 1e-4
-# What a difference of the means beyond the negligible costs, against 1 for the range of influence:
+# Cost of a difference of the means beyond the negligible, against 1 for the range of influence:
 # balance comes first.
 IMBALANCE_WEIGHT = 100.0
 # Documents looked at for each that is wanted, from the highest influence down; four times as many

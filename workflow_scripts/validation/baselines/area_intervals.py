@@ -16,7 +16,7 @@ import numpy as np
 from scipy import stats
 from scipy.optimize import brentq
 
-# Where the two ends of an interval are looked for.
+# The ends of an interval are searched between this and one less this.
 EDGE = 1e-9
 
 

@@ -2,7 +2,7 @@
 
 Cosine and dot product without a preconditioner were summed in the document pass and cost no
 second one. Each untrained model has a sketch of its own; its questions are asked here. The
-shuffled control deals the documents to bins at random: nothing should stand out.
+shuffled control assigns the documents to bins at random: nothing should stand out.
 
 in   sketches: sums per (bin, fold) of every shard; raw, order: raw query rows of every
      benchmark and their ids; summary: sites per bin; with the untrained control also the
