@@ -1,4 +1,4 @@
-"""Stage unlearning: does forgetting a region hurt the capability that is traced to it?
+"""Stage unlearning: damage to a capability by forgetting the regions that it is traced to.
 
 Needs document scores, the base losses in the sketches, the model and the questions; never the
 tables of bins, whose intervals may be asked for at another level. Leaves per benchmark, topic and
@@ -381,7 +381,7 @@ if FORGOTTEN:
 if FORGOTTEN:
 
     rule dose_response:
-        """Within every adapter: do questions lose as the forgotten documents support them?"""
+        """Dose response by question within every adapter, to the forgotten documents."""
         input:
             runs=TOPIC_RUNS + CONTROL_RUNS,
             sets=[path.replace("run.json", "sets.parquet") for path in TOPIC_RUNS + CONTROL_RUNS],

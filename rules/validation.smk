@@ -1,4 +1,4 @@
-"""Stage validation: is the map right, and is it more than words?
+"""Stage validation: checks of the map against planted truth, baselines and retraining.
 
 Needs the document rows and sketches, the query rows, the working set's text and the study's own
 map. Leaves one map per baseline and control, in the columns of the study's map, what each of them
