@@ -1,4 +1,4 @@
-"""The manifest that every attribution artifact carries, and the refusal to mix two of them."""
+"""Compatibility record (``manifest``) of attribution artifacts; refuses to mix different ones."""
 
 from collections.abc import Mapping
 from typing import Any

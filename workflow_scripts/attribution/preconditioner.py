@@ -149,7 +149,7 @@ def half_sample_cosines(
 
 
 def manifest_of(moments_file: str | os.PathLike, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest that everything made with this preconditioner carries."""
+    """Compatibility record of everything made with this preconditioner."""
     identity = {key: settings[key] for key in ("damping", "reduction", "projection", "model")}
     return {
         "model": settings["model"],
@@ -160,7 +160,7 @@ def manifest_of(moments_file: str | os.PathLike, settings: Mapping[str, Any]) ->
 
 
 def projection_settings(engine: GradientEngine) -> dict[str, Any]:
-    """The projection in the manifest."""
+    """Projection settings in the compatibility record."""
     return {
         "dim": engine.projection_dim,
         "seed": engine.projection_seed,

@@ -1,4 +1,4 @@
-"""Build benchmarks as their jobs will, and say in one line what is wrong with one.
+"""Build benchmarks as their jobs will, and report the problem of each in one line.
 
 For the check before a run, of tasks whose questions are made by Python functions.
 """

@@ -79,7 +79,7 @@ def built_questions(
 
 
 def _gold_of(config: Mapping[str, Any], document: Mapping[str, Any], target: Any) -> Gold:
-    """The gold answer with the text that it comes from, which lm-eval does not tell."""
+    """Gold answer with the text that it comes from, which lm-eval does not report."""
     if not callable(config["doc_to_target"]):
         return make_gold(config, document)
     return Gold(target, target if isinstance(target, str) else None)

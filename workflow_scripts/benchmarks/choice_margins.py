@@ -11,7 +11,7 @@ from workflow_scripts.model.losses import batches, token_losses
 
 
 class Questions:
-    """Questions that a model is asked again and again, by the tokens of their choices."""
+    """Multiple-choice questions for repeated evaluation, by the tokens of their choices."""
 
     def __init__(self, queries: pl.DataFrame, metric: str) -> None:
         """Keep the tokens of every choice.
@@ -27,7 +27,7 @@ class Questions:
         self.starts = [start for row in queries["choice_start"] for start in row]
 
     def digest(self) -> str:
-        """Stands for the questions: their tokens, where answers begin, the gold and the metric."""
+        """Digest of the questions: their tokens, where answers begin, the gold and the metric."""
         tokens = [ids.tolist() for ids in self.sequences]
         return value_digest([tokens, self.starts, self.gold, self.choices, self.metric])
 

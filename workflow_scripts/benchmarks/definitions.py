@@ -282,7 +282,7 @@ def study_definitions(
 
 
 def matrix_definitions(names: list[str]) -> dict[str, Definition]:
-    """Definitions of the columns of a matrix, whose questions nobody asks.
+    """Definitions of the columns of a matrix, without questions.
 
     A column named like a file in ``benchmarks/`` has that definition; any other has its name as
     the title, and no domain or capability, so that no contrast takes it.

@@ -1,4 +1,4 @@
-"""Models as lm-eval wants them: one that is asked, and two that only show what would be.
+"""Models in lm-eval's interface: one that answers, and two that only record the requests.
 
 With ``lm_eval_adapter`` the only importer of lm-eval.
 """

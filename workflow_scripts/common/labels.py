@@ -1,4 +1,4 @@
-"""One reader of labels for every source: published spellings to the labels of the taxonomy.
+"""Label reader of every source: published spellings to the labels of the taxonomy.
 
 Dolma 3 writes ``__label__electronics_and_hardare``, WebOrganizer's own pages ``Hardware``, tables
 ``Electronics & Hardware``. Case, blanks, punctuation and the word *and* never distinguish two

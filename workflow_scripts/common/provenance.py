@@ -1,4 +1,4 @@
-"""Sidecars: beside each artifact a small JSON that says what it is and what it came from.
+"""Sidecars: a small JSON beside each artifact with its identity and provenance.
 
 ``x.parquet.meta.json`` holds the artifact's size and digest, the digests of the parameters its
 rule consumed and of its inputs by name, the seeds and the package versions. It holds no time, host
@@ -131,7 +131,7 @@ def input_digests(
 
 
 def verify(path: str | os.PathLike) -> None:
-    """Check that an artifact is what its record says.
+    """Check an artifact against its record.
 
     A file without a record (a source file of the user's) passes.
 

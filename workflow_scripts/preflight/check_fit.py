@@ -1,4 +1,4 @@
-"""Does the plan fit the machine that the config declares, and which key to change if not."""
+"""Check the plan against the machine that the config declares; names the key to change."""
 
 from collections.abc import Iterator
 

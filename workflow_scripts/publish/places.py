@@ -1,4 +1,4 @@
-"""Paths of the machine that a study ran on, and what stands for them in the folder to share.
+"""Paths of the machine that a study ran on, and their replacements in the folder to share.
 
 A published folder says where a file was by ``<data>/...``, by a path from the project's folder, or
 not at all; a reader sets the config key ``data`` to a folder of their own.

@@ -1,4 +1,4 @@
-"""The page that says what is what in the folder."""
+"""README of the folder: a guide to its files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -49,7 +49,7 @@ def section(title: str, parts: Iterable[str]) -> str:
 
 
 def page(parts: Iterable[str]) -> str:
-    """The whole, which Snakemake's templates hand on as it stands."""
+    """The whole page, which Snakemake's templates pass on unchanged."""
     text = "\n\n".join([LOOKS, *parts]).replace("{%", "{ %")
     return f"{{% raw %}}\n{text}\n{{% endraw %}}\n"
 

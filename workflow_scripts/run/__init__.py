@@ -1,1 +1,1 @@
-"""Running a study: what is made again, who may write, how far it is, what is said last."""
+"""Running a study: reruns by content, lock, progress and closing headline."""

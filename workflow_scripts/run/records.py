@@ -1,4 +1,4 @@
-"""Rerun by content: what an artifact's own record says decides whether it is made again.
+"""Rerun by content: an artifact's own record decides whether it is made again.
 
 Snakemake decides by the times of files and by notes in ``.snakemake``, which a copied, moved or
 touched study has wrong or not at all. Here a job is out of date where an artifact of it has no

@@ -254,7 +254,7 @@ def _jobs(status: Status, state: str) -> list[Job]:
 
 
 def _job(job: Job, now: datetime) -> Iterator[str]:
-    """Its name and time, and the last line of its log, where its progress stands."""
+    """Name and time of a job, and the last line of its log, which has its progress."""
     yield f"  {job.name}  ({clock(job.seconds(now))})"
     if job.log:
         last = _last_line(Path(job.log))

@@ -1,4 +1,4 @@
-"""Topics, the spread of bins, and what is said of what was chosen, in worlds of known truth.
+"""Rates of topics, the spread of bins and selective inference, in worlds of known truth.
 
 Bins differ by a normal, a Laplace or a t3 spread of variance 1. The tests of topics and formats
 see the bins alone; those of bins see documents and questions too (``worlds.Noise``), and the spread

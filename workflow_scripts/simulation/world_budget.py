@@ -1,4 +1,4 @@
-"""Maps with errors beyond documents and questions: does ``se_total`` cover the truth?
+"""Coverage of ``se_total`` on maps with errors beyond documents and questions.
 
 To the scores of :func:`workflow_scripts.simulation.worlds.simulate` every projection adds an error
 of its own to each bin and to each document. The study's map is the mean over projections. The

@@ -1,4 +1,4 @@
-"""The planted capabilities: two rules over pairs, two sets of facts, and what is said of them.
+"""Planted capabilities: two rules over pairs, two sets of facts, and their statements.
 
 A rule gives each of 8 x 8 pairs one of four outcomes, by the class of both members; neither
 member alone tells more than two of the four. Most of the pairs are stated in documents, the

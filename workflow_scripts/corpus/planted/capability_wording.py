@@ -1,4 +1,4 @@
-"""The words of the planted capabilities, of their decoys, and of facts that nobody asks."""
+"""Wording of the planted capabilities, of their decoys, and of facts without questions."""
 
 from __future__ import annotations
 

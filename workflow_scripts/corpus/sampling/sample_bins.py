@@ -1,7 +1,7 @@
 """Draw the working set: the bottom-k documents of each bin under a keyed hash.
 
 in   manifests: table corpus/manifest of each part; malformed: their reports of malformed rows
-out  sample: table corpus/sample; contract: JSON, what was asked and what the corpus could give
+out  sample: table corpus/sample; contract: the sampling report (JSON), documents asked and found
 
 The manifests are read twice, piece by piece: once for ids and labels, which go through an
 external sort by draw key on scratch space beside the output (26 bytes a document), and once for
@@ -189,7 +189,7 @@ def draw_sample(
 
 
 def main(snakemake: Any) -> None:
-    """Draw, judge the malformed rows, and write sample and contract."""
+    """Draw, judge the malformed rows, and write sample and sampling report."""
     params, k = snakemake.params, snakemake.params.documents_per_bin
     reports = list(map(read_json, snakemake.input.malformed))
     check_malformed(merge_malformed(reports), params.max_malformed_share)

@@ -31,7 +31,7 @@ DOCUMENTS_AT_ONCE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Unlabelled:
-    """A document that lacks some labels: where it is, what it says, and which it lacks."""
+    """Document that lacks some labels: its place, its text, and the labels it lacks."""
 
     doc_id: str
     file: str

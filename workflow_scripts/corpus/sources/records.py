@@ -21,7 +21,7 @@ class Malformed:
     """A row that is not a document.
 
     Attributes:
-        reason: short code, counted in the sampling contract.
+        reason: short code, counted in the sampling report.
         detail: one line for people.
         labels: what the row's labels are counted under: the unknown one as it is spelt, else
             those of the taxonomy that the row has.
@@ -105,7 +105,7 @@ def _label(value: Any, kind: str, layout: Mapping[str, Any]) -> str | Malformed 
 
 
 def _numbered(number: int, kind: str, layout: Mapping[str, Any]) -> str | Malformed:
-    """The label of a number, where the config says which number is which label."""
+    """Label of a number, by the config's list of labels."""
     order = layout.get(f"{kind}s", [])
     if 0 <= number < len(order):
         return order[number]

@@ -1,4 +1,4 @@
-"""Labels that stand beside the documents: numbers by row, a manifest by id, annotations by row.
+"""Labels in files beside the documents: numbers by row, a manifest by id, annotations by row.
 
 They are put into each raw record under ``LABELS``; :mod:`records` reads them there.
 """

@@ -1,4 +1,4 @@
-"""Is a topic (format) unusual among the topics (formats)? A test with bins as draws.
+"""Tests of unusual topics (formats) among the topics (formats), with bins as draws.
 
 With r_uf = z_uf - overall - effect of the other factor, whose effects come from a median polish
 (a bin that stands out then does not pull its row and column), the effect of a unit is the mean

@@ -43,7 +43,7 @@ class Makeup:
 
 
 def read_makeup(path: str | os.PathLike) -> Makeup:
-    """The makeup that a table ``corpus/bin_summary`` tells of."""
+    """Read the makeup from a table ``corpus/bin_summary``."""
     shares = ["largest_site_share", "near_duplicate_share"]
     counts = ["n_available", "n_sampled", "n_too_short", "n_sites", "n_components"]
     columns = ["topic", "format", *counts, "n_effective", *shares]

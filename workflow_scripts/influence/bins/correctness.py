@@ -1,4 +1,4 @@
-"""Is a bin's influence larger on the questions that the model answers right?
+"""Difference of a bin's influence between questions answered right and wrong.
 
 D_b = (mean influence of bin b over questions answered right) - (mean over those answered wrong).
 Documents are shared by both sides and questions are not, so that the variance of D has the parts

@@ -1,4 +1,4 @@
-"""Moderated variances: what 8 documents say about a variance, helped by the other bins.
+"""Moderated variances: empirical Bayes shrinkage of each bin's variance over the bins.
 
 Empirical Bayes of Smyth (2004), Linear models and empirical Bayes methods for assessing
 differential expression in microarray experiments, section 6. A bin's document variance

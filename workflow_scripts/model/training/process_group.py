@@ -27,7 +27,7 @@ PATIENCE = datetime.timedelta(minutes=15)
 
 
 class TeamError(AtlasError):
-    """The tasks cannot find each other, or have come apart."""
+    """Failure of the process group: tasks cannot find each other, or have lost contact."""
 
 
 @dataclass(frozen=True)

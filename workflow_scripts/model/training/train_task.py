@@ -1,4 +1,4 @@
-"""One of the tasks that train the model together; started by the rule train_model.
+"""One task of data-parallel training; started by the rule train_model.
 
 python -m workflow_scripts.model.training.train_task request.json
 """
@@ -35,7 +35,7 @@ PR_SET_PDEATHSIG = 1
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """All that a training needs to know.
+    """Request of a training.
 
     Attributes:
         shards: paths of the tokenised shards, in order.

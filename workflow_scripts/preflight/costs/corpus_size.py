@@ -68,7 +68,7 @@ def corpus_size(config: Mapping[str, Any]) -> CorpusSize:
 
 
 def _drawn(config: Mapping[str, Any], wanted: int) -> CorpusSize | None:
-    """The size by the contract of the draw, for any number of documents a bin."""
+    """Size by the sampling report, for any number of documents a bin."""
     path = Path("results", config["study"], "corpus", "sample_contract.json")
     try:
         contract = read_json(path)

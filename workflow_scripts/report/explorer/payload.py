@@ -42,7 +42,7 @@ class Tables:
 
 @dataclass(frozen=True)
 class Kind:
-    """Traits of a study that its tables do not tell.
+    """Traits of a study that its tables do not show.
 
     Attributes:
         matrix: whether the maps are an existing matrix, whose values are of a kind of their own.

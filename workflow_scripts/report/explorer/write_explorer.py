@@ -1,4 +1,4 @@
-"""Write the two pages that tell the study: the explorer, and the front page of the report.
+"""Write the two pages of the study: the explorer, and the front page of the report.
 
 in   bins, contrasts, correlations: tables of the stage influence; summary, contract, record:
      working set and model; answers, queries: in the order of params.benchmarks; truth, planted:

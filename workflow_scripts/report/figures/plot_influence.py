@@ -1,4 +1,4 @@
-"""Draw what the tables of influence say: maps, contrasts, marginals, agreement, words.
+"""Draw the tables of influence: maps, contrasts, marginals, agreement, words.
 
 in   bins, answers, queries: for the maps, the latter two of every benchmark in the order of
      params.benchmarks (none in a study of a matrix); cautions: what must be known of a map;

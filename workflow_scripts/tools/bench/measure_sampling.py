@@ -1,4 +1,4 @@
-"""Measure the draw of the working set on a made-up manifest: rows a second and peak memory.
+"""Measure the draw of the working set on a synthetic manifest: rows a second, peak memory.
 
     python -m workflow_scripts.tools.bench.measure_sampling --millions 50
 

@@ -1,4 +1,4 @@
-"""Dose response by question: do questions lose as the forgotten documents support them?
+"""Dose response by question: correlation of its loss with the forgotten documents' influence.
 
 Within one adapter everything is equal but the question: topic, arm, seed, dose and steps are the
 same for all. The Spearman correlation over questions between the forget set's influence on a
@@ -211,7 +211,7 @@ def pooled_row(by_topic: Sequence[Sequence[Response]], confidence: float) -> dic
 
 
 def _mean_beside(by_topic: Sequence[Sequence[Response]], name: str) -> float | None:
-    """Mean over topics of what stands beside the correlation; None where a seed lacks it."""
+    """Mean over topics of a column beside the correlation; None where a seed lacks it."""
     values = [[getattr(one, name) for one in seeds] for seeds in by_topic]
     if any(value is None for seeds in values for value in seeds):
         return None

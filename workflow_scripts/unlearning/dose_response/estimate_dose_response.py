@@ -1,4 +1,4 @@
-"""Within every adapter: do those questions lose most that the forgotten documents support most?
+"""Estimate within every adapter the dose response of questions to the forgotten documents.
 
 in   runs, sets: of every benchmark, topic and seed; evaluations: of every topic and evaluated
      benchmark; shards, rows: the document rows and their ids; queries: query rows of the

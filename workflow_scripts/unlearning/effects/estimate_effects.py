@@ -1,4 +1,4 @@
-"""Damage of every run on every benchmark, and what the arms' differences say.
+"""Damage of every run on every benchmark, and the tests of the arms' differences.
 
 in   runs: run.json of every benchmark, topic and seed; evaluations: of every topic and
      evaluated benchmark; half_runs, half_evaluations: of cross-fitted topics; scores: of the

@@ -53,7 +53,7 @@ def npo(losses: Tensor, base: Tensor, n_tokens: Tensor, beta: float, gamma: floa
 
 
 def simnpo(losses: Tensor, base: Tensor, n_tokens: Tensor, beta: float, gamma: float) -> Tensor:
-    """SimNPO: the loss per token stands for the ratio to the base model."""
+    """SimNPO: the loss per token replaces the ratio to the base model."""
     return 2 / beta * functional.softplus(gamma - beta * losses).mean()
 
 

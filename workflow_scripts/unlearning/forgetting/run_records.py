@@ -1,4 +1,4 @@
-"""Records of runs (``run.json``), and whether a file lies where what it says belongs.
+"""Records of runs (``run.json``), and the check that a file lies in its own place.
 
 Runs lie in .../unlearning/{target}/{topic}/seed{seed}/, those of the control in
 .../unlearning/control/seed{seed}/, those of cross-fitting in a folder ``halves`` of their topic;

@@ -36,7 +36,7 @@ def ranked_topics(scores: pl.DataFrame) -> list[str]:
 
 
 def topics_by_half(scores: pl.DataFrame, target: str, count: int) -> pl.DataFrame:
-    """Rows of the table ``unlearning/topics``: would either half of the questions choose the same?
+    """Rows of the table ``unlearning/topics``: agreement of both halves of the questions.
 
     Args:
         scores: the target's table ``attribution/scores``.

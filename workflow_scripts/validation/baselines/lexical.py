@@ -84,7 +84,7 @@ def bm25_rows(space: LexicalSpace) -> csr_matrix:
 
 
 def _told(texts: Sequence[str]) -> Iterator[str]:
-    """The same texts, with the progress of whoever takes them in the log."""
+    """Pass the texts on and log the progress of their consumer."""
     progress = Progress(len(texts), "documents weighed by their words")
     for text in texts:
         yield text

@@ -1,4 +1,4 @@
-"""The document pass with other projection matrices: does the map depend on the random projection?
+"""Document pass with other projection matrices, to test the map against the random projection.
 
 The model, the documents and the questions are the study's; the projection and therefore the
 preconditioner are new. No document row is stored: documents are scored as they pass.

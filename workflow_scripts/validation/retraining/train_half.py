@@ -39,7 +39,7 @@ class Recipe:
     device: str = "cpu"
 
     def digest(self, documents: Sequence[np.ndarray], seed: int) -> str:
-        """Stands for all that decides the outcome of one training, but the machine."""
+        """Digest of all that decides the outcome of one training, but the machine."""
         tokens = hashlib.sha256()
         for ids in documents:
             tokens.update(len(ids).to_bytes(8, "little") + np.asarray(ids, np.int32).tobytes())

@@ -31,7 +31,7 @@ class VerdictError(AtlasError):
 
 
 def find(source: Any, params: Any) -> Findings:
-    """Read what there is, and say why the rest is not."""
+    """Read the findings of the study, with the reason for each one that is missing."""
     tables = {
         name: read_table(path, DECLARED.get(name, f"validation/{name}"))
         for name, path in source.items()

@@ -1,4 +1,4 @@
-"""Every check of a study in one table: what was measured, its bar, and where the number stands."""
+"""Verdict table: one row per check of a study, with its value, its bar and its source."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ def summary(verdict: pl.DataFrame) -> str:
 
 
 def state_text(line: Mapping[str, Any]) -> str:
-    """The verdict on one line; what failed stands out, what has no bar has none."""
+    """State of one line as text; failures stand out, lines without a bar have no state."""
     state = line["state"]
     return {PASSED: "ok", FAILED: "FAILED", TOLD: ""}.get(state, state)
 

@@ -1,4 +1,4 @@
-"""The checks of a study, each held to its bar; what a study cannot have is said with the reason."""
+"""Checks of a study, each held to its bar; those that do not apply are listed with the reason."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -159,7 +159,7 @@ def shuffled_lines(found: Findings) -> Iterator[Line]:
 
 
 def reliability_lines(found: Findings) -> Iterator[Line]:
-    """Would other documents, questions or projections draw the same map?"""
+    """Reliability of the map under other documents, questions and projections."""
     check = Check("reliability", "influence/reliability.parquet")
     table = found.tables["reliability"]
     halves = SPLIT_HALVES if found.planted else NONE
