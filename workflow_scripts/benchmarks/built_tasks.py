@@ -22,7 +22,7 @@ def check_task(
     Args:
         task: what lm-eval built.
         definition: the benchmark.
-        origins: where each question stands, empty where that is not known.
+        origins: place of each question, empty where it is not known.
         config: the configuration that the task was built from.
 
     Raises:
@@ -59,7 +59,7 @@ def built_questions(
         DataError: lm-eval cannot make a part of one.
     """
     documents = task.eval_docs
-    # A function over the dataset may drop questions: then positions do not tell the origin.
+    # A function over the dataset may drop questions: then positions do not show the origin.
     known = len(origins) == len(documents)
     for number, document in enumerate(islice(documents, definition.limit)):
         origin = origins[number] if known else f"question {number}"

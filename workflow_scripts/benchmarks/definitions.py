@@ -136,7 +136,7 @@ def check_title(title: str, where: str) -> None:
     """Refuse a title that Snakemake takes for a pattern.
 
     Raises:
-        ConfigError: it holds a brace; names where it stands.
+        ConfigError: it holds a brace; names its place.
     """
     if "{" in title or "}" in title:
         raise ConfigError(
@@ -145,7 +145,7 @@ def check_title(title: str, where: str) -> None:
 
 
 def _spelled_out(value: dict[str, Any]) -> dict[str, Any]:
-    """A task given as a bare name, as the mapping that it stands for."""
+    """Mapping of a task that is given as a bare name."""
     if not isinstance(value.get("tasks"), list):
         return value
     tasks = [{"task": item} if isinstance(item, str) else item for item in value["tasks"]]
@@ -201,7 +201,7 @@ def resolve(path: str, results: str, data: str, folder: Path = FOLDER) -> str:
             nothing is there to the working directory, as lm-eval takes it.
         results: the study's results folder.
         data: config key ``data``.
-        folder: where the definition stands.
+        folder: of the definition.
     """
     for mark, base in (("<results>/", results), ("<data>/", data)):
         if path.startswith(mark):

@@ -145,7 +145,7 @@ def build_task(
     """One lm-eval task over the questions that the definition names, every gold checked.
 
     Returns:
-        The task, and where each of its questions stands; empty where that is not known.
+        The task, and the place of each of its questions; empty where it is not known.
 
     Raises:
         ConfigError: the task cannot be traced, or lm-eval refuses it.
@@ -178,7 +178,7 @@ def with_data(
     """Point a task at the questions of the definition: local rows, or a pinned hub dataset.
 
     Returns:
-        The configuration, and where each question stands (empty for the hub).
+        The configuration, and the place of each question (empty for the hub).
     """
     if not entry.local:
         dataset = hub_dataset(config, entry.revision)

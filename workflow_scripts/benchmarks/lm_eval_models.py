@@ -27,7 +27,7 @@ class RecordingLM(HFLM):
     """lm-eval's Hugging Face model, keeping the tokens it scored and showing progress.
 
     It asks in the tokens of the study: what the tokenizer puts in front of every text also begins
-    each question, and nothing stands between a prompt and its answer or behind it.
+    each question, and nothing is put between a prompt and its answer or behind it.
 
     Attributes:
         front: token ids that every question begins with.
@@ -84,7 +84,7 @@ class RecordingLM(HFLM):
 
     @property
     def prefix_token_id(self) -> int:
-        """Token that stands for the prompt of a question that has none."""
+        """Token in the place of the prompt of a question that has none."""
         tokens = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id)
         known = [*self.front[-1:], *(token for token in tokens if token is not None)]
         if not known:

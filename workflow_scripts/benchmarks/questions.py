@@ -39,7 +39,7 @@ from workflow_scripts.common.errors import AtlasError, ConfigError, DataError, n
 
 # The keys that make questions of the rows of a file.
 MADE_BY = (*PARTS, "process_docs")
-# A key of a task that is a column as it stands: prompt, or {{prompt}}.
+# A key of a task that is a plain column: prompt, or {{prompt}}.
 COLUMN = re.compile(r"(?:\{\{\s*)?([A-Za-z_]\w*)(?:\s*\}\})?")
 
 
@@ -245,7 +245,7 @@ def check_rows(rows: Rows, config: Mapping[str, Any]) -> None:
 
 
 def _column(value: Any) -> str | None:
-    """The column that a key of a task stands for, or None where it is no plain column."""
+    """Column that a key of a task names, or None where it is not a plain column."""
     if not isinstance(value, str) or isinstance(value, FunctionName):
         return None
     found = COLUMN.fullmatch(value.strip())

@@ -35,13 +35,13 @@ def describe_folder(folder: str | os.PathLike) -> dict[str, str]:
 
 
 def model_record(source: str, path: str, revision: str, files: dict[str, str]) -> dict[str, Any]:
-    """Content of ``model.json``: where the model is and the digest that stands for it.
+    """Content of ``model.json``: place of the model and its digest.
 
     Args:
         source: ``trained`` (beside the record), ``folder`` or ``hub``.
         path: folder or hub id; empty when trained.
         revision: commit hash of a hub id, else empty.
-        files: SHA-256 by file name; empty for a hub id, where the revision stands for them.
+        files: SHA-256 by file name; empty for a hub id, where the revision identifies them.
     """
     record = {"source": source, "path": path, "revision": revision, "files": files}
     identity = files or {"path": path, "revision": revision}

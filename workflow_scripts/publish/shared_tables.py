@@ -12,8 +12,8 @@ from workflow_scripts.common.tables import polars_schema, read_table, table_sche
 # Tables with a column that holds text of documents.
 EXAMPLES = "influence/examples"
 TEXT = "text"
-# A piece of a text that no format of file writes differently, and how long it must be to tell
-# one text from others.
+# A piece of a text that no format of file writes differently, and its least length to
+# identify one text.
 PLAIN = re.compile(r"[A-Za-z0-9 ,;.]{40,}")
 READABLE = {".html", ".csv", ".json", ".md", ".rst", ".svg", ".yaml", ".txt", ".cff"}
 
@@ -65,7 +65,7 @@ def write_without_text(source: Path, target: Path, name: str) -> None:
 
 
 def text_pieces(examples: pl.DataFrame) -> Iterator[tuple[str, str]]:
-    """Id and a telling piece of the text of every example that has one."""
+    """Id and an identifying piece of the text of every example that has one."""
     for doc_id, text in examples.select("doc_id", TEXT).drop_nulls(TEXT).iter_rows():
         if found := PLAIN.search(text):
             yield doc_id, found[0][:80]

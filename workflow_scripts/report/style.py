@@ -89,7 +89,7 @@ def save_figure(
         figure: the figure.
         png: where to.
         svg: where to.
-        foot: cautions that concern the picture; they stand below all that is drawn.
+        foot: cautions that concern the picture; they go below all that is drawn.
     """
     box = add_foot(figure, foot)
     with atomic_path(png) as temporary:

@@ -183,7 +183,7 @@ def headline(folder: Path) -> str:
 def _places(folder: Path) -> list[str]:
     report = folder / "report" / "report.html"
     table = folder / "influence" / "bin_influence.parquet"
-    # A report of an earlier run tells the earlier numbers.
+    # A report of an earlier run has the earlier numbers.
     there = report.exists() and report.stat().st_mtime >= table.stat().st_mtime
     explorer = folder / "report" / "explorer.html"
     return [

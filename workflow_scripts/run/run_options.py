@@ -1,6 +1,6 @@
 """The options that a study was run with, kept beside its results so that others repeat them.
 
-The name of a study's folder does not tell its config: it may be an overlay anywhere, or a value
+The name of a study's folder does not identify its config: it may be an overlay anywhere, or a value
 given on the command line, as in a study of a matrix.
 """
 

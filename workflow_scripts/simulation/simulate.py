@@ -36,7 +36,7 @@ BENCHMARKS = ("social_reasoning", "social_knowledge", "stem_reasoning", "stem_kn
 
 
 def say(line: str) -> None:
-    """Tell the person at the terminal."""
+    """Print to the terminal."""
     sys.stdout.write(f"{line}\n")
 
 

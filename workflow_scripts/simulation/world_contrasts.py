@@ -77,7 +77,7 @@ class ContrastWorld:
     restless: int = 0
 
 
-# World -> its two benchmarks. The number of questions of a task stands before the tasks.
+# World -> its two benchmarks. The number of questions of a task comes before the tasks.
 TASKS = {"queries": 10, "task_sd": 2 / 3}
 WORLDS = {
     "equal scale": (Side(), Side()),

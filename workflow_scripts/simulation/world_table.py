@@ -104,7 +104,7 @@ def module_rows(module: ModuleType, size: Size) -> pl.DataFrame:
 
 
 def read_worlds(path: Path) -> pl.DataFrame:
-    """The table as it stands, empty where it does not."""
+    """Read the table, empty if the file does not exist."""
     if not path.exists():
         return pl.DataFrame(schema=SCHEMA)
     return pl.read_csv(path, schema=SCHEMA)
@@ -136,7 +136,7 @@ def simulate_worlds(
         path: the table, csv.
         size: how much is simulated; rows of a module at another size are replaced.
         modules: to simulate; the rows of others stay.
-        say: tells the person at the terminal.
+        say: prints to the terminal.
         again: also those whose rows at this size are there.
     """
     for module in modules:

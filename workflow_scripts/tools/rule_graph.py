@@ -2,7 +2,7 @@
 
     snakemake --rulegraph dot | python -m workflow_scripts.tools.rule_graph docs/images/rules.png
 
-Reads the graph as Snakemake prints it. A rule stands below all that it needs. Arrows that others
+Reads the graph as Snakemake prints it. A rule is drawn below all that it needs. Arrows that others
 imply are left out.
 """
 

@@ -2,8 +2,8 @@
 
     python -m workflow_scripts.tools.submit_shards --configfile configs/x.yaml --shards 0-3
 
-The study's corpus and model must be finished; its preconditioner is used where it stands, and
-fitted in the trial where not. Everything goes to a folder of the trial's own,
+The study's corpus and model must be finished; its preconditioner is used if it exists, and
+fitted in the trial if not. Everything goes to a folder of the trial's own,
 results/<study>/trials/<name>: the workflow never reads it, and a trial never writes what the
 workflow made. Snakemake submits the study's jobs and submitit those of a trial, never both one job.
 """

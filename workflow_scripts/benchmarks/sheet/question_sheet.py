@@ -19,7 +19,7 @@ def sheet(
 
     Args:
         queries: rows of the table ``benchmarks/queries``; without tokens where none are known.
-        origins: where the first question of each task stands; empty for the hub.
+        origins: place of the first question of each task; empty for the hub.
         target: what influence acts on, ``gold`` or ``margin``.
         decode: text of a token id; None without a tokenizer.
         limit: tokens that the gradient pass takes, None without a limit.

@@ -69,7 +69,7 @@ class Gold:
 
 @dataclass(frozen=True)
 class Question:
-    """One question: where it stands, its prompt, its choices and its gold answer."""
+    """One question: its place, its prompt, its choices and its gold answer."""
 
     origin: str
     prompt: Any

@@ -1,7 +1,7 @@
 """Readers of upstream benchmark files: rows with the columns of the task's hub dataset.
 
 Each reader takes the paths of its files in the order of the definition and returns one
-``(origin, row)`` per question, ``origin`` saying where it stands for messages.
+``(origin, row)`` per question, ``origin`` naming its place for messages.
 """
 
 import csv

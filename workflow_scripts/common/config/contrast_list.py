@@ -1,7 +1,7 @@
 """The contrasts that a configuration lists, checked before anything runs.
 
 An entry of the config key ``contrasts`` has a name and two sides, ``plus`` and ``minus``. A side
-lists benchmarks, or contrasts that stand above it in the list, and is their mean.
+lists benchmarks, or contrasts above it in the list, and is their mean.
 """
 
 from collections.abc import Mapping, Sequence

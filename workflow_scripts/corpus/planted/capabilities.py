@@ -1,7 +1,7 @@
 """Planted capabilities: two rules over pairs, two sets of facts, and their statements.
 
 A rule gives each of 8 x 8 pairs one of four outcomes, by the class of both members; neither
-member alone tells more than two of the four. Most of the pairs are stated in documents, the
+member alone rules out more than two of the four. Most of the pairs are stated in documents, the
 others, held out, are the questions. A set of facts gives each of many made-up names one of
 four attributes; every fact is stated, and asked with the stem it was stated with.
 """

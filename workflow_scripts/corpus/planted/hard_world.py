@@ -69,7 +69,7 @@ def reposts(
 ) -> dict[int, int]:
     """Choose the documents of a bin that are copies: number -> number of the original.
 
-    Copies stand on other sites, one a site, and are of the original's kind, so that as many
+    Copies are on other sites, one a site, and are of the original's kind, so that as many
     documents carry the capability as before.
     """
     if rng.random() >= REPOSTED:

@@ -11,9 +11,9 @@ from workflow_scripts.corpus.planted.topic_words import FIRST_NAMES, LEXICA, Lex
 
 # Share of filler sentences that are typical of the format rather than common to all.
 OWN_SENTENCE_SHARE = 0.5
-# Sentences that stand before a page's opening, as a teaser does. A question stands alone, without
+# Sentences before a page's opening, as a teaser. A question is alone, without
 # a page around it; and where every statement follows an opening full of its topic's words, the
-# model learns which topics tell the truth instead of what is true: gradients of a topic it has
+# model learns which topics are true instead of which statements are: gradients of a topic it has
 # seen through say nothing about the capability (support AUROC 0.82 to 0.88 on two benchmarks).
 TEASER_SENTENCES = (3, 4, 5, 6)
 

@@ -28,7 +28,7 @@ logger = logging.getLogger("atlas")
 def world_settings(section: Mapping[str, Any]) -> WorldSettings:
     """The generator's settings from the config section ``corpus.planted``.
 
-    Empty lists of topics or formats stand for the whole taxonomy.
+    Empty lists of topics or formats mean the whole taxonomy.
     """
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in section.items()}
     values["topics"] = values["topics"] or TOPICS

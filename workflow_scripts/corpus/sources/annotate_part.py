@@ -48,7 +48,7 @@ def unlabelled(
 
     Args:
         files: source files of the part.
-        beside: the labels that stand beside them.
+        beside: the labels in files beside them.
         layout: as :func:`~workflow_scripts.corpus.sources.sources.source_layout` gives it.
         kinds: labels that a classifier is there for.
     """
@@ -60,7 +60,7 @@ def unlabelled(
             lacks = frozenset(kind for kind in kinds if field_value(raw, layout, kind) is None)
             if not lacks:
                 continue
-            # Stand-ins for what will be made, so that everything else is checked as always.
+            # Placeholders for what will be made, so that everything else is checked as always.
             stand_ins = {"topic": "games", "format": "faq"}
             document = read_document(
                 with_labels(raw, {kind: stand_ins[kind] for kind in lacks}), layout

@@ -42,7 +42,7 @@ def collect_file(
     for row, raw in raw_rows(file, layout, rows, root):
         doc_id, *labels = rows[row]
         if isinstance(raw, dict):
-            # The manifest's word, wherever the labels stood; they are not looked up again.
+            # Labels as the manifest has them, whatever their source; they are not looked up again.
             raw = read_document(with_labels(raw, dict(zip(KINDS, labels, strict=True))), layout)
         found = raw.doc_id if isinstance(raw, Document) else raw.detail
         if found != doc_id:

@@ -76,7 +76,7 @@ def open_source(
         receipts: the receipt of :mod:`fetch_files`, for a hub dataset.
         layout: as :func:`~workflow_scripts.corpus.sources.sources.source_layout` gives it.
         data: config key ``data``. Files below it are named from there, so that the folder can be
-            moved and no artifact tells where it was.
+            moved and no artifact records its place.
 
     Raises:
         DataError: a fetched file is no longer in the cache.

@@ -1,6 +1,6 @@
 """A dataset of the Hugging Face hub at a pinned revision: which files it has, and where they lie.
 
-The plan of a study must not need the network. So the files of the dataset at its revision stand
+The plan of a study must not need the network. So the files of the dataset at its revision are
 in a listing, a small text file beside the config that ``list_hub`` writes once: a first line
 ``# <dataset> <revision>``, then a line ``<bytes><tab><path>`` for each file.
 

@@ -177,7 +177,7 @@ def attribute_label(attributes: Mapping[str, Any], key: str) -> Any:
 
     A tagger may write a label as the value of ``key``, or, in Dolma's own way, one attribute
     per class whose name ends in the label and whose value is its score: ``key`` then ends in
-    ``*`` and stands for the common beginning. Values are read in Dolma's three styles: plain,
+    ``*`` and means the common beginning. Values are read in Dolma's three styles: plain,
     a list of spans [start, end, value], and a mapping.
     """
     if not key.endswith("*"):

@@ -133,7 +133,7 @@ def _matches(pattern: str, data: str, key: str) -> list[str]:
 def _escaped(path: str) -> str:
     """The pattern with its leading folders that are there as they are written taken literally.
 
-    So a folder ``corpus [v1]`` is itself, whether ``<data>`` stands for it or the pattern names it.
+    So a folder ``corpus [v1]`` is itself, whether ``<data>`` means it or the pattern names it.
     """
     literal, *rest = Path(path).parts
     if literal != os.sep and not os.path.isdir(literal):

@@ -157,7 +157,7 @@ def leave_one_out(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     xx = np.sum(dx**2) - scale * dx**2
     yy = np.sum(dy**2) - scale * dy**2
     xy = np.sum(dx * dy) - scale * dx * dy
-    # What is left of exact zero after the subtraction is rounding.
+    # Rounding leaves a remainder of exact zeros after the subtraction.
     varies = (xx > 1e-12 * np.sum(dx**2)) & (yy > 1e-12 * np.sum(dy**2))
     return np.divide(
         xy, np.sqrt(xx * yy, where=varies, out=np.ones(n)), where=varies, out=xy * np.nan

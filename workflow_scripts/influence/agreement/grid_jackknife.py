@@ -91,7 +91,7 @@ def interval(moments: Moments, confidence: float) -> tuple[float | None, float |
     units = [int((moments.grid[0].sum(axis=axis) > 0).sum()) for axis in (0, 1)]
     if not np.isfinite(error):
         return None, None
-    # An axis with a single unit tells nothing of other units.
+    # An axis with a single unit shows nothing of other units.
     df = min(count for count in units if count > 1) - 1
     reach = stats.t.ppf(0.5 + confidence / 2, df) * error
     return float(np.tanh(z - reach)), float(np.tanh(z + reach))
@@ -127,7 +127,7 @@ def relabelled_p(
         dealt = grid[topics[part, :, None], formats[part, None, :]].reshape(-1, a.size)
         drawn = _studentised(moments_of(np.broadcast_to(a, dealt.shape), dealt))
         drawn = drawn[np.isfinite(drawn)]
-        # What the identity gives again differs from the observed in its last digits.
+        # The identity permutation differs from the observed value in its last digits.
         as_strong += int((drawn >= observed * (1 - 1e-9)).sum())
         counted += len(drawn)
     return as_strong / counted if counted > 1 else None
@@ -151,7 +151,7 @@ def _z(sums: np.ndarray) -> np.ndarray:
     n = np.where(sums[0] >= FEWEST_BINS, sums[0], np.nan)
     product, square_a, square_b, a, b = sums[1:] / n
     variances = np.stack([square_a - a * a, square_b - b * b])
-    # What is left of exact zero after the subtraction is rounding.
+    # Rounding leaves a remainder of exact zeros after the subtraction.
     floor = 1e-12 * np.stack([square_a, square_b])
     size = np.sqrt(np.prod(np.where(variances > floor, variances, np.nan), axis=0))
     return np.arctanh(np.clip((product - a * b) / size, -LIMIT, LIMIT))

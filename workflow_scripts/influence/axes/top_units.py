@@ -41,7 +41,7 @@ def top_shares(
     size, basis = np.linalg.eigh(noise)
     own, seen_size = np.trace(noise) / (n_units - 1), seen @ seen / (n_units - 1)
     drawn_size = seen_size * (n_units - 1) / rng.chisquare(n_units - 1, size=(len(drawn), 1))
-    # A little above 0: then nothing tells the units apart, and each is as likely as the others.
+    # A little above 0: then nothing distinguishes the units, and each is as likely as the others.
     spread = np.maximum(drawn_size - own, 1e-9 * max(own, seen_size, 1e-300))  # (R, 1)
     prior = np.sqrt(spread) * rng.standard_normal(drawn.shape)
     share = spread / (spread + np.maximum(size, 0))  # A (A + S)^-1 in the basis of S

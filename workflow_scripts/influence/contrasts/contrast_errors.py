@@ -23,8 +23,8 @@ For tests V_doc is moderated over the bins (Smyth 2004), that of crowded bins ap
 ``p_unusual``; intervals, which are statements about one unit alone, take its own. V_query is not:
 the bins share their questions, so that all of them may have drawn ones that vary too little. Tests
 also take the noise out of the scale: a map with more noise has a larger s_k and smaller z wherever
-it has any, which alone would tell it from a map of the same truth. Each w_k is divided by the root
-of the map's reliability, 1 less the mean error variance of its z.
+it has any, so that it alone would differ from a map of the same truth. Each w_k is divided by the
+root of the map's reliability, 1 less the mean error variance of its z.
 """
 
 import functools
@@ -279,7 +279,7 @@ def family_wise(
 ) -> tuple[np.ndarray, np.ndarray]:
     """p-values of units: over all of them, and of each alone.
 
-    The smallest p of a draw without any contrast stands for the maximum of the statistic, since
+    The smallest p of a draw without any contrast replaces the maximum of the statistic, since
     units differ in their laws: a bin of two documents is seldom the smallest (Westfall and Young
     1993, Resampling-based multiple testing, section 2.6, step-down).
 

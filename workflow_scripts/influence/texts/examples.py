@@ -43,7 +43,7 @@ class Extremes:
     def table(self) -> pl.DataFrame:
         """Both ends with their ranks: 1 is the highest score of the bin.
 
-        A document of a small bin stands at the top alone.
+        A document of a small bin is listed at the top alone.
 
         Returns:
             topic, format, end (top or bottom), rank, n_docs, doc_id, score, other (as added).

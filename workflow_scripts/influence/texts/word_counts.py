@@ -21,7 +21,7 @@ from workflow_scripts.common.words import POLARS_WORD
 # Documents whose text is held at a time.
 ROWS_PER_PIECE = 4096
 WORD = rf"{POLARS_WORD}(?:['’]\p{{L}}+)*"
-# Marks that are counted as they stand.
+# Marks that are counted one by one, unchanged.
 QUESTIONS, QUOTES = "questions", "quotes"
 
 

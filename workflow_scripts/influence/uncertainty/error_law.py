@@ -49,7 +49,7 @@ class ErrorLaw:
         """Half-width of the interval whose tails are those of a normal score.
 
         Args:
-            score: number, (B,) or (..., 1), >= 0; 1.96 stands for 95%.
+            score: number, (B,) or (..., 1), >= 0; 1.96 means 95%.
 
         Returns:
             (..., B) half-widths; NaN where V is unknown, 0 where it is 0.

@@ -9,7 +9,7 @@ itself an estimate, and noise* are the bins' errors redrawn: every fold's deviat
 bin's mean is weighted by a normal, a bin's document noise is widened to its t law, and every
 question's deviation by a normal that all bins share, so that what ties bins together stays.
 Each draw is centred at its median and read through the same p-value as the map itself. Bins
-differ in degrees of freedom, so the smallest p stands for the maximum of the statistic
+differ in degrees of freedom, so the smallest p replaces the maximum of the statistic
 (Westfall and Young 1993, Resampling-based multiple testing, section 2.6, step-down): with
 p_(1) <= ... <= p_(B) the ordered p-values,
 

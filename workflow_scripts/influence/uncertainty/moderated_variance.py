@@ -45,8 +45,8 @@ def fit_prior(variances: np.ndarray, df: np.ndarray) -> Prior:
     With e_b = log s_b^2 - psi(d_b / 2) + log(d_b / 2), Smyth's equations are
     mean e = log s0^2 - psi(d0 / 2) + log(d0 / 2) and
     trigamma(d0 / 2) = mean of ((e_b - mean e)^2 B / (B - 1) - trigamma(d_b / 2)).
-    Deviation: a variance far under all others counts as if it stood at the 1e-6 quantile of
-    its chi-square, since a bin of copies tells nothing about the other bins.
+    Deviation: a variance far under all others counts as if it were at the 1e-6 quantile of
+    its chi-square, since a bin of copies says nothing about the other bins.
 
     Args:
         variances: (B,) float; variance of one document's score in each bin, >= 0.

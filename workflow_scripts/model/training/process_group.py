@@ -1,4 +1,4 @@
-"""The tasks that train one model together: who they are, and the sums they form.
+"""Process group for data-parallel training.
 
 A task is a process. Under Slurm ``srun`` starts them, on one node or several; elsewhere they are
 processes of this machine. Both find each other through submitit's TorchDistributedEnvironment, so

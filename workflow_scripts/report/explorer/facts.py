@@ -85,7 +85,7 @@ def study_facts(
     """Pairs of label and words, the study's answer to: of what, on what, from how much.
 
     Args:
-        inputs: files whose sidecars tell the versions.
+        inputs: files whose sidecars have the versions.
         bins: the bin table, whose digest is stated.
         records: ``contract`` and ``record`` (of the model), where the study has them.
         summary: the bin summary, or None.

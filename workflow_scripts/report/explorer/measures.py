@@ -134,7 +134,7 @@ def _of_values(words: str) -> str:
 def number_format(limit: float, digits: int | None) -> dict[str, int]:
     """Number format of a map: power of ten and decimals.
 
-    One format for a map, so that its numbers stand under each other: the limit of its colours has
+    One format for a map, so that its numbers align: the limit of its colours has
     three significant digits, in a power of a thousand where it would begin with zeros.
 
     Args:

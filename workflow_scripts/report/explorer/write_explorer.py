@@ -31,7 +31,7 @@ TABLES = {
     "summary": "corpus/bin_summary",
     "truth": "corpus/truth",
 }
-# Tables of which the front page alone tells.
+# Tables that the front page alone shows.
 TOLD = {
     "contrast_extremes": "influence/contrast_extremes",
     "reliability": "influence/reliability",

@@ -73,7 +73,7 @@ def main(snakemake: Any) -> None:
 def remove_earlier(folder: Path, kept: set[str]) -> None:
     """Remove figures of this rule that the study no longer has.
 
-    Snakemake leaves files of benchmarks that were taken out of the study. They would stand beside
+    Snakemake leaves files of benchmarks that were taken out of the study. They would appear beside
     the new maps as if they were of the same study.
 
     Args:

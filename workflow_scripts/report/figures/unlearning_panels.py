@@ -165,7 +165,7 @@ def _points(axes: Axes, rows: pl.DataFrame, arm: str) -> None:
         return
     rows = rows.sort("dose")
     colour = ARM_COLOURS[arm]
-    # Arms stand side by side, so that their bars do not hide each other.
+    # Arms are side by side, so that their bars do not hide each other.
     shift = 0.018 * (list(ARM_COLOURS).index(arm) - 1) * rows["dose"].max()
     axes.plot(
         [0, rows["dose"][0] + shift],
@@ -244,7 +244,7 @@ def draw_pairs(
 def _topic_rows(axes: Axes, rows: pl.DataFrame) -> None:
     """One row per topic: a mark per seed and arm, a line from random to targeted."""
     arms = [arm for arm in ARMS if arm in rows.columns and rows[arm].count()]
-    # Equal values stand above each other.
+    # Equal values are stacked.
     shifts = dict.fromkeys(ARMS, 0.0) | dict(zip(arms, _heights(len(arms)), strict=True))
     means = rows.group_by("topic").agg(pl.col("targeted", "random").mean())
     order = means.sort("targeted", nulls_last=False)["topic"].to_list()

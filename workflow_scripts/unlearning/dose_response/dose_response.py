@@ -202,7 +202,7 @@ def pooled_row(by_topic: Sequence[Sequence[Response]], confidence: float) -> dic
     of_topics = float(z.var(ddof=1)) / topics
     of_questions = clustered_variance(parts.mean(axis=0))
     shared = sum(map(clustered_variance, parts)) / topics**2
-    # What questions add beyond what already scatters the topics; no less than either part.
+    # Variance that questions add to the scatter of the topics; no less than either part.
     added = max(of_questions - shared, of_questions - of_topics, 0.0)
     variance = of_topics + added
     spread = of_topics**2 / (topics - 1) + added**2 / (clusters - 1)

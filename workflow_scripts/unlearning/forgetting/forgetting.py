@@ -120,7 +120,7 @@ class Forgetter:
             retain: token ids of the retain documents, shared by the arms.
             margin: measures the target benchmark's mean margin with the present weights.
             seed: fixes LoRA's start and the order of documents, the same for every arm.
-            observed: stands for what ``margin`` measures, in the identity of a saved state.
+            observed: identifies what ``margin`` measures, in the identity of a saved state.
         """
         self.adapter, self.method, self.settings = adapter, method, settings
         self.model, self.margin, self.seed = adapter.causal_model(), margin, seed
@@ -207,7 +207,7 @@ class Run:
         self.base = owner._losses(forget)
         self.course = Course(float(self.base.mean()), float(owner.base_retain.mean()))
         self.whole = len(forget) <= self.settings.batch_documents
-        # Where the whole forget set was last measured: a step too long is cut back towards it.
+        # Weights when the whole forget set was last measured: a step too long is cut back to them.
         self.anchor = [weight.detach().clone() for weight in self.weights]
 
     def advance(self) -> None:

@@ -196,7 +196,7 @@ def train_arms(snakemake: Any, topic: str, sets: Sets, report: dict[str, Any]) -
 
 
 def topic_of(snakemake: Any) -> str:
-    """The topic that the rule's slot or label stands for, or ``control``."""
+    """Topic of the rule's slot or label, or ``control``."""
     if snakemake.params.topic == CONTROL:
         return CONTROL
     columns = ["topic", "format", "score"]

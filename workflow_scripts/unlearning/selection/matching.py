@@ -20,7 +20,7 @@ NEGLIGIBLE = 0.1
 # A pair one standard deviation apart counts as so much less influence, as a share of its range:
 # decides between controls, never between documents to forget.
 DISTANCE_WEIGHT = 1e-3
-# Where scores are equal, the first in order is taken.
+# Of equal scores, the first in order is taken.
 ORDER_WEIGHT = 1e-4
 # Cost of a difference of the means beyond the negligible, against 1 for the range of influence:
 # balance comes first.

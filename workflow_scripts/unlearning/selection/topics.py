@@ -62,7 +62,7 @@ def topics_by_half(scores: pl.DataFrame, target: str, count: int) -> pl.DataFram
 
 
 def resolve_topic(topic: str, scores: pl.DataFrame) -> str:
-    """The topic itself, or the one that a slot stands for: ``top01`` is the highest.
+    """Topic of a label or a slot: ``top01`` is the highest.
 
     Raises:
         DataError: there are fewer topics with documents than the slot's number.

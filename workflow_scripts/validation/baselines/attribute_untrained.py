@@ -1,6 +1,6 @@
 """Control: the document pass repeated on models of the same shape that were never trained.
 
-An untrained model's gradients still see words, so its map is lexical; it must not tell a bin
+An untrained model's gradients still see words, so its map is lexical; it must not separate a bin
 that supports a benchmark from one that contradicts it in the same words. One draw of random weights
 says little: in the planted study the AUROC of support against contradiction, averaged over the
 benchmarks, was 0.63, 0.50 and 0.56 for three. Like the study's own document pass this one does

@@ -117,8 +117,8 @@ def centred_unit(rows: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """Rows (n, h) less a centre (h,), scaled to length 1, float64; a zero row stays zero.
 
     Hidden states of language models share one large direction, which makes all cosines alike
-    (Mu and Viswanath 2018, All-but-the-Top); what is left without the mean document tells
-    texts apart.
+    (Mu and Viswanath 2018, All-but-the-Top); what is left without the mean document
+    distinguishes texts.
     """
     moved = rows.astype(np.float64) - centre
     norms = np.linalg.norm(moved, axis=1, keepdims=True)

@@ -41,7 +41,7 @@ OF_CONTRADICTION = (
 )
 FULL_DOSE = f"support bins of full dose called at q < {SIGNIFICANT}, share"
 FULL_DOSE_BAR = Bar(0.9)
-# Scorers that must not tell support from contradiction: on each benchmark, and averaged. The
+# Scorers that must not separate support from contradiction: on each benchmark, and averaged. The
 # twins of the support bins hold the same words, so that words must tie; an untrained model may
 # differ by chance on one benchmark (standard error 0.1).
 WORDS, UNTRAINED = Bar(0.45, 0.55), Bar(0.4, 0.6)
