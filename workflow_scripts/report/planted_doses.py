@@ -2,7 +2,7 @@
 
 import polars as pl
 
-# The plain world has four doses; where wrong labels make them many, they are binned in quarters.
+# The plain world has four doses; where wrong labels make them many, they are grouped in quarters.
 MOST_DOSES, STEP = 6, 0.25
 
 

@@ -1,4 +1,4 @@
-"""Leave-one-bin-out robustness of marginal means of z, with and without the bin's scale."""
+"""Robustness of marginal means: robust z, and the range of z when one bin is left out."""
 
 import numpy as np
 import polars as pl

@@ -1,4 +1,4 @@
-"""Concentration of a map: effective number of bins, top shares and Gini coefficient.
+"""Concentration of a map: effective bins, share of the largest k, and Gini coefficient.
 
 A map has two signs, so a share of its sum means nothing. Each bin's excess over the mean bin is
 taken apart into amounts that are not negative:

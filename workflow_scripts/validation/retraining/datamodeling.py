@@ -1,4 +1,4 @@
-"""Linear datamodeling score (LDS) of a map: rank correlation with outputs of retrained models.
+"""Linear datamodeling score (LDS): rank correlation of summed influence and retrained outputs.
 
 After Park et al. (2023), TRAK, equation 11: over subsets S of the training data, the Spearman
 correlation of the output of a model trained on S with the prediction g(S), the sum of the

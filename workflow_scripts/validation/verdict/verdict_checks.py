@@ -66,7 +66,7 @@ class Findings:
         absent: name -> why the study does not have it.
         row_dtype: format of the stored document rows.
         planted: whether the study knows the truth.
-        hard: whether its world is the hard one, whose numbers are reported without a bar.
+        hard: whether its world is the hard one, in which several checks have no bar.
     """
 
     tables: Mapping[str, pl.DataFrame]
