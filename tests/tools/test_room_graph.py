@@ -70,3 +70,10 @@ def test_bytes_repeat_and_the_stored_picture_shows_the_rooms_of_today(rooms, tmp
     today = described(rooms[0], band_edges(*rooms))
     stored = Image.open(ROOT / "docs" / "images" / "rooms.png").text["Description"]
     assert stored == today, "draw it again: make graph"
+
+
+def test_the_page_says_what_every_room_holds(rooms):
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    for stage, _, room in (each.partition("/") for each in rooms[0]):
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| {stage} |")]
+        assert not room or f"`{room}`" in row, f"{stage}/{room}"
