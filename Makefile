@@ -131,8 +131,9 @@ docs: $(VENV)/.installed ## write the reference pages from the schemas
 	$(BIN)/python -m workflow_scripts.tools.reference_pages
 	$(BIN)/python -m workflow_scripts.simulation.page_tables
 
-graph: $(VENV)/.installed ## draw the graph of rules, docs/images/rules.png
+graph: $(VENV)/.installed ## draw the graph of rules and the rooms of the code, into docs/images
 	$(BIN)/snakemake --rulegraph dot | $(BIN)/python -m workflow_scripts.tools.rule_graph docs/images/rules.png
+	$(BIN)/python -m workflow_scripts.tools.room_graph docs/images/rooms.png
 
 clean: ## delete the results of the planted study
 	rm -rf results/planted

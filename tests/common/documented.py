@@ -19,8 +19,10 @@ from tests.workflow.clone import ROOT
 CONFIGS = tuple(sorted((ROOT / "configs").glob("*.yaml")))
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 SHELLS = ("sh", "bash", "shell", "console")
-# Programs of a Slurm site, and the test that calls each as the page does.
+# Programs of a Slurm site or for containers, and the file that calls each as the page does.
 SITE = {
+    "apptainer": ("envs/apptainer.def", "apptainer run atlas.sif"),
+    "docker": ("envs/Dockerfile", "docker run --rm"),
     "scancel": ("tests/slurm/test_faults.py", "scancel --name"),
     "sinfo": ("tests/slurm/conftest.py", "lab"),
     "squeue": ("tests/slurm/test_faults.py", "squeue"),
