@@ -117,7 +117,7 @@ def _width(room: str) -> float:
 
 
 def described(order: Sequence[str], edges: Iterable[tuple[int, int]]) -> str:
-    """What the picture shows, in one line of text that is stored in its file."""
+    """Content of the picture in one line of text, stored in its file."""
     return f"{' '.join(order)}; {' '.join(f'{a}>{b}' for a, b in edges)}"
 
 
