@@ -165,7 +165,7 @@ def test_the_headline_says_what_is_primary_and_whether_it_was_changed():
     assert "named before the first evaluation" in primary_lines(pl.DataFrame([row, other]))[0]
     late = primary_lines(pl.DataFrame([row | {"registered": "after"}]))
     assert "CHANGED AFTER the first evaluation of a" in late[0]
-    assert primary_lines(pl.DataFrame([other])) == []
+    assert "Primary: none" in primary_lines(pl.DataFrame([other]))[0]
 
 
 def test_the_headline_gives_the_dose_response_of_every_arm_at_the_dose_of_the_figure():

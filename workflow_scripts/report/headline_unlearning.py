@@ -55,7 +55,7 @@ def primary_lines(tests: pl.DataFrame) -> list[str]:
     """Registered primary test, and whether it was registered before the first evaluation."""
     primary = tests.filter("primary")
     if primary.is_empty():
-        return []
+        return ["Primary: none; no test that was made is the registered one"]
     when = "named before the first evaluation"
     late = primary.filter(registered="after")["target"].unique().sort()
     if len(late):
@@ -69,7 +69,8 @@ def primary_text(primary: pl.DataFrame) -> str:
     first, parts = primary.row(0, named=True), []
     for (contrast,), rows in primary.sort("target").group_by("contrast", maintain_order=True):
         parts.append(f"{contrast} on {', '.join(rows['target'].unique(maintain_order=True))}")
-    return f"{'; '.join(parts)} ({first['measure']}, dose {first['dose']:g})"
+    dose = f"dose {first['dose']:g}, named or the largest above chance"
+    return f"{'; '.join(parts)} ({first['measure']}; {dose})"
 
 
 def response_lines(table: pl.DataFrame, dose: float) -> list[str]:

@@ -40,6 +40,25 @@ def changed(**paths):
             {"unlearning__other_benchmark": "stem_reasonin"},
             ["'unlearning.other_benchmark' is 'stem_reasonin'", "did you mean 'stem_reasoning'?"],
         ),
+        (
+            {"unlearning__other_benchmark": "stem_reasoning"},
+            ["'unlearning.other_benchmark' is 'stem_reasoning'", "lacks 'other'", "add the arm"],
+        ),
+        (
+            {
+                "unlearning__arms": ["random", "other"],
+                "unlearning__other_benchmark": "social_reasoning",
+            },
+            ["'social_reasoning'", "is one of 'unlearning.benchmarks'", "another benchmark"],
+        ),
+        (
+            {"unlearning__registration": {"contrast": "targeted-similar"}},
+            ["contrast' is 'targeted-similar'", "not tested", "targeted-random, targeted-low"],
+        ),
+        (
+            {"unlearning__registration": {"contrast": "random-targeted"}},
+            ["contrast' is 'random-targeted'", "not tested"],
+        ),
         ({"unlearning__cross_fit__benchmarks": -1}, ["'unlearning.cross_fit.benchmarks' is -1"]),
         ({"unlearning__cross_fit__topic": 1}, ["did you mean 'topics'?"]),
         ({"unlearning__documents": 1}, ["'unlearning.documents' is 1", "at least 2"]),

@@ -15,7 +15,7 @@ from workflow_scripts.influence.bins.bin_table import table
 from workflow_scripts.influence.bins.composition import Makeup
 from workflow_scripts.influence.bins.group_scores import coherence, group_means
 from workflow_scripts.influence.bins.projection_error import of_each_projection, projection_variance
-from workflow_scripts.influence.budget.error_budget import SOURCES, budget
+from workflow_scripts.influence.budget.error_budget import SOURCES, budget, unknown_questions
 from workflow_scripts.influence.uncertainty.between_draws import (
     sampling_variance,
     variance_over_draws,
@@ -78,6 +78,17 @@ def test_what_is_not_known_is_null_and_named_and_bins_without_an_error_stay_empt
     assert head["topic"] is None
     assert head["se_total"] == pytest.approx(head["se"])
     assert head["share_documents"] + head["share_questions"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("queries", "reason"), [(1, "one question"), (12, "one cluster")])
+def test_the_error_over_one_question_is_not_known_and_not_zero(queries, reason):
+    """The table said 0 and the headline "questions 0%"."""
+    frame, resampling = mapped(queries=queries)
+    one = dataclasses.replace(resampling, clusters=np.zeros(queries, dtype=int))
+    found = budget(frame, one, None, {})
+    assert found["v_questions"].is_null().all() and found["share_questions"].is_null().all()
+    assert unknown_questions(one).startswith(reason) and not unknown_questions(mapped()[1])
+    assert found["se_total"].drop_nulls().len() == 61
 
 
 def sketched(projections, documents=8, width=12, error=0.0, rng=None):

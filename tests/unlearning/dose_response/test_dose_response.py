@@ -71,6 +71,20 @@ def test_questions_of_all_topics_are_the_same_and_their_error_stays():
     assert "no interval" in single["reason"]
 
 
+@pytest.mark.parametrize(("topics", "most"), [(2, 1), (4, 3), (5, 4)])
+def test_a_few_topics_that_agree_by_chance_do_not_make_p_tiny(topics, most):
+    """Four topics of nearly one correlation gave p of 1e-33, with the questions' degrees."""
+    rng = np.random.default_rng(5)
+    x, y = pair(rng, 120, 0.9)
+    ours = [
+        [respond(x, y + 0.01 * rng.standard_normal(120), np.arange(120))] for _ in range(topics)
+    ]
+    row = pooled_row(ours, 0.95)
+    z, low = np.arctanh(row["spearman"]), np.arctanh(row["ci_low"])
+    error = (z - low) / stats.t.ppf(0.975, most)
+    assert row["p_value"] == pytest.approx(2 * stats.t.sf(z / error, most), rel=1e-6)
+
+
 def test_what_has_no_correlation_says_why():
     x = np.arange(20.0)
     assert problem(x, np.zeros(20)) == "every question loses the same margin"

@@ -7,7 +7,7 @@ from typing import Any
 from workflow_scripts.common.config.siblings import model_seeds
 from workflow_scripts.common.errors import ConfigError, nearest
 from workflow_scripts.common.taxonomy import FORMATS, TOPICS
-from workflow_scripts.unlearning.arms import ARMS, CONTROL
+from workflow_scripts.unlearning.arms import OTHER, tested_contrasts
 
 # A place in the order of a benchmark's topics, for unlearning: top01 is the topic of highest
 # influence, known only once the map is.
@@ -99,7 +99,8 @@ def _check_siblings(config: Mapping[str, Any]) -> None:
             f"config key 'seeds.model' lists {len(seeds)} seeds, but model.source is 'pretrained', "
             "which is trained already; name its other trainings in 'model.siblings' instead"
         )
-    known = [(each["path"], each.get("revision", "")) for each in (model["pretrained"], *named)]
+    every = (model["pretrained"], *named)
+    known = [(each["path"].rstrip("/"), each.get("revision", "")) for each in every]
     for place, each in enumerate(known):
         if place and each in known[:place]:
             raise ConfigError(
@@ -156,8 +157,8 @@ def _check_unlearning(config: Mapping[str, Any]) -> None:
                 "'unlearning.benchmarks' names; they must agree, and [] there means no "
                 f"unlearning{nearest(name, known)}"
             )
-    _check_registration(settings)
     _check_arms(config)
+    _check_registration(settings)
     _check_topics(config)
     _check_set_sizes(config)
     if config["attribution"]["rows"] != "keep":
@@ -191,12 +192,11 @@ def _check_registration(settings: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"{place}.dose' is {named['dose']:g}; allowed: 0 (the largest above chance), {allowed}"
         )
-    arms = named["contrast"].split("-")
-    known = [*ARMS, *([CONTROL] if settings["control"] else [])]
-    if len(set(arms)) != 2 or len(arms) != 2 or not set(arms) <= set(known):
+    tested = tested_contrasts(settings["arms"], settings["control"])
+    if named["contrast"] not in tested:
         raise ConfigError(
-            f"{place}.contrast' is {named['contrast']!r}; allowed: two different arms joined by "
-            f"'-', of {', '.join(known)}"
+            f"{place}.contrast' is {named['contrast']!r}, which is not tested; allowed with these "
+            f"'unlearning.arms': {', '.join(tested)}"
         )
 
 
@@ -219,7 +219,18 @@ def _check_arms(config: Mapping[str, Any]) -> None:
             f"config key 'unlearning.other_benchmark' is {other!r}; allowed: "
             f"{', '.join(benchmarks)}{nearest(other, benchmarks)}"
         )
-    if "other" in settings["arms"] and not other and len(benchmarks) < 2:
+    if other and OTHER not in settings["arms"]:
+        raise ConfigError(
+            f"config key 'unlearning.other_benchmark' is {other!r}, but 'unlearning.arms' lacks "
+            f"{OTHER!r}, the arm that it is for: add the arm, or empty the key"
+        )
+    if other and other in settings["benchmarks"]:
+        raise ConfigError(
+            f"config key 'unlearning.other_benchmark' is {other!r}, which is one of "
+            "'unlearning.benchmarks': documents of highest influence on the target itself are the "
+            "targeted ones; name another benchmark, or empty the key for the next one of the study"
+        )
+    if OTHER in settings["arms"] and not other and len(benchmarks) < 2:
         raise ConfigError(
             "config key 'unlearning.arms' names 'other', but there is one benchmark alone; leave "
             "that arm out"

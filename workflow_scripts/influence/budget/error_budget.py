@@ -65,15 +65,23 @@ def budget(
     return both.with_columns(missing=pl.lit(missing or None, pl.String))
 
 
+def unknown_questions(resampling: Resampling) -> str:
+    """Reason why the error over questions is not known; empty where it is."""
+    if resampling.clusters.max() > 0:
+        return ""
+    return "one question" if len(resampling.clusters) == 1 else "one cluster of questions"
+
+
 def variances(
     bins: pl.DataFrame, resampling: Resampling, v_model: np.ndarray | None
 ) -> dict[str, np.ndarray]:
     """Source -> (576,) its part of the squared error, NaN where unknown."""
     total = column(bins, "se") ** 2
     by_fold, by_query = resampling.v_fold, resampling.v_query
+    questions = np.clip((by_query + total - by_fold) / 2, 0, total)
     return {
         "documents": np.clip((by_fold + total - by_query) / 2, 0, total),
-        "questions": np.clip((by_query + total - by_fold) / 2, 0, total),
+        "questions": np.full(len(total), np.nan) if unknown_questions(resampling) else questions,
         "projection": column(bins, "se_added") ** 2,
         "model": np.full(len(total), np.nan) if v_model is None else v_model,
     }
@@ -98,7 +106,7 @@ def inside(bins: pl.DataFrame) -> np.ndarray:
 
 def columns(parts: Mapping[str, np.ndarray], spread: float) -> dict[str, np.ndarray]:
     """The number columns of the table; NaN throughout for a bin without an error."""
-    se = np.sqrt(parts["documents"] + parts["questions"])
+    se = np.sqrt(parts["documents"] + np.nan_to_num(parts["questions"]))
     known = np.isfinite(se)
     total = np.where(known, np.nansum(list(parts.values()), axis=0), np.nan)
     positive = np.where(total > 0, total, np.nan)

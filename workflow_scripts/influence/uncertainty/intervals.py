@@ -63,6 +63,8 @@ def estimate(parts: Components, confidence: float = 0.95) -> Estimates:
         parts.v_fold, parts.df_fold, parts.v_query_centred, parts.v_interaction, parts.n_clusters
     )
     delta = parts.influence - np.nanmedian(parts.influence)
+    if np.isfinite(parts.influence).sum() < 2:
+        delta = np.full(len(delta), np.nan)  # the only bin is the median bin: nothing to test
     tau2 = spread_of_bins(delta, moderated, df_moderated)
     unusual = ErrorLaw.of(
         (parts.v_fold, parts.df_fold),

@@ -53,7 +53,7 @@ def primary(tests: pl.DataFrame) -> list[str]:
     """Registered primary test, and whether it was registered before the first evaluation."""
     named = tests.filter("primary")
     if named.is_empty():
-        return []
+        return ["**Primary**: none; no test that was made is the registered one."]
     when = (
         "changed **after** the first evaluation (topics and seeds belong to it)"
         if named.filter(registered="after").height
