@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from workflow_scripts.common.random_streams import stream
 from workflow_scripts.report.numbers import counted
 from workflow_scripts.report.planted_doses import few_doses
-from workflow_scripts.report.scorer_names import NAMES
 from workflow_scripts.report.style import (
     CATEGORIES,
     FAINT,
@@ -20,10 +19,9 @@ from workflow_scripts.report.style import (
     new_figure,
     panel_title,
 )
+from workflow_scripts.validation.scorers import in_order, label_of
 
 ROLES = ("neutral", "decoy", "contradiction", "support")
-# Scorers in the order of the figure.
-SCORERS = ("trackstar", "cosine", "dot", "tfidf", "bm25", "embedding", "untrained", "shuffled")
 # Column of validation/planted, title, value of a map that knows nothing, axis limits.
 MEASURES = (
     ("auroc_support", "Support above all other bins\n(AUROC)", 0.5, (0, 1)),
@@ -65,7 +63,7 @@ def draw_planted(judged: pl.DataFrame, planted: pl.DataFrame, titles: Mapping[st
         _roles(axes, judged.filter(benchmark=name))
         axes.set_title(panel_title(titles[name]), fontsize=9.5, fontweight="bold", loc="left")
     upper[0].set_ylabel("z (positive = supports)")
-    known = [name for name in SCORERS if name in planted["scorer"].unique()]
+    known = in_order(planted["scorer"].unique())
     lower = figure.subplots(
         1,
         len(MEASURES),
@@ -74,7 +72,7 @@ def draw_planted(judged: pl.DataFrame, planted: pl.DataFrame, titles: Mapping[st
     )
     for axes, measure in zip(lower, MEASURES, strict=True):
         _measure(axes, planted, known, present, measure)
-    lower[0].set_yticks(range(len(known)), [NAMES[name] for name in known])
+    lower[0].set_yticks(range(len(known)), [label_of(name) for name in known])
     lower[0].set_ylim(len(known) - 0.5, -0.5)
     handles, _ = lower[0].get_legend_handles_labels()
     figure.legend(

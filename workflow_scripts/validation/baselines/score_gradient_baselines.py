@@ -20,7 +20,7 @@ from workflow_scripts.validation.baselines.gradient_maps import (
     unpreconditioned_maps,
     untrained_maps,
 )
-from workflow_scripts.validation.scorer_maps import read_bin_column, write_maps
+from workflow_scripts.validation.maps.scorer_maps import read_bin_column, write_maps
 
 
 def main(snakemake: Any) -> None:
