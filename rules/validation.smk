@@ -8,7 +8,7 @@ another projection, and holds the numbers to their bars.
 """
 
 from workflow_scripts.validation.baselines.encoder import encoder_files
-from workflow_scripts.validation.scorers import needs_of, study_scorers
+from workflow_scripts.validation.scorers import ALWAYS, needs_of, study_scorers
 
 METRIC_OF = {name: definition.metric for name, definition in DEFINITIONS.items()}
 CHECKS = config["validation"]
@@ -52,8 +52,7 @@ rule score_gradient_baselines:
         summary="<results>/corpus/bin_summary.parquet",
     output:
         **CONTROL_OUTPUT,
-        cosine="<results>/validation/bins/cosine.parquet",
-        dot="<results>/validation/bins/dot.parquet",
+        **{name: f"<results>/validation/bins/{name}.parquet" for name in ALWAYS},
     log:
         "<logs>/score_gradient_baselines.log",
     benchmark:

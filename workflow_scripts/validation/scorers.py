@@ -87,6 +87,7 @@ SCORERS = (
     Scorer("random", "random numbers", "control", "listed", module="document_scores"),
 )
 BY_NAME = {scorer.name: scorer for scorer in SCORERS}
+ALWAYS = tuple(scorer.name for scorer in SCORERS if scorer.asked == "always")
 LISTED = tuple(scorer.name for scorer in SCORERS if scorer.asked == "listed")
 TOGETHER = tuple(scorer.name for scorer in SCORERS if scorer.asked == "together")
 
@@ -103,7 +104,7 @@ def scorer_of(name: str) -> Scorer:
 
 
 def of_kind(names: Iterable[str], *kinds: str) -> list[str]:
-    """Those of some scorers that are of the kinds, in their order.
+    """Names of these kinds among some scorers, in their order.
 
     Raises:
         ValueError: one of the names is no scorer's.
@@ -112,7 +113,7 @@ def of_kind(names: Iterable[str], *kinds: str) -> list[str]:
 
 
 def needs_of(names: Iterable[str]) -> set[str]:
-    """All that some scorers need, entries of ``NEEDS``.
+    """Union of the needs of some scorers, entries of ``NEEDS``.
 
     Raises:
         ValueError: one of the names is no scorer's.
@@ -132,7 +133,6 @@ def study_scorers(checks: Mapping[str, Any], keep_rows: bool) -> list[str]:
         checks: the config section ``validation``.
         keep_rows: whether the rows of the documents are stored.
     """
-    always = [scorer.name for scorer in SCORERS if scorer.asked == "always"]
     switched = [
         scorer.name
         for scorer in SCORERS
@@ -140,7 +140,7 @@ def study_scorers(checks: Mapping[str, Any], keep_rows: bool) -> list[str]:
         and checks[scorer.name]
         and (keep_rows or "rows" not in scorer.needs)
     ]
-    return [*always, *checks["scorers"], *switched]
+    return [*ALWAYS, *checks["scorers"], *switched]
 
 
 def in_order(names: Collection[str]) -> list[str]:
@@ -150,12 +150,12 @@ def in_order(names: Collection[str]) -> list[str]:
 
 
 def shown_in_brief(names: Collection[str]) -> list[str]:
-    """Those of a table's scorers that are shown where there is room for a few."""
+    """Scorers of a table that are shown where there is room for a few; unknown ones too."""
     return [name for name in in_order(names) if name not in BY_NAME or BY_NAME[name].brief]
 
 
 def title_of(name: str) -> str:
-    """What people call a scorer; a name that no scorer has stands for itself."""
+    """Title of a scorer for people; a name that no scorer has stands for itself."""
     return BY_NAME[name].title if name in BY_NAME else name
 
 

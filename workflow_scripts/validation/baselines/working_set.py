@@ -82,7 +82,7 @@ def question_texts(path: str) -> list[str]:
 
 @dataclass(frozen=True)
 class ScorerInputs:
-    """What a scorer under ``validation.scorers`` may read.
+    """Inputs of the scorers under ``validation.scorers``.
 
     Attributes:
         working: the documents and their groups.
