@@ -8,14 +8,13 @@ another projection, and holds the numbers to their bars.
 """
 
 from workflow_scripts.validation.baselines.encoder import encoder_files
+from workflow_scripts.validation.scorers import ALWAYS, needs_of, study_scorers
 
 METRIC_OF = {name: definition.metric for name, definition in DEFINITIONS.items()}
 CHECKS = config["validation"]
 TEXT_SCORERS = CHECKS["scorers"]
-SHUFFLED = CHECKS["shuffled"] and KEEP_ROWS
-SCORERS = ["cosine", "dot", *TEXT_SCORERS]
-SCORERS += ["untrained"] if CHECKS["untrained"] else []
-SCORERS += ["shuffled"] if SHUFFLED else []
+SCORERS = study_scorers(CHECKS, KEEP_ROWS)
+SHUFFLED = "shuffled" in SCORERS
 QUESTIONS = collect("<results>/benchmarks/{benchmark}/queries.parquet", benchmark=BENCHMARKS)
 
 
@@ -53,8 +52,7 @@ rule score_gradient_baselines:
         summary="<results>/corpus/bin_summary.parquet",
     output:
         **CONTROL_OUTPUT,
-        cosine="<results>/validation/bins/cosine.parquet",
-        dot="<results>/validation/bins/dot.parquet",
+        **{name: f"<results>/validation/bins/{name}.parquet" for name in ALWAYS},
     log:
         "<logs>/score_gradient_baselines.log",
     benchmark:
@@ -80,8 +78,8 @@ rule score_gradient_baselines:
 
 # Inputs of the scorers of texts beside the texts, and outputs of the search for questions.
 TEXT_INPUT, LEAKAGE_OUTPUT = {}, {}
-EMBEDDING = {}
-if "embedding" in TEXT_SCORERS:
+TEXT_NEEDS, EMBEDDING = needs_of(TEXT_SCORERS), {}
+if "encoder" in TEXT_NEEDS:
     EMBEDDING = {
         "encoder": CHECKS["embedding"]["path"],
         "max_tokens": config["corpus"]["max_tokens"],
@@ -104,7 +102,7 @@ elif EMBEDDING:
         "tokenizer": "<results>/corpus/tokenizer/tokenizer.json",
         "tokenizer_config": "<results>/corpus/tokenizer/tokenizer_config.json",
     }
-if "loss" in TEXT_SCORERS:
+if "losses" in TEXT_NEEDS:
     TEXT_INPUT["sketches"] = collect("<results>/attribution/sketches/{shard}.npz", shard=SHARDS)
 if CHECKS["leakage_ngram"]:
     LEAKAGE_OUTPUT = {

@@ -8,8 +8,8 @@ ROOT = Path(__file__).resolve().parents[1]
 CODE = ROOT / "workflow_scripts"
 # A room is a folder with the modules in it.
 LINES = (
-    # Names of arms, which the configuration is checked against; they import nothing.
-    "unlearning",
+    # Names of arms and scorers, which the configuration is checked against; they import nothing.
+    "unlearning validation",
     "common common/config",
     "corpus corpus/planted corpus/sources corpus/sampling corpus/folds corpus/tokens corpus/bins",
     "model model/training",
@@ -20,7 +20,7 @@ LINES = (
     "influence/uncertainty influence influence/bins influence/contrasts influence/agreement",
     "influence/axes influence/maps influence/siblings influence/budget influence/variants",
     "influence/matrix influence/texts",
-    "validation validation/contamination validation/projection validation/baselines",
+    "validation/maps validation/contamination validation/projection validation/baselines",
     "validation/retraining validation/verdict",
     "unlearning/selection unlearning/forgetting unlearning/effects unlearning/dose_response",
     "preflight/costs preflight",

@@ -1,7 +1,7 @@
-"""A scorer, a benchmark, a config key and a figure, added to a copy of the project.
+"""A benchmark, a config key and a figure, added to a copy of the project.
 
 Each goes where ``docs/architecture.md`` says, in the files that its table names; one dry-run of a
-study that asks for all four tells whether anything is missing.
+study that asks for all three tells whether anything is missing.
 """
 
 import json
@@ -15,7 +15,7 @@ import yaml
 from tests.workflow.clone import ROOT, Clone
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
-SCORER, BENCHMARK, KEY, FIGURE = "uncut", "kitchen", "half_life", "concentration"
+BENCHMARK, KEY, FIGURE = "kitchen", "half_life", "concentration"
 DEFINITION = {
     "title": "Kitchen",
     "domain": "social",
@@ -43,26 +43,17 @@ STUDY = {
     "benchmarks": ["social_knowledge", BENCHMARK],
     "unlearning": {"benchmarks": []},
     "influence": {KEY: 3},
-    "validation": {"scorers": ["tfidf", SCORER]},
 }
 DRAWN = """
 def draw_concentration(table, titles):
     return sentence_figure("Concentration", [f"{table.height} rows"])
 """
 ASKED = f"""
-import numpy, polars
-from workflow_scripts.validation.baselines import working_set
-from workflow_scripts.report.figures.explained_panels import KINDS
-from workflow_scripts.report.figures.plot_influence import DRAW
-from workflow_scripts.report.scorer_names import NAMES
-shard = polars.DataFrame({{"doc_id": ["b", "a"], "n_tokens_full": [9, 4]}})
-working_set.read_table = lambda path, schema, columns: shard.select(columns)
-documents = shard.select("doc_id").sort("doc_id")
-print(*working_set.document_scores("{SCORER}", documents, ["s"], [], 0))
-print("{SCORER}" in working_set.OF_DOCUMENTS, "{SCORER}" in KINDS["texts"][1], NAMES["{SCORER}"])
+import polars
 from types import SimpleNamespace
+from workflow_scripts.report.figures.plot_influence import DRAW
 params = SimpleNamespace(benchmarks=[], titles=[])
-print(type(DRAW["{FIGURE}"](shard, params, 2)).__name__)
+print(type(DRAW["{FIGURE}"](polars.DataFrame({{"a": [1]}}), params, 2)).__name__)
 """
 
 
@@ -73,27 +64,6 @@ def edit(clone, kind, path, old, new):
     text = (clone.folder / path).read_text()
     assert text.count(old) == 1, f"{path} no longer has {old!r}: does the page still say where?"
     (clone.folder / path).write_text(text.replace(old, new))
-
-
-def add_scorer(clone):
-    """Length of a document before it is cut."""
-    kind, baselines = "scorer", "workflow_scripts/validation/baselines"
-    enum = "items: {enum: [tfidf, bm25, embedding, length, loss, random]}"
-    edit(clone, kind, "schemas/config.yaml", enum, enum.replace("]", f", {SCORER}]"))
-    working = f"{baselines}/working_set.py"
-    edit(clone, kind, working, '("length", "loss", "random")', f'("loss", "length", "{SCORER}")')
-    branch = '    elif scorer == "loss":\n'
-    own = f"""    elif scorer == "{SCORER}":
-        columns = ["doc_id", "n_tokens_full"]
-        tokens = pl.concat([read_table(path, "corpus/shards", columns) for path in shards])
-        values = in_order(documents, tokens, "n_tokens_full", ", ".join(shards))
-"""
-    edit(clone, kind, working, branch, own + branch)
-    names = '    "loss": "Base loss",\n'
-    path = "workflow_scripts/report/scorer_names.py"
-    edit(clone, kind, path, names, names + f'    "{SCORER}": "Whole length",\n')
-    path = "workflow_scripts/report/figures/explained_panels.py"
-    edit(clone, kind, path, '"loss", "texts")', f'"loss", "{SCORER}", "texts")')
 
 
 def add_benchmark(clone):
@@ -137,18 +107,17 @@ def add_figure(clone):
 @pytest.fixture(scope="module")
 def added(tmp_path_factory):
     clone = Clone(tmp_path_factory.mktemp("additions") / "atlas")
-    for add in (add_scorer, add_benchmark, add_key, add_figure):
+    for add in (add_benchmark, add_key, add_figure):
         add(clone)
     (clone.folder / "configs" / "added.yaml").write_text(yaml.safe_dump(STUDY))
     return clone
 
 
-def test_a_study_that_asks_for_all_four_is_planned(added):
+def test_a_study_that_asks_for_all_three_is_planned(added):
     code, text = added.run("--dry-run", "--printshellcmds", "--configfile", "configs/added.yaml")
     assert code == 0, text[-3000:]
     outputs = " ".join(re.findall(r"^    output: (.+)", text, re.MULTILINE))
     for path in (
-        f"validation/bins/{SCORER}.parquet",
         f"benchmarks/{BENCHMARK}/answers.parquet",
         f"report/figures/{FIGURE}.svg",
         f"report/figures/{FIGURE}.csv",
@@ -172,7 +141,7 @@ def test_a_value_outside_the_limits_of_the_new_key_is_refused(added):
 
 
 @pytest.mark.slow
-def test_the_new_scorer_scores_and_the_new_figure_is_drawn(added):
+def test_the_new_figure_is_drawn(added):
     done = subprocess.run(
         [sys.executable, "-c", ASKED],
         cwd=added.folder,
@@ -181,4 +150,4 @@ def test_the_new_scorer_scores_and_the_new_figure_is_drawn(added):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["4.0 9.0", "True True Whole length", "Figure"]
+    assert done.stdout.splitlines() == ["Figure"]

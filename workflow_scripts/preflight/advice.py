@@ -13,13 +13,17 @@ from workflow_scripts.preflight.costs.resources import (
     minutes,
 )
 from workflow_scripts.preflight.costs.sizes import Sizes, sizes_of
+from workflow_scripts.validation.scorers import LISTED, that_need
 
 # Advice: what to do, and by dotted key how far it can be taken.
 Advice = tuple[str, Mapping[str, Any]]
 Amount = Callable[[Sizes, str, str], float]
 # As many jobs as anybody cuts a stage into.
 MANY = 10_000
-NOT_TEXTS = {"validation.scorers": ["length", "loss", "random"], "validation.leakage_ngram": 0}
+# Scorers that hold the texts in memory, and those that do not.
+OF_TEXTS = that_need("texts")
+LIGHT = {"validation.scorers": [name for name in LISTED if name not in OF_TEXTS]}
+NOT_TEXTS = LIGHT | {"validation.leakage_ngram": 0}
 FEWER_DOCUMENTS = ("lower 'corpus.documents_per_bin'", {"corpus.documents_per_bin": 1})
 FEWER_STEPS = (
     "lower 'unlearning.max_steps' or 'unlearning.documents'",
@@ -49,8 +53,8 @@ MEMORY: dict[str, Advice] = {
     ),
     "attribute_documents": ("raise 'corpus.shards'", {"corpus.shards": MANY}),
     "score_texts": (
-        "take tfidf, bm25 and embedding out of 'validation.scorers'",
-        {"validation.scorers": ["length", "loss", "random"]},
+        f"take {', '.join(OF_TEXTS[:-1])} and {OF_TEXTS[-1]} out of 'validation.scorers'",
+        LIGHT,
     ),
     "attribute_untrained": NO_UNTRAINED,
     "evaluate_unlearned": FEWER_ADAPTERS,
@@ -142,8 +146,7 @@ def _of_time(sizes: Sizes, rule: str) -> Iterator[Advice]:
 
 def _fewer_scorers(sizes: Sizes) -> str:
     """Keys that take the largest part of the texts' job."""
-    named = sizes.config["validation"]["scorers"]
-    heavy = [name for name in ("embedding", "tfidf", "bm25") if name in named]
+    heavy = [name for name in OF_TEXTS if name in sizes.config["validation"]["scorers"]]
     if heavy:
         return f"take {' and '.join(heavy)} out of 'validation.scorers'"
     return "set 'validation.leakage_ngram' to 0"

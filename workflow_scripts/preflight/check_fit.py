@@ -10,6 +10,7 @@ from workflow_scripts.preflight.costs.model_work import (
 )
 from workflow_scripts.preflight.costs.resources import device_bytes, gpus
 from workflow_scripts.preflight.plan import GB, Plan, RulePlan
+from workflow_scripts.validation.scorers import that_need
 
 DOCUMENT_PASSES = ("fit_preconditioner", "attribute_documents", "attribute_queries")
 
@@ -99,7 +100,8 @@ def _less_device(plan: Plan, each: RulePlan) -> str:
             return "lower 'unlearning.batch_documents' or 'corpus.max_tokens'"
         return "lower 'corpus.max_tokens'"
     if each.rule == "score_texts":
-        return "take embedding out of 'validation.scorers', or name a smaller encoder"
+        names = " and ".join(that_need("encoder"))
+        return f"take {names} out of 'validation.scorers', or name a smaller encoder"
     if each.rule in ("attribute_untrained", "score_gradient_baselines"):
         return "set 'validation.untrained' to false, or lower 'attribution.tokens_per_batch'"
     if each.rule == "attribute_documents" and gate_device_bytes(sizes) > allowed:

@@ -27,6 +27,7 @@ from workflow_scripts.report.headline_unlearning import (
 from workflow_scripts.run.headline_maps import comparison
 from workflow_scripts.run.run_options import report_command
 from workflow_scripts.unlearning.effects.pairs import shown_dose
+from workflow_scripts.validation.scorers import STUDY, shown_in_brief, title_of
 
 # The last job of a run that was asked for the whole study.
 WHOLE = re.compile(r"^(?:local)?rule all:$", re.MULTILINE)
@@ -108,23 +109,15 @@ def budget_lines(folder: Path) -> list[str]:
 def planted_lines(planted: pl.DataFrame) -> list[str]:
     """Recovery of the planted truth, by the map and by controls that should fail."""
     columns = ["auroc_support", "auroc_support_vs_contradiction", "dose_spearman"]
-    shown = {
-        "trackstar": "this study's map",
-        "tfidf": "TF-IDF (words alone)",
-        "untrained": "untrained model",
-        "shuffled": "shuffled documents",
-    }
     lines = [
         "Mean over benchmarks (lowest), 0.5 = no knowledge (dose: 0)",
         f"{'':24} {'support':>14}  {'against contradiction':>22}  {'dose order':>14}",
     ]
-    for scorer, label in shown.items():
-        rows = planted.filter(scorer=scorer)
-        if rows.is_empty():
-            continue
+    for name in shown_in_brief(planted["scorer"].unique()):
+        rows = planted.filter(scorer=name)
         cells = [_mean_and_lowest(rows[column]) for column in columns]
-        lines.append(f"{label:24} {cells[0]:>14}  {cells[1]:>22}  {cells[2]:>14}")
-    own = planted.filter(scorer="trackstar")
+        lines.append(f"{title_of(name):24} {cells[0]:>14}  {cells[1]:>22}  {cells[2]:>14}")
+    own = planted.filter(scorer=STUDY)
     ends = [own[f"{column}_low"].drop_nulls() for column in columns[:2]]
     if all(map(len, ends)):
         low = ", ".join(f"{values.min():.2f}" for values in ends)

@@ -23,6 +23,7 @@ import yaml
 from workflow_scripts.common.files import atomic_path, read_json
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.thresholds import SIGNIFICANT
+from workflow_scripts.validation.scorers import STUDY
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "docs" / "simulation" / "hard_seeds.csv"
@@ -145,7 +146,7 @@ def seed_rows(folder: Path) -> list[dict[str, Any]]:
     keys = ["benchmark", "topic", "format"]
     judged = bins.drop_nulls("influence").join(truth, on=keys)
     rows = []
-    for row in found.filter(scorer="trackstar").iter_rows(named=True):
+    for row in found.filter(scorer=STUDY).iter_rows(named=True):
         answers = read_json(folder / "benchmarks" / row["benchmark"] / "results.json")
         own = judged.filter(benchmark=row["benchmark"])
         called = own.filter(pl.col("q_unusual") < SIGNIFICANT)

@@ -191,7 +191,7 @@ def test_the_page_tells_reliability_forgetting_and_checks_in_the_tables_numbers(
         "−2.0 (−12.0 to 8.0)",
         "0.11 to 0.21",
         "7 of 1,000 documents hold a question",
-        "shuffled over bins",
+        ">shuffled documents<",
     ):
         assert words in text, words
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from workflow_scripts.validation.baselines.shuffling import shuffle_bins, sum_rows
-from workflow_scripts.validation.scorer_maps import occupied_groups
+from workflow_scripts.validation.maps.scorer_maps import occupied_groups
 
 BINS_OF = np.repeat([3, 40, 41, 500], [5, 9, 2, 20])
 

@@ -11,8 +11,8 @@ from tests.support import shard_frame, tiny_model
 from workflow_scripts.attribution.bergson_adapter import GradientEngine
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.common.taxonomy import BINS
+from workflow_scripts.validation.maps.scorer_maps import agreement, agreement_rows
 from workflow_scripts.validation.projection.second_projection import second_pass
-from workflow_scripts.validation.scorer_maps import agreement, agreement_rows
 
 SEED, TOKENS, COUNT = 1, 400, 60
 

@@ -20,6 +20,7 @@ from workflow_scripts.common.config.cross_checks import check_relations
 from workflow_scripts.common.errors import ConfigError, nearest
 from workflow_scripts.common.labels import with_labels_read
 from workflow_scripts.common.paths import check_paths
+from workflow_scripts.validation.scorers import LISTED
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA_FILE = ROOT / "schemas" / "config.yaml"
@@ -31,7 +32,7 @@ POSITIONS = 256
 def load_schema() -> dict[str, Any]:
     """The JSON schema of the configuration, each ``$ref`` replaced by what it names."""
     schema = yaml.safe_load(SCHEMA_FILE.read_text())
-    definitions = schema.pop("$defs")
+    definitions = schema.pop("$defs") | {"scorer": {"enum": list(LISTED)}}
 
     def inline(node: Any) -> Any:
         if isinstance(node, Mapping):

@@ -46,6 +46,7 @@ from workflow_scripts.preflight.costs.rule_cost import (
     when,
 )
 from workflow_scripts.preflight.costs.sizes import Sizes
+from workflow_scripts.validation.scorers import needs_of
 
 ATTRIBUTION = {
     "fit_preconditioner": Demand(
@@ -193,8 +194,13 @@ def scorers(s: Sizes) -> list[str]:
 
 
 def embeds(s: Sizes) -> bool:
-    """True if documents are compared with questions by their embeddings."""
-    return "embedding" in scorers(s)
+    """True if a scorer embeds documents and questions."""
+    return "encoder" in needs_of(scorers(s))
+
+
+def counts_words(s: Sizes) -> bool:
+    """True if a scorer counts the words of the working set's text."""
+    return "words" in needs_of(scorers(s))
 
 
 def searches(s: Sizes) -> bool:
@@ -204,12 +210,12 @@ def searches(s: Sizes) -> bool:
 
 def holds_texts(s: Sizes) -> bool:
     """True if a scorer holds the working set's text in memory."""
-    return bool({"tfidf", "bm25", "embedding"} & set(scorers(s)))
+    return "texts" in needs_of(scorers(s))
 
 
 def text_memory(s: Sizes, b: str) -> float:
     """Bytes of the scorers of texts, without a model."""
-    words = 8 * s.text_bytes * bool({"tfidf", "bm25"} & set(scorers(s)))
+    words = 8 * s.text_bytes * counts_words(s)
     vectors = embeds(s) * s.documents * (12 * s.shape.hidden)
     found = searches(s) * (50 * MB + 2 * s.bins * s.all_questions)
     return (
@@ -222,7 +228,7 @@ def text_memory(s: Sizes, b: str) -> float:
 
 def text_seconds(s: Sizes, b: str) -> float:
     """Seconds of words, embeddings and the search, one after the other."""
-    words = s.text_bytes / WORDS * bool({"tfidf", "bm25"} & set(scorers(s)))
+    words = s.text_bytes / WORDS * counts_words(s)
     vectors = embeds(s) * forward_seconds(s, s.tokens)
     return words + vectors + searches(s) * s.text_bytes / SEARCH + s.documents / 1e5
 

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from workflow_scripts.report.numbers import number_text
-from workflow_scripts.report.scorer_names import NAMES
 from workflow_scripts.report.style import (
     CATEGORIES,
     FAINT,
@@ -19,19 +18,16 @@ from workflow_scripts.report.style import (
     panel_title,
     sentence_figure,
 )
+from workflow_scripts.validation.scorers import BY_NAME, TOGETHER, in_order, label_of
 
 TITLE = "Would a simpler scorer give the same maps?"
 NOTHING = (
     "No other scorer was run (validation.scorers and the controls are empty), or none could be "
     "compared: that needs at least three bins with documents."
 )
-# Kinds of scorers by what they see: colour, and scorers in the order of the figure.
-KINDS = {
-    "texts": (CATEGORIES[0], ("tfidf", "bm25", "embedding", "length", "loss", "texts")),
-    "gradients": (CATEGORIES[5], ("untrained", "dot", "cosine", "all")),
-    "nothing": (FAINT, ("shuffled", "random")),
-}
-TOGETHER = ("texts", "all")
+# Kinds of scorers by what they see, and colours, in the order of the figure; unknown names come
+# last.
+COLOURS = {"texts": CATEGORIES[0], "gradients": CATEGORIES[5], "control": FAINT, "unknown": INK}
 # Column of the table with its interval, the axis' label and its lowest value.
 MEASURES = (
     ("r2_adjusted", "r2_low", "r2_high", "share of variance (adjusted R\u00b2)", 0.0),
@@ -40,6 +36,12 @@ MEASURES = (
 # Inches: the page grows with the benchmarks and scorers, a panel keeps its size.
 LEFT, PANEL, GAP, RIGHT = 1.75, 2.25, 0.2, 0.2
 ROW, TOP, BETWEEN, BOTTOM = 0.225, 1.4, 0.6, 0.55
+
+
+def kind_of(name: str) -> str:
+    """The key of ``COLOURS`` that says what a scorer sees."""
+    kind = BY_NAME[name].kind if name in BY_NAME else ""
+    return kind if kind in COLOURS else "unknown"
 
 
 def draw_explained(explained: pl.DataFrame, titles: Mapping[str, str], confidence: float) -> Figure:
@@ -52,8 +54,8 @@ def draw_explained(explained: pl.DataFrame, titles: Mapping[str, str], confidenc
     """
     if explained.is_empty():
         return sentence_figure(TITLE, [NOTHING])
-    known = set(explained["scorer"])
-    scorers = [name for _, names in KINDS.values() for name in names if name in known]
+    kinds, names = list(COLOURS), in_order(explained["scorer"].unique())
+    scorers = sorted(names, key=lambda name: kinds.index(kind_of(name)))
     width = max(PAGE[0], LEFT + len(titles) * (PANEL + GAP) + RIGHT)
     panel = (width - LEFT - RIGHT) / len(titles) - GAP
     rows = ROW * len(scorers)
@@ -83,7 +85,7 @@ def _scorers(
     """One benchmark and measure: a point with its interval per scorer."""
     column, low, high, label, lowest = measure
     by_scorer = {row["scorer"]: row for row in rows.iter_rows(named=True)}
-    colours = {name: colour for colour, names in KINDS.values() for name in names}
+    colours = {name: COLOURS[kind_of(name)] for name in scorers}
     for place, name in enumerate(scorers):
         row: Mapping[str, Any] = by_scorer.get(name, {})
         if row.get(column) is None:
@@ -103,7 +105,7 @@ def _scorers(
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1] if lowest == 0 else [-1, -0.5, 0, 0.5, 1])
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\u2212"))
     axes.set_xlabel(label, fontsize=7.5)
-    axes.set_yticks(range(len(scorers)), [NAMES[name] for name in scorers], fontsize=8)
+    axes.set_yticks(range(len(scorers)), [label_of(name) for name in scorers], fontsize=8)
 
 
 # End of an axis by its beginning: past 1 is the room for the numbers.
@@ -113,9 +115,8 @@ _SMALL = {"fontsize": 6.5, "va": "center", "color": FAINT}
 
 def _rule_off(axes: Axes, scorers: list[str]) -> None:
     """Lines between the kinds of scorers, and the look of the axes."""
-    kind_of = {name: kind for kind, (_, names) in KINDS.items() for name in names}
     for edge in range(1, len(scorers)):
-        new = kind_of[scorers[edge]] != kind_of[scorers[edge - 1]]
+        new = kind_of(scorers[edge]) != kind_of(scorers[edge - 1])
         look = {"color": FAINT, "linewidth": 0.8} if new else {"color": "#efefef", "linewidth": 0.5}
         axes.axhline(edge - 0.5, zorder=0, **look)
     axes.axvline(0, color=FAINT, linewidth=0.8, linestyle=(0, (3, 2)), zorder=0)

@@ -10,20 +10,19 @@ from matplotlib.figure import Figure
 from workflow_scripts.common.random_streams import stream
 from workflow_scripts.report.numbers import counted
 from workflow_scripts.report.planted_doses import few_doses
-from workflow_scripts.report.scorer_names import NAMES
 from workflow_scripts.report.style import (
     CATEGORIES,
     FAINT,
     INK,
+    PAGE,
     ROLE_COLOURS,
     heading,
     new_figure,
     panel_title,
 )
+from workflow_scripts.validation.scorers import in_order, label_of
 
 ROLES = ("neutral", "decoy", "contradiction", "support")
-# Scorers in the order of the figure.
-SCORERS = ("trackstar", "cosine", "dot", "tfidf", "bm25", "embedding", "untrained", "shuffled")
 # Column of validation/planted, title, value of a map that knows nothing, axis limits.
 MEASURES = (
     ("auroc_support", "Support above all other bins\n(AUROC)", 0.5, (0, 1)),
@@ -32,6 +31,8 @@ MEASURES = (
     ("dose_spearman", "Dose with influence\n(rank correlation)", 0.0, (-1, 1)),
 )
 MARKERS = "osD^vPX*"
+# Scorers that the usual page has room for, and inches that it grows by for each further one.
+FITTING, ROW = 8, 0.23
 
 
 def judged_bins(bins: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
@@ -53,44 +54,57 @@ def draw_planted(judged: pl.DataFrame, planted: pl.DataFrame, titles: Mapping[st
         titles: benchmark -> its name for people, in the order of the study.
     """
     present = [name for name in titles if name in judged["benchmark"].unique()]
-    figure = new_figure()
+    known = in_order(planted["scorer"].unique())
+    figure = new_figure(height=PAGE[1] + ROW * max(0, len(known) - FITTING))
+    share = PAGE[1] / figure.get_size_inches()[1]
+
+    def from_head(place: float) -> float:
+        """A height on the usual page, as far from the head of this one."""
+        return 1 - share * (1 - place)
+
     upper = figure.subplots(
         1,
         len(present),
         sharey=True,
         squeeze=False,
-        gridspec_kw={"left": 0.065, "right": 0.985, "top": 0.82, "bottom": 0.5, "wspace": 0.06},
+        gridspec_kw={"left": 0.065, "right": 0.985, "wspace": 0.06}
+        | {"top": from_head(0.82), "bottom": from_head(0.5)},
     )[0]
     for axes, name in zip(upper, present, strict=True):
         _roles(axes, judged.filter(benchmark=name))
         axes.set_title(panel_title(titles[name]), fontsize=9.5, fontweight="bold", loc="left")
     upper[0].set_ylabel("z (positive = supports)")
-    known = [name for name in SCORERS if name in planted["scorer"].unique()]
     lower = figure.subplots(
         1,
         len(MEASURES),
         sharey=True,
-        gridspec_kw={"left": 0.155, "right": 0.985, "top": 0.325, "bottom": 0.105, "wspace": 0.1},
+        gridspec_kw={"left": 0.155, "right": 0.985, "wspace": 0.1}
+        | {"top": from_head(0.325), "bottom": 0.105 * share},
     )
     for axes, measure in zip(lower, MEASURES, strict=True):
         _measure(axes, planted, known, present, measure)
-    lower[0].set_yticks(range(len(known)), [NAMES[name] for name in known])
+    lower[0].set_yticks(range(len(known)), [label_of(name) for name in known])
     lower[0].set_ylim(len(known) - 0.5, -0.5)
-    handles, _ = lower[0].get_legend_handles_labels()
-    figure.legend(
-        handles,
-        [titles[name] for name in present],
-        loc="lower center",
-        bbox_to_anchor=(0.57, 0.005),
-        ncols=len(present),
-        fontsize=8,
-        handletextpad=0.3,
-    )
-    _heading(figure, judged, present)
+    _legend(figure, lower[0], [titles[name] for name in present], 0.005 * share)
+    _heading(figure, judged, present, from_head(0.975))
     return figure
 
 
-def _heading(figure: Figure, judged: pl.DataFrame, present: list[str]) -> None:
+def _legend(figure: Figure, axes: Axes, labels: list[str], height: float) -> None:
+    """The markers of the benchmarks in a line below the lower row."""
+    handles, _ = axes.get_legend_handles_labels()
+    figure.legend(
+        handles,
+        labels,
+        loc="lower center",
+        bbox_to_anchor=(0.57, height),
+        ncols=len(labels),
+        fontsize=8,
+        handletextpad=0.3,
+    )
+
+
+def _heading(figure: Figure, judged: pl.DataFrame, present: list[str], top: float) -> None:
     documents = judged.filter(benchmark=present[0])["n_docs"].sum()
     n_bins = judged.filter(benchmark=present[0]).height
     lines = [
@@ -101,7 +115,7 @@ def _heading(figure: Figure, judged: pl.DataFrame, present: list[str]) -> None:
         "Above: a point is a bin, bars are medians. Below: a point is a benchmark, lines are "
         "intervals over topics, the dashed line is a map that knows nothing.",
     ]
-    heading(figure, "Does the map find what was planted?", lines, top=0.975, left=0.02)
+    heading(figure, "Does the map find what was planted?", lines, top=top, left=0.02)
 
 
 def _roles(axes: Axes, bins: pl.DataFrame) -> None:

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from workflow_scripts.report.numbers import number_text
-from workflow_scripts.report.scorer_names import NAMES, STUDY, TRUTH
 from workflow_scripts.report.style import CATEGORIES, FAINT, INK, heading, new_figure, panel_title
+from workflow_scripts.validation.scorers import STUDY, TRUTH, label_of
 
 COLUMNS = 4
 OWN, OTHERS, KNOWN = CATEGORIES[0], "#555555", CATEGORIES[2]
@@ -39,7 +39,7 @@ def draw_scores(table: pl.DataFrame, titles: Mapping[str, str]) -> Figure:
     for axes, (output, title) in zip(panels, outputs.items(), strict=True):
         _scores(axes, rows.filter(output=output), scorers)
         axes.set_title(panel_title(title), fontsize=9.5, fontweight="bold", loc="left")
-    panels[0].set_yticks(range(len(scorers)), [NAMES.get(name, name) for name in scorers])
+    panels[0].set_yticks(range(len(scorers)), [label_of(name) for name in scorers])
     panels[0].set_ylim(len(scorers) - 0.5, -0.5)
     some = rows.row(0, named=True)
     lines = [

@@ -8,26 +8,10 @@ from workflow_scripts.report.numbers import number_text
 from workflow_scripts.report.planted_doses import few_doses
 from workflow_scripts.report.story.bins import called, planted_words
 from workflow_scripts.report.text import between, bullets, plain, range_of, table
+from workflow_scripts.validation.scorers import STUDY, in_order, shown_in_brief, title_of
 
-# Scorer -> its name, in the order of the page.
-JUDGED = {
-    "trackstar": "this study's map",
-    "cosine": "gradient cosine",
-    "tfidf": "TF-IDF (words alone)",
-    "bm25": "BM25 (words alone)",
-    "embedding": "embeddings of the text",
-    "untrained": "untrained model (control)",
-    "shuffled": "documents shuffled over bins (control)",
-    "random": "random scores (control)",
-}
 # Roles of bins in the order of the page.
 ORDER = {"support": 0, "decoy": 1, "neutral": 2, "contradiction": 3}
-EXPLAINERS = {
-    "texts": "all that sees texts and no gradients",
-    "tfidf": "TF-IDF (words alone)",
-    "untrained": "untrained model (control)",
-    "shuffled": "documents shuffled over bins (control)",
-}
 
 
 def checks(
@@ -87,15 +71,14 @@ def truth(planted: pl.DataFrame | None) -> list[str]:
             "be held against it. The planted study, the workflow's default, shows how the method "
             "fares where it is known."
         ]
-    own = planted.filter(scorer="trackstar")
+    own = planted.filter(scorer=STUDY)
     wrong, found = range_of(own["false_discovery_share"]), range_of(own["power"])
     areas = ("auroc_support_low", "auroc_support_vs_contradiction_low")
     ends = " and ".join(number_text(own[area].min()) for area in areas)
+    columns = ("auroc_support", "auroc_support_vs_contradiction", "dose_spearman")
     rows = [
-        (label, *(range_of(rows[column]) for column in columns))
-        for scorer, label in JUDGED.items()
-        if (rows := planted.filter(scorer=scorer)).height
-        and (columns := ("auroc_support", "auroc_support_vs_contradiction", "dose_spearman"))
+        (title_of(name), *(range_of(planted.filter(scorer=name)[column]) for column in columns))
+        for name in in_order(planted["scorer"].unique())
     ]
     head = ("Range over benchmarks", "support above other bins", "above contradiction", "dose")
     return [
@@ -156,11 +139,10 @@ def explained(baselines: pl.DataFrame | None) -> list[str]:
             "the same maps is not known here."
         ]
     rows = []
-    for scorer, label in EXPLAINERS.items():
-        found = baselines.filter(scorer=scorer)
-        if found.height:
-            interval = between(found["r2_low"].min(), found["r2_high"].max())
-            rows.append((label, range_of(found["r2_adjusted"]), interval))
+    for name in shown_in_brief(baselines["scorer"].unique()):
+        found = baselines.filter(scorer=name)
+        interval = between(found["r2_low"].min(), found["r2_high"].max())
+        rows.append((title_of(name), range_of(found["r2_adjusted"]), interval))
     return [
         "**Baselines.** Share of the map's variance over bins that simpler scorers explain "
         "(adjusted R2; near 0 = nothing). The interval redraws topics and formats and is the "

@@ -23,7 +23,8 @@ from workflow_scripts.influence.uncertainty import resampling
 from workflow_scripts.validation.baselines.explained import explained_table
 from workflow_scripts.validation.baselines.planted_truth import compare_with_truth
 from workflow_scripts.validation.contamination import leakage
-from workflow_scripts.validation.scorer_maps import read_map
+from workflow_scripts.validation.maps.scorer_maps import read_map
+from workflow_scripts.validation.scorers import STUDY
 
 logger = logging.getLogger("atlas")
 
@@ -39,7 +40,7 @@ def compare_planted(source: Any, maps: dict[str, pl.DataFrame], confidence: floa
             f"{source.truth} and {source.trackstar} have no benchmark in common; list at least "
             "one planted benchmark under the config key 'benchmarks'"
         )
-    for row in planted.filter(scorer="trackstar").iter_rows(named=True):
+    for row in planted.filter(scorer=STUDY).iter_rows(named=True):
         logger.info(
             "%s: support AUROC %.3f, against contradiction %s",
             row["benchmark"],
@@ -82,7 +83,7 @@ def main(snakemake: Any) -> None:
     )
     write_table(explained, output.explained, "validation/explained")
     if output.get("planted"):
-        planted = compare_planted(source, {"trackstar": own, **maps}, params.confidence)
+        planted = compare_planted(source, {STUDY: own, **maps}, params.confidence)
         write_table(planted, output.planted, "validation/planted")
     if output.get("leakage_maps"):
         write_table(

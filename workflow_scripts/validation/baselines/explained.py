@@ -20,11 +20,9 @@ from scipy.stats import rankdata
 from workflow_scripts.common.random_streams import stream
 from workflow_scripts.common.tables import polars_schema
 from workflow_scripts.common.taxonomy import BINS, FORMATS, TOPICS
-from workflow_scripts.validation.scorer_maps import map_of
+from workflow_scripts.validation.maps.scorer_maps import map_of
+from workflow_scripts.validation.scorers import of_kind
 
-# Scorers that see gradients, and controls that should see nothing; the rest see texts alone.
-GRADIENTS = ("cosine", "dot", "untrained")
-CONTROLS = ("shuffled", "random")
 DRAWS_AT_ONCE = 128
 # The columns of the table before the map's reliability is joined.
 FITTED = {
@@ -171,8 +169,7 @@ def explained_table(
         Frame with the columns of the table; without rows of a benchmark whose maps share fewer
         than three bins, to which no line can be fitted.
     """
-    texts = [name for name in maps if name not in GRADIENTS + CONTROLS]
-    joint = {"texts": texts, "all": [name for name in maps if name not in CONTROLS]}
+    joint = {"texts": of_kind(maps, "texts"), "all": of_kind(maps, "texts", "gradients")}
     rows = []
     for benchmark in own["benchmark"].unique(maintain_order=True):
         y = map_of(own, benchmark)

@@ -25,7 +25,7 @@ from workflow_scripts.influence.bins.group_scores import group_means
 from workflow_scripts.influence.uncertainty.variance_components import GroupMeans
 from workflow_scripts.model.loading import recorded_config, untrained_model
 from workflow_scripts.validation.baselines.shuffling import shuffled_places, sum_rows
-from workflow_scripts.validation.scorer_maps import occupied_groups
+from workflow_scripts.validation.maps.scorer_maps import occupied_groups
 
 Maps = list[tuple[str, GroupMeans]]
 

@@ -14,6 +14,7 @@ question's words t, repeats included, sum
 with the idf that stays positive (as in Lucene), n documents of which n_t hold t.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,9 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from workflow_scripts.common.progress import Progress
 from workflow_scripts.common.words import UNSPACED
 from workflow_scripts.influence.uncertainty.variance_components import GroupMeans
+from workflow_scripts.validation.baselines.working_set import ScorerInputs
+
+logger = logging.getLogger("atlas")
 
 K1, B = 1.2, 0.75
 # Words of two letters or more, as the default of scikit-learn; in scripts without blanks single
@@ -120,3 +124,25 @@ def lexical_means(
     """
     means = (sums @ queries.T).toarray() / counts[:, None]
     return GroupMeans(bins=groups[:, 0], folds=groups[:, 1], counts=counts, means=means)
+
+
+# Scorer -> rows of the documents and of each set of questions, from the word counts of both.
+ROWS = {
+    "tfidf": tfidf_rows,
+    "bm25": lambda space, asked: (bm25_rows(space), asked),
+}
+
+
+def map_bins(names: Sequence[str], given: ScorerInputs) -> dict[str, list[GroupMeans]]:
+    """Group means by TF-IDF or BM25: of each scorer for every benchmark."""
+    working, space = given.working, fit_documents(given.texts)
+    asked = [space.question_counts(each) for each in given.questions]
+    for number, counts in enumerate(asked):
+        unknown = int((np.diff(counts.indptr) == 0).sum())
+        logger.info("set %d: %d questions without a word of the corpus", number, unknown)
+    maps = {}
+    for name in names:
+        rows, queries = ROWS[name](space, asked)
+        sums = group_sums(rows, working.owner, len(working.groups))
+        maps[name] = [lexical_means(working.groups, working.counts, sums, each) for each in queries]
+    return maps

@@ -20,7 +20,8 @@ from workflow_scripts.validation.baselines.gradient_maps import (
     unpreconditioned_maps,
     untrained_maps,
 )
-from workflow_scripts.validation.scorer_maps import read_bin_column, write_maps
+from workflow_scripts.validation.maps.scorer_maps import read_bin_column, write_maps
+from workflow_scripts.validation.scorers import ALWAYS
 
 
 def main(snakemake: Any) -> None:
@@ -28,7 +29,7 @@ def main(snakemake: Any) -> None:
     source, output, params = snakemake.input, snakemake.output, snakemake.params
     sampled = read_bin_column(source.summary, "n_sampled")
     makeup = read_makeup(source.summary)
-    for variant in ("cosine", "dot"):
+    for variant in ALWAYS:
         maps = unpreconditioned_maps(source, params, variant, sampled)
         write_maps(getattr(output, variant), maps, makeup)
     if output.get("untrained"):

@@ -14,7 +14,7 @@ from workflow_scripts.common.job import run_job
 from workflow_scripts.influence.bins.composition import read_makeup
 from workflow_scripts.validation.baselines.text_maps import all_maps, search_questions
 from workflow_scripts.validation.baselines.working_set import read_working_set
-from workflow_scripts.validation.scorer_maps import write_maps
+from workflow_scripts.validation.maps.scorer_maps import write_maps
 
 logger = logging.getLogger("atlas")
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from workflow_scripts.common.random_streams import stream
-from workflow_scripts.validation.scorer_maps import bin_positions
+from workflow_scripts.validation.maps.scorer_maps import bin_positions
 
 
 def shuffle_bins(bins: np.ndarray, n_folds: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,19 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from workflow_scripts.attribution.sketch import read_losses
 from workflow_scripts.common.errors import IntegrityError
-from workflow_scripts.common.random_streams import stable_hash
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.influence.uncertainty.variance_components import GroupMeans
-from workflow_scripts.validation.scorer_maps import bin_positions, occupied_groups
-
-# Scorers that never see a question: one score a document, the same map for every benchmark.
-OF_DOCUMENTS = ("length", "loss", "random")
+from workflow_scripts.validation.maps.scorer_maps import bin_positions, occupied_groups
 
 
 @dataclass(frozen=True)
@@ -77,28 +74,33 @@ def read_texts(documents: pl.DataFrame, parts: Sequence[str]) -> list[str]:
     return in_order(documents, texts, "text", ", ".join(parts)).to_list()
 
 
-def document_scores(
-    scorer: str, documents: pl.DataFrame, shards: Sequence[str], sketches: Sequence[str], seed: int
-) -> np.ndarray:
-    """(n,) float64 scores that no question enters.
-
-    ``length``: tokens after the cut. ``loss``: of the study's model, nats per token; high =
-    hard. ``random``: uniform in [0, 1), from the document's id and the seed alone.
-    """
-    if scorer == "length":
-        columns = ["doc_id", "n_tokens"]
-        tokens = pl.concat([read_table(path, "corpus/shards", columns) for path in shards])
-        values = in_order(documents, tokens, "n_tokens", ", ".join(shards))
-    elif scorer == "loss":
-        losses = pl.concat([pl.DataFrame(read_losses(path)) for path in sketches])
-        values = in_order(documents, losses, "loss", ", ".join(sketches))
-    else:
-        drawn = (stable_hash(seed, "random scorer", each) for each in documents["doc_id"])
-        return np.fromiter(drawn, dtype=np.float64, count=documents.height) / 2.0**64
-    return values.to_numpy().astype(np.float64)
-
-
 def question_texts(path: str) -> list[str]:
     """Each question with its right answer, as lm-eval asks it."""
     queries = read_table(path, "benchmarks/queries", ["prompt", "target"])
     return (queries["prompt"] + queries["target"]).to_list()
+
+
+@dataclass(frozen=True)
+class ScorerInputs:
+    """Inputs of the scorers under ``validation.scorers``.
+
+    Attributes:
+        working: the documents and their groups.
+        source: paths by name, of the rule ``score_texts``; ``get`` gives None where one is not
+            there.
+        params: of the same rule: ``benchmarks``, ``seed`` and, for the embedding, its settings.
+    """
+
+    working: WorkingSet
+    source: Any
+    params: Any
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """(n,) text of every document of the working set, read once."""
+        return read_texts(self.working.documents, self.source.documents)
+
+    @cached_property
+    def questions(self) -> list[list[str]]:
+        """Of each benchmark its questions with their right answers."""
+        return [question_texts(path) for path in self.source.queries]

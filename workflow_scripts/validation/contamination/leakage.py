@@ -11,7 +11,7 @@ from workflow_scripts.common.streamed_tables import table_pieces
 from workflow_scripts.common.taxonomy import BINS
 from workflow_scripts.influence.bins.bin_table import standardise
 from workflow_scripts.validation.contamination.ngrams import find_questions, question_grams
-from workflow_scripts.validation.scorer_maps import agreement, bin_positions
+from workflow_scripts.validation.maps.scorer_maps import agreement, bin_positions
 
 N_BINS = len(BINS)
 DOCUMENTS_PER_BATCH = 4096

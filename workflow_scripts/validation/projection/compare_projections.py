@@ -11,7 +11,7 @@ import polars as pl
 
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table, write_table
-from workflow_scripts.validation.scorer_maps import agreement_rows
+from workflow_scripts.validation.maps.scorer_maps import agreement_rows
 
 
 def main(snakemake: Any) -> None:

@@ -16,8 +16,8 @@ from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.influence.bins.composition import read_makeup
 from workflow_scripts.model.loading import load_model
+from workflow_scripts.validation.maps.scorer_maps import write_maps
 from workflow_scripts.validation.projection.second_projection import second_pass
-from workflow_scripts.validation.scorer_maps import write_maps
 
 
 def main(snakemake: Any) -> None:

@@ -19,11 +19,11 @@ from workflow_scripts.validation.retraining.datamodeling import (
     standardise,
     weigh_maps,
 )
+from workflow_scripts.validation.scorers import STUDY
 
 MEASURES = ("margin", "accuracy")
 # Column of a map -> what the sum over a half's bins is called. The first is the one that counts.
 SUMS = {"influence": "influence", "shrunk": "shrunk"}
-STUDY = "trackstar"
 BINS = ["topic", "format"]
 
 

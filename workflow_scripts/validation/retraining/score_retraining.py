@@ -17,12 +17,12 @@ from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.influence.contrasts.contrast_plan import plan_contrasts
 from workflow_scripts.validation.retraining.datamodeling import Output, draws_of_subsets, outputs_of
 from workflow_scripts.validation.retraining.lds_table import (
-    STUDY,
     lds_table,
     predictions,
     read_experiment,
 )
 from workflow_scripts.validation.retraining.show_lds import render
+from workflow_scripts.validation.scorers import STUDY, TRUTH
 
 logger = logging.getLogger("atlas")
 
@@ -48,7 +48,7 @@ def main(snakemake: Any) -> None:
         for scorer, path in paths.items()
     }
     if source.get("truth"):
-        maps["truth"] = planted_map(read_table(source.truth, "corpus/truth"))
+        maps[TRUTH] = planted_map(read_table(source.truth, "corpus/truth"))
     plans = plan_contrasts(params.cells, params.contrasts)
     contrasts = [Output(plan.name, plan.weights) for plan in plans]
     targets = outputs_of(params.benchmarks, contrasts)

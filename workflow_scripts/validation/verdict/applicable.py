@@ -7,6 +7,7 @@ from typing import Any
 
 from workflow_scripts.common.files import read_json
 from workflow_scripts.common.provenance import artifact_digest, sidecar_path, verify
+from workflow_scripts.validation.scorers import SCORERS
 
 
 def absent_checks(planted: bool, checks: Mapping[str, Any], rows: str) -> dict[str, str]:
@@ -20,16 +21,16 @@ def absent_checks(planted: bool, checks: Mapping[str, Any], rows: str) -> dict[s
     absent = {}
     if not planted:
         absent["planted"] = "the corpus is not planted: its truth is not known"
-    for name in ("tfidf", "bm25"):
-        if name not in checks["scorers"]:
-            absent[name] = f"{name} is not listed under validation.scorers"
-    if not checks["untrained"]:
-        absent["untrained"] = "validation.untrained is false"
     if rows != "keep":
         reason = f"needs the documents' rows, attribution.rows is {rows}"
-        absent |= dict.fromkeys(("scores", "bin_scores", "shuffled"), reason)
-    if not checks["shuffled"]:
-        absent["shuffled"] = "validation.shuffled is false"
+        needy = [scorer.name for scorer in SCORERS if "rows" in scorer.needs]
+        absent |= dict.fromkeys(("scores", "bin_scores", *needy), reason)
+    for scorer in SCORERS:
+        name, judged = scorer.name, scorer.asked == "listed" and scorer.blind_to_truth
+        if judged and name not in checks["scorers"]:
+            absent[name] = f"{name} is not listed under validation.scorers"
+        if scorer.asked == "switched" and not checks[name]:
+            absent[name] = f"validation.{name} is false"
     if not checks["leakage_ngram"]:
         absent["leakage_maps"] = "validation.leakage_ngram is 0"
     if not checks["projection"]:

@@ -13,7 +13,7 @@ from typing import Any
 from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table, write_table
-from workflow_scripts.validation.scorer_maps import read_map
+from workflow_scripts.validation.maps.scorer_maps import read_map
 from workflow_scripts.validation.verdict.applicable import absent_checks, why_no_retraining
 from workflow_scripts.validation.verdict.exactness import compare_with_documents
 from workflow_scripts.validation.verdict.verdict import failures, render, verdict_table

@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 
 from workflow_scripts.common.thresholds import SIGNIFICANT
-from workflow_scripts.validation.baselines.explained import CONTROLS, GRADIENTS, strongest
+from workflow_scripts.validation.baselines.explained import strongest
+from workflow_scripts.validation.scorers import SCORERS, STUDY, in_order, of_kind
 from workflow_scripts.validation.verdict.verdict import FAILED, NONE, PASSED, TOLD, Bar, Check
 
 Line = dict[str, Any]
@@ -44,7 +45,10 @@ FULL_DOSE_BAR = Bar(0.9)
 # Scorers that must not separate support from contradiction: on each benchmark, and averaged. The
 # twins of the support bins hold the same words, so that words must tie; an untrained model may
 # differ by chance on one benchmark (standard error 0.1).
-WORDS, UNTRAINED = Bar(0.45, 0.55), Bar(0.4, 0.6)
+BLIND = {
+    "texts": (("min", Bar(0.45, 0.55)), ("max", Bar(0.45, 0.55))),
+    "gradients": (("mean", Bar(0.4, 0.6)),),
+}
 SHUFFLED = Bar(high=0)
 # Of a planted study; no bar elsewhere, for it depends on how many documents there are.
 SPLIT_HALVES = Bar(0.8)
@@ -100,7 +104,7 @@ def planted_lines(found: Findings) -> Iterator[Line]:
         yield from (check.skipped(measure, bar, reason) for *_, measure, bar in MAP_BARS)
         yield of_bins.skipped(FULL_DOSE, FULL_DOSE_BAR, reason)
         return
-    own = found.tables["planted"].filter(scorer="trackstar")
+    own = found.tables["planted"].filter(scorer=STUDY)
     # A map that calls no bin makes no false discovery.
     own = own.with_columns(pl.col("false_discovery_share").fill_null(0))
     for column, how, measure, bar in MAP_BARS:
@@ -126,13 +130,8 @@ def blind_lines(found: Findings) -> Iterator[Line]:
     """Words and untrained models see what a text is about, not whether it is right."""
     controls = Check("controls", "validation/planted.parquet")
     column = "auroc_support_vs_contradiction"
-    for scorer, how, bar in (
-        ("tfidf", "min", WORDS),
-        ("tfidf", "max", WORDS),
-        ("bm25", "min", WORDS),
-        ("bm25", "max", WORDS),
-        ("untrained", "mean", UNTRAINED),
-    ):
+    judged = [scorer for scorer in SCORERS if scorer.blind_to_truth]
+    for scorer, how, bar in ((each.name, *line) for each in judged for line in BLIND[each.kind]):
         which = {"min": "lowest", "max": "highest", "mean": "mean"}[how]
         measure = f"{scorer}: support above contradiction, AUROC, {which}"
         if reason := found.absent.get("planted") or found.absent.get(scorer):
@@ -189,8 +188,8 @@ def explained_lines(found: Findings) -> Iterator[Line]:
     check = Check("baselines", "validation/explained.parquet")
     explained = found.tables["explained"]
     single = explained.filter(n_scorers=1)["scorer"].unique().sort().to_list()
-    texts = [name for name in single if name not in GRADIENTS + CONTROLS]
-    for scorer in texts + [name for name in (*GRADIENTS, *CONTROLS) if name in single]:
+    texts, ranked = of_kind(single, "texts"), in_order(single)
+    for scorer in texts + of_kind(ranked, "gradients") + of_kind(ranked, "control"):
         value = explained.filter(scorer=scorer)["r2"].mean()
         yield check.line(f"variance of the map that {scorer} explains, R2, mean", value)
     if texts:
@@ -232,8 +231,7 @@ def retraining_lines(found: Findings) -> Iterator[Line]:
         yield check.skipped(ahead, AHEAD, reason)
         return
     table = found.tables["lds"].filter(measure="margin", sum="influence")
-    others = (*GRADIENTS, *CONTROLS, "trackstar", "truth")
-    texts = table.filter(~pl.col("scorer").is_in(others))
+    texts = table.filter(pl.col("scorer").is_in(of_kind(table["scorer"].unique(), "texts")))
     if texts.is_empty():
         yield check.skipped(ahead, AHEAD, "no scorer of texts under validation.scorers")
     else:
@@ -243,7 +241,7 @@ def retraining_lines(found: Findings) -> Iterator[Line]:
         value = None if unknown else best["ahead"].min()
         yield check.line(ahead, value, AHEAD, f"no value on {', '.join(unknown)}")
     for output, lds, ceiling in (
-        table.filter(scorer="trackstar").select("output", "lds", "ceiling").iter_rows()
+        table.filter(scorer=STUDY).select("output", "lds", "ceiling").iter_rows()
     ):
         yield check.line(f"{output}: LDS of the map", lds)
         yield check.line(f"{output}: ceiling by the noise of training seeds", ceiling)

@@ -1,0 +1,1 @@
+"""Maps of any scorer in the statistics of the study's own."""
