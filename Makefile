@@ -111,7 +111,7 @@ power: $(VENV)/.installed ## what difference a study's unlearning can detect, be
 	$(check_study)
 	@$(BIN)/python -m workflow_scripts.unlearning.effects.power $(CONFIGFILE)
 
-simulate: $(VENV)/.installed ## coverage, false discoveries and power of the bin statistics, also in worlds that can break them, into docs/simulation (six minutes on one core)
+simulate: $(VENV)/.installed ## coverage, false discoveries and power of the bin statistics, also in worlds that can break them, into docs/simulation (worlds that are there are kept; from nothing an hour and a half on one core)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m workflow_scripts.simulation.simulate
 
 hard-seeds: SEEDS ?= 101..110

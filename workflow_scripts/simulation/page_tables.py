@@ -42,8 +42,9 @@ def held_counts() -> str:
     for name, part in table.group_by("module", maintain_order=True):
         counts = [part.filter(held=state).height for state in (YES, CONSERVATIVE, NO)]
         told = part.height - sum(counts)
-        sizes = part["maps"].drop_nulls()
-        rows.append([f"`{name[0]}`", *map(str, [*counts, told]), f"{sizes.min()} to {sizes.max()}"])
+        sizes = part.filter(pl.col("nominal").is_not_null())["maps"]
+        size = f"{sizes.min()}" + (f" to {sizes.max()}" if sizes.min() < sizes.max() else "")
+        rows.append([f"`{name[0]}`", *map(str, [*counts, told]), size])
     head = ("module", "holds", "wider than need be", "**not held**", "told", "maps a rate")
     return markdown(head, rows)
 
@@ -84,7 +85,14 @@ def hard_seeds() -> str:
         signs = f"{part['contradiction_sign'].mean():.2f}"
         asked = f"{part['questions'][0]}, {percent(part['accuracy'].mean())}"
         rows.append([f"`{name}`", asked, *counts, *shares, signs])
-    head = ("benchmark", "questions, answered right", "called", "support", "contradiction")
+    seeds = table["seed"].n_unique()
+    head = (
+        f"benchmark ({seeds} seeds)",
+        "questions, answered right",
+        "called",
+        "support",
+        "contradiction",
+    )
     head += ("strayed", "neutral", "share of neutral", "power", "AUROC support")
     head += ("support v contradiction", "contradiction below 0")
     return markdown(head, rows)
