@@ -15,7 +15,7 @@ from workflow_scripts.influence.bins.bin_table import table
 from workflow_scripts.influence.bins.composition import Makeup
 from workflow_scripts.influence.bins.group_scores import coherence, group_means
 from workflow_scripts.influence.bins.projection_error import of_each_projection, projection_variance
-from workflow_scripts.influence.budget.error_budget import SOURCES, budget, unknown_questions
+from workflow_scripts.influence.budget.error_budget import SOURCES, budget
 from workflow_scripts.influence.uncertainty.between_draws import (
     sampling_variance,
     variance_over_draws,
@@ -87,7 +87,7 @@ def test_the_error_over_one_question_is_not_known_and_not_zero(queries, reason):
     one = dataclasses.replace(resampling, clusters=np.zeros(queries, dtype=int))
     found = budget(frame, one, None, {})
     assert found["v_questions"].is_null().all() and found["share_questions"].is_null().all()
-    assert unknown_questions(one).startswith(reason) and not unknown_questions(mapped()[1])
+    assert found["missing"].str.starts_with(f"questions ({reason}").all()
     assert found["se_total"].drop_nulls().len() == 61
 
 

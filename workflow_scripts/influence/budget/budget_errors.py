@@ -12,11 +12,7 @@ import polars as pl
 
 from workflow_scripts.common.job import run_job
 from workflow_scripts.common.tables import read_table, write_table
-from workflow_scripts.influence.budget.error_budget import (
-    budget,
-    spread_of,
-    unknown_questions,
-)
+from workflow_scripts.influence.budget.error_budget import budget, spread_of
 from workflow_scripts.influence.uncertainty.resampling import load
 
 
@@ -39,10 +35,7 @@ def main(snakemake: Any) -> None:
         if models is not None:
             own = models.filter(benchmark=name).sort("topic", "format")["v_model"]
             v_model = own.to_numpy().astype(np.float64) * spread_of(bins) ** 2
-        form = load(npz)
-        unknown = unknown_questions(form)
-        own_reasons = ({"questions": unknown} if unknown else {}) | reasons
-        frame = budget(bins, form, v_model, own_reasons)
+        frame = budget(bins, load(npz), v_model, reasons)
         frames.append(frame.with_columns(benchmark=pl.lit(name)))
     write_table(pl.concat(frames), snakemake.output.budget, "influence/error_budget")
 

@@ -45,7 +45,7 @@ def budget(
         resampling: its redrawable form.
         v_model: (576,) variance of one model's map over trainings, squared units of influence;
             None for one model.
-        reasons: what is not known -> why.
+        reasons: what is not known of projection and training -> why.
 
     Returns:
         Frame with the columns of ``influence/error_budget`` but for the benchmark.
@@ -60,6 +60,8 @@ def budget(
             "projection_in_se": inside(bins),
         }
     ).with_columns(pl.col(pl.Float64).fill_nan(None))
+    unknown = unknown_questions(resampling)
+    reasons = ({"questions": unknown} if unknown else {}) | dict(reasons)
     missing = ", ".join(f"{source} ({reason})" for source, reason in reasons.items())
     both = pl.concat([summary(frame), frame], how="vertical_relaxed")
     return both.with_columns(missing=pl.lit(missing or None, pl.String))

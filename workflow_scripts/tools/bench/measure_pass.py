@@ -36,6 +36,7 @@ from workflow_scripts.common.random_streams import stream
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.taxonomy import BINS
 from workflow_scripts.model.loading import choose_arithmetic
+from workflow_scripts.tools.bench.clock import synchronize
 
 # hidden size, layers, heads, width of the MLP, vocabulary, longest document, tokens a batch
 SHAPES = {
@@ -124,14 +125,13 @@ def measured(work: Callable[[], None], device: torch.device) -> tuple[float, flo
     else runs on the machine does not count.
     """
     cuda = device.type == "cuda"
+    synchronize(device)
     if cuda:
-        torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
     clock = time.perf_counter if cuda else time.process_time
     start = clock()
     work()
-    if cuda:
-        torch.cuda.synchronize()
+    synchronize(device)
     elapsed = clock() - start
     return elapsed, torch.cuda.max_memory_allocated() / 1e9 if cuda else 0.0
 

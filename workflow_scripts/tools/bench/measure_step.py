@@ -13,7 +13,6 @@ import argparse
 import os
 import statistics
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from workflow_scripts.common.errors import AtlasError
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.model.loading import load_model
 from workflow_scripts.model.losses import document_losses
+from workflow_scripts.tools.bench.clock import now
 from workflow_scripts.unlearning.forgetting.forgetting import ForgetSettings, Forgetter
 from workflow_scripts.unlearning.forgetting.methods import method_of
 from workflow_scripts.unlearning.forgetting.peft_adapter import Adapter, AdapterSettings
@@ -33,28 +33,21 @@ def plain_steps(
 ) -> float:
     """Seconds of ``steps`` times two forward and backward passes."""
     model, weights = adapter.causal_model(), adapter.parameters()
-    start = _now(model.device)
+    start = now(model.device)
     for _ in range(steps):
         for batch in (forget, retain):
             torch.autograd.grad(document_losses(model, batch).mean(), weights)
-    return _now(model.device) - start
+    return now(model.device) - start
 
 
 def unlearning_steps(forgetter: Forgetter, forget: list[np.ndarray], steps: int) -> float:
     """Seconds of ``steps`` steps of unlearning, its preparation excluded."""
     run, device = forgetter.start(forget), forgetter.model.device
-    start = _now(device)
+    start = now(device)
     while run.course.step < steps and not run.course.state:
         run.advance()
     assert run.course.step == steps, run.course.reason
-    return _now(device) - start
-
-
-def _now(device: torch.device) -> float:
-    """Seconds on a clock, once a GPU has done what it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter()
+    return now(device) - start
 
 
 def prepared(adapter: Adapter, retain: list[np.ndarray], steps: int, documents: int) -> Forgetter:

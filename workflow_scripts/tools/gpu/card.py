@@ -1,32 +1,17 @@
 """The card and its two ceilings: matrix products in bfloat16, and copies in its memory."""
 
-import statistics
 import sys
-import time
-from collections.abc import Callable
 from importlib.metadata import version
 
 import torch
 
-from workflow_scripts.tools.gpu.rows import Options, Row, Rows, synchronize
+from workflow_scripts.tools.bench.clock import seconds_of
+from workflow_scripts.tools.gpu.rows import Options, Row, Rows
 
 PART = "card"
 # Large enough that a product is limited by arithmetic and a copy by memory.
 SIDE, COPIED_BYTES = 8192, 2**32
 SMALL_SIDE, SMALL_BYTES = 512, 2**24
-
-
-def seconds_of(work: Callable[[], object], device: str, repeats: int = 10) -> float:
-    """Median seconds of a call, after three that warm up."""
-    found = []
-    for turn in range(repeats + 3):
-        synchronize(device)
-        start = time.perf_counter()
-        work()
-        synchronize(device)
-        if turn >= 3:
-            found.append(time.perf_counter() - start)
-    return statistics.median(found)
 
 
 def matrix_rate(options: Options) -> float:

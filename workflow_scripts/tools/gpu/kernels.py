@@ -1,7 +1,6 @@
 """Profile of the passes: the largest kernels, and shares of time by kind of kernel."""
 
 import re
-import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -9,9 +8,10 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from workflow_scripts.attribution.bergson_adapter import GradientEngine
+from workflow_scripts.tools.bench.clock import now, synchronize
 from workflow_scripts.tools.bench.measure_pass import passes, random_model, random_shard
 from workflow_scripts.tools.gpu.passes import DIM, ROW_DTYPE, SEED
-from workflow_scripts.tools.gpu.rows import Options, Row, Rows, synchronize
+from workflow_scripts.tools.gpu.rows import Options, Row, Rows
 
 PART = "kernels"
 LARGEST = 10
@@ -66,12 +66,11 @@ def rows(options: Options) -> Rows:
 def profiled(options: Options, work: Callable[[], object]) -> tuple[float, Counter[str]]:
     """Seconds of a call, and microseconds by kernel (on a processor by operator, its own)."""
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * options.on_gpu
-    synchronize(options.device)
-    start = time.perf_counter()
+    start = now(options.device)
     with profile(activities=activities) as found:
         work()
         synchronize(options.device)
-    wall = time.perf_counter() - start
+    wall = now(options.device) - start
     times: Counter[str] = Counter()
     for event in found.key_averages():
         if not options.on_gpu:

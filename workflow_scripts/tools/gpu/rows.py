@@ -88,12 +88,6 @@ def spread(values: Sequence[float]) -> str:
     return f"{min(values):.3f} to {max(values):.3f}"
 
 
-def synchronize(device: str | torch.device) -> None:
-    """Wait for the GPU, where there is one."""
-    if torch.device(device).type == "cuda":
-        torch.cuda.synchronize()
-
-
 def peak_gb(device: str | torch.device) -> float | None:
     """Peak memory of this process on the GPU since it was last reset, GB; None on the CPU."""
     on_gpu = torch.device(device).type == "cuda"

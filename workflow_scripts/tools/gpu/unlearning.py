@@ -1,8 +1,6 @@
 """A step of unlearning against the passes it needs, and questions a second."""
 
 import statistics
-import time
-from collections.abc import Callable
 
 import numpy as np
 import polars as pl
@@ -13,10 +11,11 @@ from workflow_scripts.attribution.query_rows import collect_query_rows
 from workflow_scripts.benchmarks.choice_margins import Questions
 from workflow_scripts.common.random_streams import stream
 from workflow_scripts.preflight.costs.model_work import FORWARD, FORWARD_BACKWARD
+from workflow_scripts.tools.bench.clock import seconds_of
 from workflow_scripts.tools.bench.measure_pass import SHAPES, random_model, random_shard
 from workflow_scripts.tools.bench.measure_step import prepared, step_seconds
 from workflow_scripts.tools.gpu.passes import DIM, SEED, active
-from workflow_scripts.tools.gpu.rows import Options, Row, Rows, peak_gb, spread, synchronize
+from workflow_scripts.tools.gpu.rows import Options, Row, Rows, peak_gb, spread
 from workflow_scripts.unlearning.forgetting.peft_adapter import Adapter, AdapterSettings
 
 PART = "unlearning"
@@ -43,16 +42,6 @@ def random_questions(vocabulary: int, questions: int) -> pl.DataFrame:
     )
 
 
-def seconds_of(work: Callable[[], object], device: str) -> float:
-    """Seconds of the second of two calls."""
-    for _ in range(2):
-        synchronize(device)
-        start = time.perf_counter()
-        work()
-        synchronize(device)
-    return time.perf_counter() - start
-
-
 def questions_asked(options: Options, shape: str, model: torch.nn.Module) -> Rows:
     """Questions a second: margins (forward), and rows of the right answers (and backward)."""
     count, tokens = options.scaled(QUESTIONS, 8), options.tokens[0]
@@ -63,7 +52,7 @@ def questions_asked(options: Options, shape: str, model: torch.nn.Module) -> Row
         ("rows", FORWARD_BACKWARD, lambda: collect_query_rows(engine, frame, "gold", tokens)),
     )
     for name, cost, work in kinds:
-        elapsed = seconds_of(work, options.device)
+        elapsed = seconds_of(work, options.device, repeats=1, warm=1)
         flop = cost * active(model) * count * (PROMPT + ANSWER) / elapsed
         note = f"{flop / 1e12:.3g} TFLOP/s"
         yield Row(PART, shape, f"questions: {name}", count / elapsed, "questions/s", note)

@@ -25,7 +25,7 @@ import polars as pl
 from scipy import stats
 
 from workflow_scripts.common.tables import polars_schema
-from workflow_scripts.unlearning.effects.two_way import FEW
+from workflow_scripts.unlearning.effects.two_way import bounded
 
 # A correlation of fewer questions is no shape, and one of fewer clusters has no error.
 FEWEST_QUESTIONS = 8
@@ -208,9 +208,7 @@ def pooled_row(by_topic: Sequence[Sequence[Response]], confidence: float) -> dic
     variance = of_topics + added
     spread = of_topics**2 / (topics - 1) + added**2 / (clusters - 1)
     df = variance**2 / spread if spread > 0 else 0
-    # As for the tests over topics and questions: a few topics say little of their spread.
-    df = min(df, topics - 1) if topics < FEW else df
-    return row | judged(float(z.mean()), variance, df, confidence)
+    return row | judged(float(z.mean()), variance, bounded(df, topics), confidence)
 
 
 def _mean_beside(by_topic: Sequence[Sequence[Response]], name: str) -> float | None:

@@ -100,8 +100,12 @@ def estimate(differences: np.ndarray, sizes: np.ndarray, floor: float = 0.0) -> 
         return None
     by_question = variance - v_topic
     spread = v_topic**2 / (n - 1) + by_question**2 / max(n_clusters - 1, 1)
-    df = variance**2 / spread
-    return Estimate(mean, v_topic, v_question, variance, min(df, n - 1) if n < FEW else df)
+    return Estimate(mean, v_topic, v_question, variance, bounded(variance**2 / spread, n))
+
+
+def bounded(df: float, n_topics: int) -> float:
+    """Degrees of freedom, at most those of the topics where these are few."""
+    return min(df, n_topics - 1) if n_topics < FEW else df
 
 
 def _squares(values: np.ndarray) -> np.ndarray:
