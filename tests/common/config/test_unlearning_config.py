@@ -53,11 +53,11 @@ def changed(**paths):
         ),
         (
             {"unlearning__registration": {"contrast": "targeted-similar"}},
-            ["contrast' is 'targeted-similar'", "not tested", "targeted-random, targeted-low"],
+            ["contrast' is 'targeted-similar'; allowed", "test, targeted-random, targeted-low"],
         ),
         (
             {"unlearning__registration": {"contrast": "random-targeted"}},
-            ["contrast' is 'random-targeted'", "not tested"],
+            ["contrast' is 'random-targeted'; allowed", "test, targeted-random"],
         ),
         ({"unlearning__cross_fit__benchmarks": -1}, ["'unlearning.cross_fit.benchmarks' is -1"]),
         ({"unlearning__cross_fit__topic": 1}, ["did you mean 'topics'?"]),

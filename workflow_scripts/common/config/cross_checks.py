@@ -195,8 +195,8 @@ def _check_registration(settings: Mapping[str, Any]) -> None:
     tested = tested_contrasts(settings["arms"], settings["control"])
     if named["contrast"] not in tested:
         raise ConfigError(
-            f"{place}.contrast' is {named['contrast']!r}, which is not tested; allowed with these "
-            f"'unlearning.arms': {', '.join(tested)}"
+            f"{place}.contrast' is {named['contrast']!r}; allowed: what these 'unlearning.arms' "
+            f"test, {', '.join(tested)}"
         )
 
 
